@@ -1,0 +1,75 @@
+/* Fields as files: how a value of an object is shown, listed, written, created and removed (tree.md 3 and 4).
+ * Pure functions of schema and document; who asks, and when it becomes durable, is decided elsewhere.
+ *
+ * A field is found by walking names from the object's directory. The root of the walk is the directory
+ * itself: its names are those of the spec (or, for kinds without a spec, the top-level fields such as data),
+ * and of metadata and observed
+ * (.status), and, where a name of the spec collides with a reserved one, spec/<name> and .top/<name>.
+ */
+#ifndef PODTREE_FIELD_H
+#define PODTREE_FIELD_H
+
+#include "fsd/kind.h"
+
+enum field_type {
+    FIELD_NONE,      /* no such name here, by the schema */
+    FIELD_DIRECTORY, /* object, map, list with a key, other list of objects */
+    FIELD_SCALAR,    /* one write is one change */
+    FIELD_LINES,     /* list of scalars: collected until close */
+    FIELD_CONTENT    /* exact bytes, or text that may be long: collected until close */
+};
+
+/* Where the walk stands. A field that the schema knows and the document doesn't have has `set` false: it is
+ * "not there" for readers, and may be created. */
+struct field {
+    enum field_type type;
+    const struct kind *kind;
+    const struct schema
+        *schema; /* NULL for the object's directory itself and for made-up directories (spec/, .top/) */
+    struct value value;  /* absent when not set */
+    struct value parent; /* the value that holds it, absent if that is not set either */
+    struct str key;      /* decoded: member name, list key, or index */
+    bool set;
+    bool map_entry;      /* a key of a map: any name may be created */
+    bool server_managed; /* it or something above it */
+    bool required;       /* unlink is refused */
+    int root_part;       /* internal: which part of the directory it is */
+};
+
+/* The directory of the object itself. `object` is the whole document. */
+struct field field_root(const struct kind *kind, struct value object);
+/* One step down by a file name (encoded: %2F). FIELD_NONE where the schema has no such name. `scratch`, if
+ * not NULL, holds the decoded key: it must outlive the field. */
+struct field field_child(const struct field *parent, struct str name, struct buf *scratch);
+/* The names of what is set below a directory, in the schema's order (maps: by bytes; lists: theirs), encoded.
+ * Directories of maps are always listed; unset scalars and objects are not. */
+typedef void field_visit(void *context, struct str name, enum field_type type);
+void field_list(const struct field *directory, field_visit *visit, void *context);
+/* The bytes of the file. */
+void field_read(const struct field *field, struct buf *out);
+size_t field_size(const struct field *field);
+
+/* A path of names below the object's directory, "template/spec/containers/nginx/image", used to edit. */
+
+/* Sets the file at `path` in `object` (a document of the caller's, edited in place) from the written bytes.
+ * Its directory must be there. EINVAL with the field's name, what was given and what is allowed; EPERM for
+ * server-managed fields unless `server`; ENOENT. The result still has to be validated as a whole. */
+int field_write(const struct kind *kind, struct value object, struct str path, struct str bytes, bool server,
+                struct error **err);
+/* FIELD_LINES: adds lines. FIELD_CONTENT: adds bytes. Else EINVAL. */
+int field_append(const struct kind *kind, struct value object, struct str path, struct str bytes, bool server,
+                 struct error **err);
+/* mkdir: an empty object, a list entry with its key set. EEXIST when it is there. */
+int field_make_directory(const struct kind *kind, struct value object, struct str path, bool server,
+                         struct error **err);
+/* unlink or rmdir: removes a map's or a list's entry, resets a field to its default (by removing it: defaults
+ * are put in later). EPERM for what is required. */
+int field_remove(const struct kind *kind, struct value object, struct str path, bool server,
+                 struct error **err);
+
+/* File name to key and back: %2F and %25. Decoding fails (false) on other % sequences, and on names that the
+ * encoding would never make. "." and ".." as keys are %2E and %2E%2E. */
+void field_encode(struct str key, struct buf *name);
+bool field_decode(struct str name, struct buf *key);
+
+#endif

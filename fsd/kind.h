@@ -1,0 +1,110 @@
+/* Kinds: what objects there are and what they look like.
+ *
+ * A kind is data: a file in the format of a Kubernetes CustomResourceDefinition (apiextensions.k8s.io/v1),
+ * whether it is built in (fsd/kinds) or a user's own. What Kubernetes' format has no word for is said with
+ * x-podtree-… keys, which fsd/kinds/README.md lists. Everything here is read-only once loaded and may be used
+ * from any thread.
+ */
+#ifndef PODTREE_KIND_H
+#define PODTREE_KIND_H
+
+#include "lib/doc.h"
+#include <regex.h>
+
+enum schema_type {
+    SCHEMA_STRING,
+    SCHEMA_INTEGER,
+    SCHEMA_NUMBER,
+    SCHEMA_BOOLEAN,
+    SCHEMA_INT_OR_STRING,
+    SCHEMA_OBJECT, /* fixed properties */
+    SCHEMA_MAP,    /* additionalProperties */
+    SCHEMA_ARRAY,
+    SCHEMA_ANY /* x-kubernetes-preserve-unknown-fields */
+};
+
+enum list_type { LIST_ATOMIC, LIST_SET, LIST_MAP };
+
+struct property {
+    struct str name;
+    const struct schema *schema;
+};
+
+struct schema {
+    enum schema_type type;
+    const struct property *properties; /* SCHEMA_OBJECT: in the order of the file */
+    size_t property_count;
+    const struct schema *items; /* SCHEMA_ARRAY: elements; SCHEMA_MAP: values */
+    enum list_type list_type;
+    const struct str *list_keys; /* LIST_MAP: the first one names directory entries */
+    size_t list_key_count;
+    const struct str *required;
+    size_t required_count;
+    const struct str *enumeration;
+    size_t enumeration_count;
+    struct value default_value; /* absent: none */
+    bool has_minimum, has_maximum;
+    double minimum, maximum;
+    int64_t min_length, max_length, min_items, max_items; /* -1: none */
+    struct str format;                                    /* int32, date-time, quantity, duration … */
+    struct str pattern;                                   /* as written, for sentences */
+    const regex_t *pattern_compiled;
+    bool nullable;
+    bool content;        /* x-podtree-content: exact bytes, no newline added (entries of data …) */
+    bool long_text;      /* x-podtree-long: any string that may be long: collected until close */
+    bool server_managed; /* x-podtree-server: only fsd and components write it */
+    bool immutable;      /* x-podtree-immutable: settable at creation only */
+    bool write_once;     /* x-podtree-write-once: may be set when it is unset */
+};
+
+struct column {
+    struct str name;
+    int priority;                                                       /* 0: always shown */
+    struct str type;                                                    /* string, integer, date … */
+    struct str path;                                                    /* a JSONPath, or empty where … */
+    void (*compute)(struct buf *out, struct value object, int64_t now); /* … a named function says it */
+    bool in_status;                                                     /* part of the status line */
+};
+
+struct verb {
+    struct str name; /* restart */
+    struct str help;
+    struct str annotation; /* the request is stored as this annotation with the time as value; may be empty */
+};
+
+struct kind {
+    struct str group, version, name, plural, singular; /* apps, v1, Deployment, deployments, deployment */
+    struct str api_version;                            /* apps/v1, or v1 for the core group */
+    const struct str *short_names;
+    size_t short_name_count;
+    bool namespaced;
+    bool has_status;
+    bool has_spec;        /* its spec is flattened into the object's directory */
+    bool live_when_empty; /* mkdir makes it live at once */
+    bool spread;          /* history puts it one folder deeper, by a hash of the name */
+    bool memory_only;     /* neither in the store nor in the history: Lease */
+    const struct schema *schema;
+    const struct column *columns;
+    size_t column_count;
+    const struct verb *verbs;
+    size_t verb_count;
+    size_t index; /* its place in the set */
+};
+
+struct kinds;
+
+/* Loads every *.yaml of the directory. An error names file and place. */
+int kinds_load(const char *directory, struct kinds **kinds, struct error **err);
+void kinds_free(struct kinds *kinds);
+
+size_t kinds_count(const struct kinds *kinds);
+const struct kind *kinds_at(const struct kinds *kinds, size_t index);
+/* By directory name: the bare plural, or plural.group ("deployments.apps"). NULL if there is none. */
+const struct kind *kinds_by_directory(const struct kinds *kinds, struct str name);
+/* By a manifest's apiVersion and kind; the sentence of the error says which kinds come near (EINVAL). */
+const struct kind *kinds_by_manifest(const struct kinds *kinds, struct value manifest, struct error **err);
+
+/* The member's schema, NULL if there is none. */
+const struct schema *schema_property(const struct schema *schema, struct str name);
+
+#endif

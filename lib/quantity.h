@@ -1,0 +1,16 @@
+/* Kubernetes' resource quantities: 100m, 1.5, 64Mi, 2e3. */
+#ifndef PODTREE_QUANTITY_H
+#define PODTREE_QUANTITY_H
+
+#include "lib/str.h"
+
+/* In thousandths (cpu "1.5" is 1500), rounded up as Kubernetes does; false when it is no quantity or too
+ * large. */
+bool quantity_milli(struct str text, int64_t *milli);
+/* In whole units (bytes), rounded up. */
+bool quantity_units(struct str text, int64_t *units);
+/* The canonical text: 1500m, 64Mi (binary suffix) … `out` takes 32 bytes. */
+void quantity_format_cpu(int64_t milli, char out[32]);
+void quantity_format_bytes(int64_t bytes, char out[32]);
+
+#endif
