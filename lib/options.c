@@ -1,0 +1,119 @@
+#include "lib/options.h"
+
+#include "lib/str.h"
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+
+/* getopt_long does the reading; the rows are translated to its table, a row's index being its value. Short
+ * options are few on purpose: a command of podtree reads the same in a script and in a terminal. */
+#define VALUE_FIRST_ROW 256
+
+static size_t count_rows(const struct option_row *rows)
+{
+    size_t count = 0;
+    while (rows[count].name != NULL)
+        count++;
+    return count;
+}
+
+static void print_help(const struct usage *usage)
+{
+    printf("usage: %s\n\n%s", usage->synopsis, usage->about);
+    for (const struct option_row *row = usage->options; row->name != NULL; row++) {
+        autobuf struct buf left = {0};
+        buf_addf(&left, "--%s%s%s", row->name, row->argument != NULL ? " " : "",
+                 row->argument != NULL ? row->argument : "");
+        printf("%s  %-22s %s\n", row == usage->options ? "\n" : "", left.at, row->help);
+    }
+}
+
+/* The option whose name is nearest to what was given, if one is near at all. */
+static const char *nearest(const struct option_row *rows, struct str given)
+{
+    const char *best = NULL;
+    size_t least = 4;
+    for (const struct option_row *row = rows; row->name != NULL; row++) {
+        size_t distance = str_distance(str_of(row->name), given, least);
+        if (distance < least) {
+            least = distance;
+            best = row->name;
+        }
+    }
+    return best;
+}
+
+static int refuse_unknown(const struct usage *usage, const char *word, struct error **err)
+{
+    struct str rest = str_of(word), name;
+    while (str_starts(rest, STR("-")))
+        rest = (struct str){rest.at + 1, rest.length - 1};
+    if (!str_split(&rest, '=', &name))
+        name = STR_NONE;
+    for (const struct option_row *row = usage->options; row->name != NULL; row++)
+        if (str_is(name, row->name))
+            return error_make(err, EINVAL, "--%s takes no value", row->name);
+    const char *near = nearest(usage->options, name);
+    if (near != NULL)
+        return error_make(err, EINVAL, "there is no option %s: did you mean --%s?", word, near);
+    return error_make(err, EINVAL, "there is no option %s", word);
+}
+
+static int take(const struct option_row *row, const char *value, struct error **err)
+{
+    if (row->argument == NULL) {
+        *row->flag = true;
+        return 0;
+    }
+    if (row->text != NULL) {
+        if (*value == '\0')
+            return error_make(err, EINVAL, "--%s: the value is empty", row->name);
+        *row->text = value;
+        return 0;
+    }
+    int64_t number;
+    if (!str_to_int64(str_of(value), &number) || number < 0)
+        return error_make(err, EINVAL, "--%s: must be a whole number, not %s", row->name, value);
+    *row->number = number;
+    return 0;
+}
+
+static int check_words(const struct usage *usage, char **words, int count, struct error **err)
+{
+    if (usage->most >= 0 && count > usage->most)
+        return error_make(err, EINVAL, "%s is too much (usage: %s)", words[usage->most], usage->synopsis);
+    if (count < usage->least)
+        return error_make(err, EINVAL, "something is missing (usage: %s)", usage->synopsis);
+    return 0;
+}
+
+int options_parse(const struct usage *usage, int argc, char **argv, char ***words, int *count,
+                  struct error **err)
+{
+    size_t rows = count_rows(usage->options);
+    autofree struct option *table = memory_zeroed(rows + 2, sizeof(*table));
+    for (size_t i = 0; i < rows; i++)
+        table[i] = (struct option){.name = usage->options[i].name,
+                                   .has_arg = usage->options[i].argument != NULL,
+                                   .val = VALUE_FIRST_ROW + (int)i};
+    table[rows] = (struct option){.name = "help", .val = 'h'};
+    optind = 0; /* zero starts getopt afresh: a process may parse more than once */
+    opterr = 0;
+    int found;
+    while ((found = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
+        if (found == 'h') {
+            print_help(usage);
+            return 1;
+        }
+        if (found == ':')
+            return error_make(err, EINVAL, "%s wants a value", argv[optind - 1]);
+        if (found < VALUE_FIRST_ROW)
+            return refuse_unknown(usage, argv[optind - 1], err);
+        int result = take(&usage->options[found - VALUE_FIRST_ROW], optarg, err);
+        if (result < 0)
+            return result;
+    }
+    *words = argv + optind;
+    *count = argc - optind;
+    return check_words(usage, *words, *count, err);
+}

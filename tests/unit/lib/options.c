@@ -1,0 +1,114 @@
+#include "lib/options.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *place;
+static bool loud;
+static int64_t count_option;
+static char **words;
+static int word_count;
+static struct error *failure;
+
+static const struct option_row rows[] = {
+    {.name = "mount", .argument = "DIR", .help = "where", .text = &place},
+    {.name = "loud", .help = "be loud", .flag = &loud},
+    {.name = "nodes", .argument = "N", .help = "how many", .number = &count_option},
+    {0},
+};
+
+static int parse(int least, int most, char **arguments)
+{
+    const struct usage usage = {
+        .synopsis = "test [WORD]", .about = "A test.\n", .options = rows, .least = least, .most = most};
+    int argc = 0;
+    while (arguments[argc] != NULL)
+        argc++;
+    place = NULL;
+    loud = false;
+    count_option = -1;
+    error_free(failure);
+    failure = NULL;
+    return options_parse(&usage, argc, arguments, &words, &word_count, &failure);
+}
+
+#define PARSE(least, most, ...)                               \
+    ({                                                        \
+        char *list[] = {(char[]){"test"}, __VA_ARGS__, NULL}; \
+        parse(least, most, list);                             \
+    })
+#define WORD(text) ((char[]){text})
+
+static void values_follow_behind_equals_or_as_the_next_word(void **state)
+{
+    (void)state;
+    assert_int_equal(PARSE(0, 0, WORD("--mount=/a"), WORD("--nodes"), WORD("3"), WORD("--loud")), 0);
+    assert_string_equal(place, "/a");
+    assert_int_equal(count_option, 3);
+    assert_true(loud);
+    assert_int_equal(word_count, 0);
+}
+
+static void words_may_stand_anywhere(void **state)
+{
+    (void)state;
+    char first[] = "web", last[] = "--loud";
+    char *list[] = {WORD("test"), first, WORD("--mount"), WORD("/b"), WORD("--"), last, NULL};
+    assert_int_equal(parse(1, 2, list), 0);
+    assert_int_equal(word_count, 2);
+    assert_string_equal(words[0], "web");
+    assert_string_equal(words[1], "--loud");
+    assert_false(loud);
+}
+
+static void expect_refusal(int result, const char *sentence)
+{
+    assert_int_equal(result, -EINVAL);
+    assert_string_equal(error_message(failure), sentence);
+}
+
+static void what_is_wrong_is_said(void **state)
+{
+    (void)state;
+    expect_refusal(PARSE(0, 0, WORD("--mont=/a")), "there is no option --mont=/a: did you mean --mount?");
+    expect_refusal(PARSE(0, 0, WORD("--something-else")), "there is no option --something-else");
+    expect_refusal(PARSE(0, 0, WORD("-x")), "there is no option -x");
+    expect_refusal(PARSE(0, 0, WORD("--mount")), "--mount wants a value");
+    expect_refusal(PARSE(0, 0, WORD("--mount=")), "--mount: the value is empty");
+    expect_refusal(PARSE(0, 0, WORD("--nodes=-1")), "--nodes: must be a whole number, not -1");
+    expect_refusal(PARSE(0, 0, WORD("--nodes=3x")), "--nodes: must be a whole number, not 3x");
+    expect_refusal(PARSE(0, 0, WORD("--loud=yes")), "--loud takes no value");
+    expect_refusal(PARSE(0, 1, WORD("a"), WORD("b")), "b is too much (usage: test [WORD])");
+    expect_refusal(PARSE(1, 1, WORD("--loud")), "something is missing (usage: test [WORD])");
+}
+
+static void help_is_its_own_result(void **state)
+{
+    (void)state;
+    assert_int_equal(PARSE(1, 1, WORD("--help")), 1);
+}
+
+static int forget_failure(void **state)
+{
+    (void)state;
+    error_free(failure);
+    failure = NULL;
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_follow_behind_equals_or_as_the_next_word),
+        cmocka_unit_test(words_may_stand_anywhere),
+        cmocka_unit_test_teardown(what_is_wrong_is_said, forget_failure),
+        cmocka_unit_test(help_is_its_own_result),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
