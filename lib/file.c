@@ -1,0 +1,172 @@
+#include "lib/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+char *path_format(const char *format, ...)
+{
+    struct buf text = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vaddf(&text, format, args);
+    va_end(args);
+    return buf_take(&text);
+}
+
+int file_read(const char *path, struct buf *out, struct error **err)
+{
+    autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, errno, "cannot open %s", path);
+    for (;;) {
+        char *to = buf_reserve(out, 16384);
+        ssize_t n = read(fd, to, 16384);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_errno(err, errno, "cannot read %s", path);
+        out->length += (size_t)n;
+        out->at[out->length] = '\0';
+        if (n == 0)
+            return 0;
+    }
+}
+
+static int write_all(int fd, const char *path, struct str bytes, struct error **err)
+{
+    while (bytes.length > 0) {
+        ssize_t n = write(fd, bytes.at, bytes.length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_errno(err, errno, "cannot write %s", path);
+        bytes.at += n;
+        bytes.length -= (size_t)n;
+    }
+    return 0;
+}
+
+static int write_and_sync(const char *path, struct str bytes, mode_t mode, bool sync, struct error **err)
+{
+    autoclose int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    if (fd < 0)
+        return error_errno(err, errno, "cannot create %s", path);
+    int result = write_all(fd, path, bytes, err);
+    if (result < 0)
+        return result;
+    if (sync && fsync(fd) < 0)
+        return error_errno(err, errno, "cannot sync %s", path);
+    return 0;
+}
+
+int file_write(const char *path, struct str bytes, mode_t mode, struct error **err)
+{
+    return write_and_sync(path, bytes, mode, false, err);
+}
+
+static int sync_directory_of(const char *path, struct error **err)
+{
+    const char *slash = strrchr(path, '/');
+    autofree char *parent =
+        slash == NULL ? path_format(".") : path_format("%.*s/", (int)(slash - path), path);
+    autoclose int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0)
+        return error_errno(err, errno, "cannot sync %s", parent);
+    return 0;
+}
+
+int file_replace(const char *path, struct str bytes, mode_t mode, enum file_durability durability,
+                 struct error **err)
+{
+    autofree char *scratch = path_format("%s.new", path);
+    int result = write_and_sync(scratch, bytes, mode, durability == FILE_DURABLE, err);
+    if (result == 0 && rename(scratch, path) < 0)
+        result = error_errno(err, errno, "cannot put %s in place", path);
+    if (result < 0)
+        unlink(scratch);
+    else if (durability == FILE_DURABLE)
+        result = sync_directory_of(path, err);
+    return result;
+}
+
+int directory_make(const char *path, mode_t mode, struct error **err)
+{
+    if (mkdir(path, mode) == 0)
+        return 0;
+    if (errno == ENOENT) {
+        const char *slash = strrchr(path, '/');
+        if (slash == NULL || slash == path)
+            return error_errno(err, ENOENT, "cannot make directory %s", path);
+        autofree char *parent = str_dup((struct str){path, (size_t)(slash - path)});
+        int result = directory_make(parent, mode, err);
+        if (result < 0)
+            return result;
+        if (mkdir(path, mode) == 0)
+            return 0;
+    }
+    struct stat there;
+    if (errno == EEXIST && stat(path, &there) == 0 && S_ISDIR(there.st_mode))
+        return 0;
+    return error_errno(err, errno, "cannot make directory %s", path);
+}
+
+static int remove_entries(int directory, const char *path, dev_t device, struct error **err);
+
+static int remove_entry(int parent, const char *name, const char *path, dev_t device, struct error **err)
+{
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM)
+        return error_errno(err, errno, "cannot remove %s/%s", path, name);
+    autofree char *below = path_format("%s/%s", path, name);
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, errno, "cannot open %s", below);
+    int result = remove_entries(fd, below, device, err);
+    if (result == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        result = error_errno(err, errno, "cannot remove %s", below);
+    return result;
+}
+
+/* Takes the descriptor. */
+static int remove_entries(int directory, const char *path, dev_t device, struct error **err)
+{
+    struct stat here;
+    DIR *entries = fdopendir(directory);
+    if (entries == NULL) {
+        int number = errno;
+        close(directory);
+        return error_errno(err, number, "cannot list %s", path);
+    }
+    int result = 0;
+    if (fstat(directory, &here) < 0)
+        result = error_errno(err, errno, "cannot look at %s", path);
+    else if (here.st_dev != device)
+        result = error_make(err, EBUSY, "cannot remove %s: something is mounted there", path);
+    struct dirent *entry;
+    while (result == 0 && (entry = readdir(entries)) != NULL)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            result = remove_entry(directory, entry->d_name, path, device, err);
+    closedir(entries);
+    return result;
+}
+
+int directory_remove(const char *path, struct error **err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : error_errno(err, errno, "cannot open %s", path);
+    struct stat here;
+    if (fstat(fd, &here) < 0) {
+        int number = errno;
+        close(fd);
+        return error_errno(err, number, "cannot look at %s", path);
+    }
+    int result = remove_entries(fd, path, here.st_dev, err);
+    if (result == 0 && rmdir(path) < 0 && errno != ENOENT)
+        result = error_errno(err, errno, "cannot remove %s", path);
+    return result;
+}
