@@ -22,7 +22,7 @@ struct record {
     bool draft;
 };
 
-/* What is left of a deleted object, for .since. */
+/* What is left of a deleted object, for .since. No two have the same version; the last 100000 are kept. */
 struct tombstone {
     int64_t id;
     int64_t version; /* of the deletion */
@@ -50,8 +50,8 @@ struct outcome {
     struct str payload;
 };
 
-/* A change on its way to the history. The document is the record's current one unless `document` is given:
- * see keep. */
+/* A change on its way to the history. No two have the same version. The document is the record's current one
+ * unless `document` is given: see keep. */
 struct outbox_row {
     int64_t version;
     int64_t id;
@@ -89,7 +89,7 @@ struct store_batch {
     int64_t outbox_done; /* rows up to this version are in the history: delete them; 0: nothing */
 };
 
-/* Opens or makes DIRECTORY/state.db (0600). */
+/* Opens or makes DIRECTORY/state.db (0600). EBUSY while another process has it open. */
 int store_open(const char *directory, struct store **store, struct error **err);
 void store_close(struct store *store);
 
@@ -110,10 +110,12 @@ struct store_position {
 int store_load(struct store *store, const struct store_reader *reader, void *context,
                struct store_position *position, struct error **err);
 
-/* All of the batch, durably, or nothing. The errno is the disk's (ENOSPC, EROFS, EIO). */
+/* All of the batch, durably, or nothing. The errno is the disk's (ENOSPC, EROFS, EIO). After a failure the
+ * store goes on: the next commit works when the disk does. store_load must have been called before. */
 int store_commit(struct store *store, const struct store_batch *batch, struct error **err);
 
-/* Called when nothing waits: moves the WAL into the database if that is worth it. */
-void store_idle(struct store *store);
+/* Called when the end of a commit has been told, so that nobody waits for it: moves the WAL into the database
+ * if it has become large, or, with `idle` (nothing else is waiting either), if that is worth it. */
+void store_settle(struct store *store, bool idle);
 
 #endif
