@@ -63,5 +63,7 @@ static inline void doc_put_empty(struct doc *doc, uint32_t at, enum value_type t
 }
 /* A member whose key another member before it has; absent if all are unique. */
 struct value doc_repeated(struct value object);
+/* Of the members that share a key keeps the one that was made first. */
+void doc_drop_repeated(struct value object);
 
 #endif

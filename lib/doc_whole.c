@@ -16,6 +16,7 @@ struct member {
     unsigned rank; /* what goes before the key */
 };
 
+/* Members with the same key: the one that was made first. */
 static int compare_members(const void *a, const void *b)
 {
     const struct member *x = a, *y = b;
@@ -76,6 +77,15 @@ struct value doc_repeated(struct value object)
         if (str_equal(members[i - 1].key, members[i].key))
             return (struct value){object.doc, members[i].at};
     return VALUE_ABSENT;
+}
+
+void doc_drop_repeated(struct value object)
+{
+    size_t count = value_count(object);
+    autofree struct member *members = sorted_members(object);
+    for (size_t i = 1; i < count; i++)
+        if (str_equal(members[i - 1].key, members[i].key))
+            value_remove((struct value){object.doc, members[i].at});
 }
 
 /* ---- equality ---- */

@@ -1,11 +1,13 @@
-/* YAML as Kubernetes reads and writes it, by libyaml.
+/* YAML as Kubernetes reads and writes it, by libyaml's scanner.
  *
  * Read: plain scalars are typed by YAML 1.1's rules as sigs.k8s.io/yaml does it for Kubernetes (null, ~,
- * true/false, yes/no/on/off as booleans, decimal, 0x, 0o and leading-zero octal integers, floats; .inf and
- * .nan are refused, since JSON has none); quoted ones are strings; keys become strings; anchors, aliases and
- * << merges are resolved (an alias that grows the document beyond a million nodes is refused); tags other
- * than the core's are refused; repeated keys are refused. JSON is YAML, so this reads both, but text whose
- * first byte is { goes through doc_parse: it is faster, and its messages fit.
+ * true/false, yes/no/on/off, y/n as booleans, decimal, 0x, 0o and leading-zero octal integers, floats; .inf
+ * and .nan are refused, since JSON has none); quoted ones are strings; keys become strings; anchors, aliases
+ * and
+ * << merges are resolved (aliases that grow the document beyond a million nodes are refused); tags other
+ * than the core's are refused; repeated keys are refused. Keys keep their text as it stands, so `on:` is the
+ * key "on". JSON is YAML, so this reads both, but text whose first byte is { is first tried with doc_parse:
+ * it is faster, and its messages fit.
  */
 #ifndef PODTREE_YAML_H
 #define PODTREE_YAML_H
@@ -21,11 +23,11 @@ struct doc *yaml_parse(struct str text, struct error **err);
 int yaml_parse_all(struct str text, struct doc ***docs, int **lines, struct error **err);
 void yaml_free_all(struct doc **docs, int count);
 
-/* Block style, two spaces, lists not indented below their key, strings plain where they read back as the same
- * string, multi-line ones as literal blocks (|, |-, |+) where that is exact, no line folding; ends with a
- * newline. {} and [] for what is empty. Keys in the order that the document has. Written by hand, not by
- * libyaml's emitter: it is on the path of every manifest.yaml and of every commit, and must be fast and
- * stable from version to version. */
+/* Block style, two spaces, lists not indented below their key, strings plain where every reader of YAML takes
+ * them for the same string, multi-line ones as literal blocks (|, |-, |+) where that is exact, no line
+ * folding; ends with a newline. {} and [] for what is empty. Keys in the order that the document has. Written
+ * by hand, not by libyaml's emitter: it is on the path of every manifest.yaml and of every commit, and must
+ * be fast and stable from version to version. */
 void yaml_write(struct buf *out, struct value v);
 
 #endif
