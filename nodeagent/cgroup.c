@@ -1,0 +1,167 @@
+#include "nodeagent/cgroup.h"
+
+#include "lib/file.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* Version 1 has one hierarchy per controller, a hybrid machine a version 2 hierarchy without controllers
+ * beside them. `tracking` is the one that is asked who is in a group: version 2 where there is one, because
+ * a process can be born into a group there. */
+struct cgroups {
+    char *roots[32];
+    int count;
+    int tracking;
+    bool has_v2, has_v1;
+};
+
+struct cgroups *cgroups_open(struct error **err)
+{
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    if (mounts == NULL) {
+        error_errno(err, errno, "cannot read /proc/self/mounts");
+        return NULL;
+    }
+    struct cgroups *cgroups = memory_zeroed(1, sizeof(*cgroups));
+    struct mntent *mount;
+    while ((mount = getmntent(mounts)) != NULL && cgroups->count < 32) {
+        bool v2 = strcmp(mount->mnt_type, "cgroup2") == 0;
+        if (!v2 && strcmp(mount->mnt_type, "cgroup") != 0)
+            continue;
+        if (v2)
+            cgroups->tracking = cgroups->count;
+        *(v2 ? &cgroups->has_v2 : &cgroups->has_v1) = true;
+        cgroups->roots[cgroups->count++] = str_dup(str_of(mount->mnt_dir));
+    }
+    endmntent(mounts);
+    if (cgroups->count == 0) {
+        error_make(err, ENOENT, "no cgroup filesystem is mounted");
+        cgroups_close(cgroups);
+        return NULL;
+    }
+    return cgroups;
+}
+
+void cgroups_close(struct cgroups *cgroups)
+{
+    if (cgroups == NULL)
+        return;
+    for (int i = 0; i < cgroups->count; i++)
+        free(cgroups->roots[i]);
+    free(cgroups);
+}
+
+bool cgroups_unified(const struct cgroups *cgroups)
+{
+    return !cgroups->has_v1;
+}
+
+int cgroups_make(const struct cgroups *cgroups, const char *path, bool *into, struct error **err)
+{
+    autofree char *directory = path_format("%s%s", cgroups->roots[cgroups->tracking], path);
+    int result = directory_make(directory, 0755, err);
+    if (result < 0)
+        return result;
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, errno, "cannot open %s", directory);
+    *into = cgroups->has_v2;
+    return fd;
+}
+
+bool cgroups_holds(const struct cgroups *cgroups, const char *path, pid_t pid)
+{
+    (void)cgroups;
+    autofree char *file = path_format("/proc/%d/cgroup", (int)pid);
+    autobuf struct buf text = {0};
+    if (file_read(file, &text, NULL) < 0)
+        return false;
+    /* Lines are hierarchy:controllers:path. */
+    struct str rest = buf_str(&text), line, wanted = str_of(path);
+    while (str_split(&rest, '\n', &line)) {
+        struct str field;
+        if (!str_split(&line, ':', &field) || !str_split(&line, ':', &field) || !str_starts(line, wanted))
+            continue;
+        if (line.length == wanted.length || line.at[wanted.length] == '/')
+            return true;
+    }
+    return false;
+}
+
+/* Calls `visit` with the group and all below it, the deepest first. */
+typedef void visit_fn(void *context, const char *directory);
+static void walk(const char *directory, visit_fn *visit, void *context)
+{
+    DIR *entries = opendir(directory);
+    if (entries == NULL)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(entries)) != NULL) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        autofree char *below = path_format("%s/%s", directory, entry->d_name);
+        walk(below, visit, context);
+    }
+    closedir(entries);
+    visit(context, directory);
+}
+
+static void kill_members(void *context, const char *directory)
+{
+    int *count = context;
+    autofree char *file = path_format("%s/cgroup.procs", directory);
+    autobuf struct buf text = {0};
+    if (file_read(file, &text, NULL) < 0)
+        return;
+    struct str rest = buf_str(&text), line;
+    int64_t pid;
+    while (str_split(&rest, '\n', &line))
+        if (str_to_int64(line, &pid) && pid > 0 && kill((pid_t)pid, SIGKILL) == 0)
+            ++*count;
+}
+
+int cgroups_kill(const struct cgroups *cgroups, const char *path)
+{
+    int count = 0;
+    for (int i = 0; i < cgroups->count; i++) {
+        autofree char *directory = path_format("%s%s", cgroups->roots[i], path);
+        walk(directory, kill_members, &count);
+    }
+    return count;
+}
+
+static void remove_group(void *context, const char *directory)
+{
+    int *number = context;
+    if (rmdir(directory) < 0 && errno != ENOENT)
+        *number = errno;
+}
+
+int cgroups_remove(const struct cgroups *cgroups, const char *path, struct error **err)
+{
+    int number = 0;
+    for (int i = 0; i < cgroups->count; i++) {
+        autofree char *directory = path_format("%s%s", cgroups->roots[i], path);
+        walk(directory, remove_group, &number);
+    }
+    return number == 0 ? 0 : error_errno(err, number, "cannot remove cgroup %s", path);
+}
+
+void cgroups_list(const struct cgroups *cgroups, const char *path, struct buf *out)
+{
+    for (int i = 0; i < cgroups->count; i++) {
+        autofree char *directory = path_format("%s%s", cgroups->roots[i], path);
+        DIR *entries = opendir(directory);
+        if (entries == NULL)
+            continue;
+        struct dirent *entry;
+        while ((entry = readdir(entries)) != NULL)
+            if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+                buf_addf(out, "%s\n", entry->d_name);
+        closedir(entries);
+    }
+}

@@ -1,0 +1,42 @@
+/* Control groups, whichever way the machine has them: version 2 alone (Debian 12's default), version 1, or
+ * both beside each other (hybrid). runc makes and limits the groups of containers; this module knows where
+ * all hierarchies are, puts the sandbox into its group, finds who is in a group, and removes groups.
+ *
+ * A group is named by its path from the root of the hierarchies, "/podtree/1f0c43aa/pod…": the same in each.
+ */
+#ifndef PODTREE_CGROUP_H
+#define PODTREE_CGROUP_H
+
+#include "lib/error.h"
+#include "lib/str.h"
+#include <sys/types.h>
+
+struct cgroups;
+
+/* Finds the hierarchies. -ENOENT when none is mounted. */
+struct cgroups *cgroups_open(struct error **err);
+void cgroups_close(struct cgroups *cgroups);
+
+/* Version 2 with controllers, as opposed to version 1 or hybrid. */
+bool cgroups_unified(const struct cgroups *cgroups);
+
+/* Makes the group in the hierarchy that tells which processes are in it (version 2 where there is one), and
+ * opens its directory there: for clone3's CLONE_INTO_CGROUP when *into is true, else for writing a pid into
+ * cgroup.procs. */
+int cgroups_make(const struct cgroups *cgroups, const char *path, bool *into, struct error **err);
+
+/* Is the process in this group, or below it? */
+bool cgroups_holds(const struct cgroups *cgroups, const char *path, pid_t pid);
+
+/* Sends SIGKILL to every process in the group and below it; how many there were. */
+int cgroups_kill(const struct cgroups *cgroups, const char *path);
+
+/* Removes the group and those below it from every hierarchy; fine when it isn't there. -EBUSY while processes
+ * are in it. */
+int cgroups_remove(const struct cgroups *cgroups, const char *path, struct error **err);
+
+/* The names of the groups directly below, each with a newline, at the end of *out; a name may come several
+ * times (once per hierarchy). */
+void cgroups_list(const struct cgroups *cgroups, const char *path, struct buf *out);
+
+#endif

@@ -1,0 +1,302 @@
+#include "nodeagent/image.h"
+
+#include "lib/file.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+
+#define LAYER_NAME_LENGTH 32
+
+/* ---- names ---- */
+
+static bool is_name_character(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("._-/:@", c) != NULL);
+}
+
+static bool is_sensible(struct str name)
+{
+    if (name.length == 0 || name.length > 255 || strchr("/:@.-", name.at[0]) != NULL ||
+        strchr("/:@", name.at[name.length - 1]) != NULL)
+        return false;
+    for (size_t i = 0; i < name.length; i++)
+        if (!is_name_character(name.at[i]) || (i > 0 && name.at[i] == '/' && name.at[i - 1] == '/'))
+            return false;
+    return true;
+}
+
+static bool has_tag_or_digest(struct str name)
+{
+    for (size_t i = name.length; i > 0 && name.at[i - 1] != '/'; i--)
+        if (name.at[i - 1] == ':' || name.at[i - 1] == '@')
+            return true;
+    return false;
+}
+
+char *image_normalize(struct str name, struct error **err)
+{
+    if (!is_sensible(name)) {
+        error_make(err, EINVAL, "\"" STR_FORMAT "\" is not a name of an image", STR_ARGS(name));
+        return NULL;
+    }
+    /* What may be left out, the longer first. */
+    static const char *const implied[] = {"docker.io/library/", "index.docker.io/library/", "docker.io/",
+                                          "index.docker.io/"};
+    for (size_t i = 0; i < sizeof(implied) / sizeof(implied[0]); i++) {
+        struct str prefix = str_of(implied[i]);
+        if (str_starts(name, prefix) && name.length > prefix.length) {
+            name = (struct str){name.at + prefix.length, name.length - prefix.length};
+            break;
+        }
+    }
+    return path_format(STR_FORMAT "%s", STR_ARGS(name), has_tag_or_digest(name) ? "" : ":latest");
+}
+
+char *image_names_path(const char *state)
+{
+    return path_format("%s/images/names", state);
+}
+
+static char *name_path(const char *state, const char *name)
+{
+    struct buf path = {0};
+    buf_addf(&path, "%s/images/names/", state);
+    for (; *name != '\0'; name++)
+        if (*name == '/')
+            buf_add_text(&path, "%2F");
+        else
+            buf_add_char(&path, *name);
+    buf_add_text(&path, ".json");
+    return buf_take(&path);
+}
+
+struct str image_layer_name(struct str digest)
+{
+    struct str prefix = STR("sha256:");
+    if (str_starts(digest, prefix))
+        digest = (struct str){digest.at + prefix.length, digest.length - prefix.length};
+    if (digest.length > LAYER_NAME_LENGTH)
+        digest.length = LAYER_NAME_LENGTH;
+    return digest;
+}
+
+char *image_layer_path(const char *state, struct str digest)
+{
+    return path_format("%s/images/layers/" STR_FORMAT, state, STR_ARGS(image_layer_name(digest)));
+}
+
+/* ---- reading ---- */
+
+static struct doc *read_image(const char *path, struct error **err)
+{
+    autobuf struct buf text = {0};
+    if (file_read(path, &text, err) < 0)
+        return NULL;
+    struct doc *doc = doc_parse(buf_str(&text), err);
+    if (doc == NULL)
+        error_wrap(err, "%s", path);
+    return doc;
+}
+
+static int compare_entries(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_image_file(const struct dirent *entry)
+{
+    return str_ends(str_of(entry->d_name), STR(".json"));
+}
+
+int image_each(const char *state, void (*each)(void *context, const char *name, struct value image),
+               void *context, struct error **err)
+{
+    autofree char *directory = image_names_path(state);
+    struct dirent **entries;
+    int count = scandir(directory, &entries, is_image_file, compare_entries);
+    if (count < 0)
+        return errno == ENOENT ? 0 : error_errno(err, errno, "cannot list %s", directory);
+    int result = 0;
+    for (int i = 0; i < count; i++) {
+        autofree char *path = path_format("%s/%s", directory, entries[i]->d_name);
+        autodoc struct doc *doc = result == 0 ? read_image(path, err) : NULL;
+        free(entries[i]);
+        if (result == 0 && doc == NULL)
+            result = -EIO;
+        if (doc == NULL)
+            continue;
+        autofree char *name = str_dup(value_str(value_get(doc_root(doc), STR("name"))));
+        each(context, name, doc_root(doc));
+    }
+    free(entries);
+    return result;
+}
+
+struct digest_search {
+    struct str digest;
+    struct doc *found;
+};
+
+static void match_digest(void *context, const char *name, struct value image)
+{
+    struct digest_search *search = context;
+    (void)name;
+    if (search->found == NULL && (str_equal(value_str(value_get(image, STR("digest"))), search->digest) ||
+                                  str_equal(value_str(value_get(image, STR("id"))), search->digest)))
+        search->found = doc_copy(image);
+}
+
+struct doc *image_find(const char *state, const char *name, struct error **err)
+{
+    autofree char *normal = image_normalize(str_of(name), err);
+    if (normal == NULL)
+        return NULL;
+    const char *at = strchr(normal, '@');
+    if (at != NULL) {
+        struct digest_search search = {.digest = str_of(at + 1)};
+        if (image_each(state, match_digest, &search, err) == 0 && search.found == NULL)
+            error_make(err, ENOENT, "there is no image %s on this node", normal);
+        return search.found;
+    }
+    autofree char *path = name_path(state, normal);
+    if (access(path, F_OK) < 0 && errno == ENOENT) {
+        error_make(err, ENOENT, "there is no image %s on this node", normal);
+        return NULL;
+    }
+    return read_image(path, err);
+}
+
+/* ---- changing ---- */
+
+int image_lock(const char *state, enum image_lock_mode mode, struct error **err)
+{
+    autofree char *directory = image_names_path(state);
+    autofree char *path = path_format("%s/images/lock", state);
+    int result = directory_make(directory, 0700, err);
+    if (result < 0)
+        return result;
+    autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || flock(fd, mode == IMAGE_LOCK_SHARED ? LOCK_SH : LOCK_EX) < 0)
+        return error_errno(err, errno, "cannot lock %s", path);
+    return take_fd(fd);
+}
+
+/* An owner locks its directory as soon as it has made it, under the store's lock: so one that can be locked
+ * belongs to nobody. */
+static void remove_dead_scratch(const char *directory)
+{
+    DIR *entries = opendir(directory);
+    if (entries == NULL)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(entries)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue;
+        autofree char *path = path_format("%s/%s", directory, entry->d_name);
+        autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+            directory_remove(path, NULL);
+    }
+    closedir(entries);
+}
+
+char *image_scratch(const char *state, int *lock, struct error **err)
+{
+    autoclose int store = image_lock(state, IMAGE_LOCK_EXCLUSIVE, err);
+    if (store < 0)
+        return NULL;
+    autofree char *directory = path_format("%s/images/scratch", state);
+    if (directory_make(directory, 0700, err) < 0)
+        return NULL;
+    remove_dead_scratch(directory);
+    autofree char *path = path_format("%s/XXXXXX", directory);
+    if (mkdtemp(path) == NULL) {
+        error_errno(err, errno, "cannot make a directory in %s", directory);
+        return NULL;
+    }
+    *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) < 0) {
+        error_errno(err, errno, "cannot lock %s", path);
+        return NULL;
+    }
+    return take_pointer(path);
+}
+
+int image_put(const char *state, struct value image, struct error **err)
+{
+    autofree char *name = str_dup(value_str(value_get(image, STR("name"))));
+    autofree char *path = name_path(state, name);
+    autobuf struct buf text = {0};
+    value_write(&text, image);
+    buf_add_char(&text, '\n');
+    return file_replace(path, buf_str(&text), 0600, FILE_DURABLE, err);
+}
+
+static void add_layers(void *context, const char *name, struct value image)
+{
+    struct buf *used = context;
+    (void)name;
+    value_each (layer, value_get(image, STR("layers")))
+        buf_addf(used, STR_FORMAT "\n", STR_ARGS(value_str(layer)));
+}
+
+/* A layer below a mounted root filesystem must stay, whatever became of its image's name: each mount tells
+ * its lower directories. */
+static int layers_in_use(const char *state, struct buf *used, struct error **err)
+{
+    int result = image_each(state, add_layers, used, err);
+    return result < 0 ? result : file_read("/proc/self/mountinfo", used, err);
+}
+
+/* Moves them out of sight: removing them takes longer than the lock should be held. */
+static int retire_unused_layers(const char *state, const char *scratch, struct error **err)
+{
+    autobuf struct buf used = {0};
+    int result = layers_in_use(state, &used, err);
+    if (result < 0)
+        return result;
+    autofree char *directory = path_format("%s/images/layers", state);
+    DIR *entries = opendir(directory);
+    if (entries == NULL)
+        return errno == ENOENT ? 0 : error_errno(err, errno, "cannot list %s", directory);
+    struct dirent *entry;
+    while (result == 0 && (entry = readdir(entries)) != NULL) {
+        if (entry->d_name[0] == '.' || strstr(used.at, entry->d_name) != NULL)
+            continue;
+        autofree char *from = path_format("%s/%s", directory, entry->d_name);
+        autofree char *to = path_format("%s/%s", scratch, entry->d_name);
+        if (rename(from, to) < 0)
+            result = error_errno(err, errno, "cannot move %s away", from);
+    }
+    closedir(entries);
+    return result;
+}
+
+static int remove_name(const char *state, const char *name, const char *scratch, struct error **err)
+{
+    autoclose int lock = image_lock(state, IMAGE_LOCK_EXCLUSIVE, err);
+    if (lock < 0)
+        return lock;
+    autofree char *path = name_path(state, name);
+    if (unlink(path) < 0)
+        return errno == ENOENT ? error_make(err, ENOENT, "there is no image %s on this node", name)
+                               : error_errno(err, errno, "cannot remove %s", path);
+    return retire_unused_layers(state, scratch, err);
+}
+
+int image_remove(const char *state, const char *name, struct error **err)
+{
+    autofree char *normal = image_normalize(str_of(name), err);
+    if (normal == NULL)
+        return -EINVAL;
+    autoclose int owner = -1;
+    autofree char *scratch = image_scratch(state, &owner, err);
+    if (scratch == NULL)
+        return -EIO;
+    int result = remove_name(state, normal, scratch, err);
+    int removed = directory_remove(scratch, result == 0 ? err : NULL);
+    return result < 0 ? result : removed;
+}

@@ -1,0 +1,55 @@
+/* The image store: STATE/images.
+ *
+ *     layers/<digest>/     one unpacked layer (whiteouts as overlayfs wants them), shared by all images that
+ *                          have it; named by the first 32 digits of the sha256 of its uncompressed tar, so
+ * that the many layers of one mount fit into the page that mount(2) takes names/<name>.json    one image: its
+ * name, id, layers from the lowest up, and the configuration that it was built with ('/' in the name as %2F)
+ *     scratch/<random>/    an import on its way; each is locked by its owner, so that those of the dead are
+ * told from the living lock                 held for the moment in which something here changes
+ *
+ * A name appears by rename, after its layers have reached the disk: an image is there whole or not at all.
+ *
+ * Names are as people write them: busybox is busybox:latest, and docker.io/library/busybox:1.35 is
+ * busybox:1.35. A name with a digest (busybox@sha256:…) means the image that was imported with that one.
+ */
+#ifndef PODTREE_IMAGE_H
+#define PODTREE_IMAGE_H
+
+#include "lib/doc.h"
+
+/* The name in its one form (to be freed); NULL and EINVAL when it can't be one. */
+char *image_normalize(struct str name, struct error **err);
+
+/* The image's document: {"name":…,"id":"sha256:…","layers":["<32 digits>",…],"config":{…}}, config as in the
+ * OCI image specification (Env, Entrypoint, Cmd, User, WorkingDir, StopSignal). NULL: ENOENT, and a sentence.
+ */
+struct doc *image_find(const char *state, const char *name, struct error **err);
+
+/* Calls `each` for every image, in order of their names. */
+int image_each(const char *state, void (*each)(void *context, const char *name, struct value image),
+               void *context, struct error **err);
+
+/* Puts the image's document in place, under its own name. The lock must be held. */
+int image_put(const char *state, struct value image, struct error **err);
+
+/* Removes the name, and the layers that no image has and no container is using. */
+int image_remove(const char *state, const char *name, struct error **err);
+
+/* The lock's descriptor; it is held until that is closed. SHARED keeps what is there from going away, between
+ * finding an image and mounting it; EXCLUSIVE is for changes. Nobody holds it for more than a few
+ * milliseconds: the long work is done in scratch/. */
+enum image_lock_mode { IMAGE_LOCK_SHARED, IMAGE_LOCK_EXCLUSIVE };
+int image_lock(const char *state, enum image_lock_mode mode, struct error **err);
+
+/* A new directory of one's own in scratch/ (to be freed), locked as long as *lock is open; removes those that
+ * nobody holds any more. */
+char *image_scratch(const char *state, int *lock, struct error **err);
+
+/* Where the layer with that digest ("sha256:…") is or belongs (to be freed), and what it is called. */
+char *image_layer_path(const char *state, struct str digest);
+struct str image_layer_name(struct str digest);
+
+/* The directory to be watched for images that come and go (to be freed). */
+char *image_names_path(const char *state);
+
+#endif

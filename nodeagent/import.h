@@ -1,0 +1,19 @@
+/* Bringing images into the store, from files.
+ *
+ * Whatever a file holds is first turned into an OCI image layout in scratch (skopeo does it for docker
+ * archives), or is one layer by itself (a plain tar of a root filesystem). Then each layer that the store
+ * doesn't have is unpacked by tar, checked against its digest, and its whiteouts are turned into overlayfs';
+ * the disk is synced, and a rename per layer and one for the name make the image appear.
+ */
+#ifndef PODTREE_IMPORT_H
+#define PODTREE_IMPORT_H
+
+#include "lib/doc.h"
+
+/* `source` is a tar file, "-" for standard input, or the directory of an OCI layout. `config` is the
+ * configuration of an image made from a plain root filesystem (Env, Cmd …); ignored for others, which bring
+ * their own. Returns the image's normal name (to be freed). */
+char *import_image(const char *state, const char *source, const char *name, struct value config,
+                   struct error **err);
+
+#endif

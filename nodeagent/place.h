@@ -1,0 +1,49 @@
+/* Where everything of one node lies: which paths, which names.
+ *
+ *     STATE/images/                       the image store (image.h)
+ *     STATE/pods/<uid>/pod.json           what is known of the pod and its containers (record.h)
+ *     STATE/pods/<uid>/<container>/<attempt>.log      its output, in Kubernetes' log format
+ *     STATE/pods/<uid>/<container>/<attempt>/{upper,work}   what it has written, for overlayfs
+ *     RUN/runc/                           runc's own state: runc --root RUN/runc list
+ *     RUN/exits/<container id>            conmon's exit files
+ *     RUN/pods/<uid>/                     sandbox, hosts, resolv.conf …
+ *     RUN/pods/<uid>/<container>.<attempt>/           the bundle: config.json, rootfs, pid files
+ *
+ * STATE outlives a reboot, RUN need not. A container's id is <pod uid>.<container>.<attempt>, so that the
+ * same attempt can't be made twice: the runtime refuses the second. Several nodes on one machine are told
+ * apart by a short id made from their state directory, which their cgroups are named after.
+ */
+#ifndef PODTREE_PLACE_H
+#define PODTREE_PLACE_H
+
+#include "lib/error.h"
+#include <stdbool.h>
+
+struct place {
+    char *state;   /* absolute */
+    char *run;     /* absolute */
+    char *cgroup;  /* "/podtree/1f0c43aa" */
+    char *runtime; /* the OCI runtime's program */
+    char *pause;   /* podtree-pause */
+};
+
+/* Makes the directories. Programs are looked for beside this one first, then where they are installed. */
+int place_open(struct place *place, const char *state, const char *run, const char *runtime,
+               struct error **err);
+void place_close(struct place *place);
+
+/* All to be freed. */
+char *place_pod_state(const struct place *place, const char *uid);
+char *place_pod_run(const struct place *place, const char *uid);
+char *place_pod_cgroup(const struct place *place, const char *uid);
+char *place_log(const struct place *place, const char *uid, const char *container, int attempt);
+char *place_layer(const struct place *place, const char *uid, const char *container, int attempt);
+char *place_bundle(const struct place *place, const char *uid, const char *container, int attempt);
+char *place_exit_file(const struct place *place, const char *id);
+char *place_container_cgroup(const struct place *place, const char *uid, const char *container, int attempt);
+
+/* <uid>.<container>.<attempt>, and back. */
+char *place_container_id(const char *uid, const char *container, int attempt);
+bool place_container_of_id(const char *id, char **uid, char **container, int *attempt);
+
+#endif

@@ -1,0 +1,344 @@
+#include "nodeagent/sandbox.h"
+
+#include "lib/doc.h"
+#include "lib/file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define SHM_OPTIONS "mode=1777,size=64m"
+
+/* What the newborn says over its socket: which step failed and with what errno; step 0: ready, may I go on?
+ */
+struct report {
+    int step, number;
+};
+enum { STEP_READY, STEP_CGROUP, STEP_SESSION, STEP_HOSTNAME, STEP_LOOPBACK, STEP_STANDARD_FILES, STEP_EXEC };
+static const char *const step_names[] = {
+    [STEP_CGROUP] = "join its cgroup",        [STEP_SESSION] = "make a session",
+    [STEP_HOSTNAME] = "set the host name",    [STEP_LOOPBACK] = "bring the loopback interface up",
+    [STEP_STANDARD_FILES] = "open /dev/null", [STEP_EXEC] = "become podtree-pause",
+};
+
+struct birth {
+    struct loop *loop;
+    const struct place *place;
+    char *uid;
+    pid_t pid;
+    int pidfd;
+    int socket;
+    struct loop_source *source;
+    bool going; /* it has been told to go on */
+    sandbox_started_fn *started;
+    void *context;
+};
+
+/* ---- in the new process: only system calls, as after any fork of a process that may have threads ---- */
+
+static int bring_loopback_up(void)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    int result = ioctl(fd, SIOCSIFFLAGS, &request);
+    close(fd);
+    return result;
+}
+
+static int open_standard_files(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+    if (fd < 0)
+        return -1;
+    for (int i = 0; i < 3; i++)
+        if (fd != i && dup2(fd, i) < 0)
+            return -1;
+    if (fd > 2)
+        close(fd);
+    return 0;
+}
+
+static int join_cgroup(int directory)
+{
+    int fd = openat(directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int result = write(fd, "0", 1) == 1 ? 0 : -1;
+    close(fd);
+    return result;
+}
+
+static void fail(int fd, int step)
+{
+    struct report report = {step, errno};
+    _exit(write(fd, &report, sizeof(report)) == (ssize_t)sizeof(report) ? 1 : 2);
+}
+
+static void become_pause(int fd, int cgroup_to_join, const char *hostname, const char *const *argv)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (cgroup_to_join >= 0 && join_cgroup(cgroup_to_join) < 0)
+        fail(fd, STEP_CGROUP);
+    if (setsid() < 0)
+        fail(fd, STEP_SESSION);
+    if (sethostname(hostname, strlen(hostname)) < 0)
+        fail(fd, STEP_HOSTNAME);
+    if (bring_loopback_up() < 0)
+        fail(fd, STEP_LOOPBACK);
+    if (open_standard_files() < 0)
+        fail(fd, STEP_STANDARD_FILES);
+    struct report ready = {STEP_READY, 0};
+    char go;
+    /* The other end is closed when the agent has died: nobody knows this process then. */
+    if (write(fd, &ready, sizeof(ready)) != (ssize_t)sizeof(ready) || read(fd, &go, 1) != 1)
+        _exit(1);
+    static char *const environment[] = {NULL};
+    execve(argv[0], (char *const *)(uintptr_t)argv, environment);
+    fail(fd, STEP_EXEC);
+}
+
+/* ---- in the agent ---- */
+
+static uint64_t process_start_time(pid_t pid)
+{
+    autofree char *path = path_format("/proc/%d/stat", (int)pid);
+    autobuf struct buf text = {0};
+    if (file_read(path, &text, NULL) < 0)
+        return 0;
+    /* The program's name in parentheses may hold anything; field 22 is the 20th behind it. */
+    const char *end = strrchr(text.at, ')');
+    struct str rest = end != NULL ? str_of(end + 2) : STR_NONE, field = STR_NONE;
+    for (int i = 0; i < 20; i++)
+        if (!str_split(&rest, ' ', &field))
+            return 0;
+    int64_t ticks = 0;
+    return str_to_int64(field, &ticks) ? (uint64_t)ticks : 0;
+}
+
+static char *record_path(const struct place *place, const char *uid)
+{
+    return path_format("%s/pods/%s/sandbox.json", place->run, uid);
+}
+
+static int write_record(const struct birth *birth, struct error **err)
+{
+    autodoc struct doc *doc = doc_new();
+    value_set_int(doc_root(doc), STR("pid"), birth->pid);
+    value_set_int(doc_root(doc), STR("startTime"), (int64_t)process_start_time(birth->pid));
+    autobuf struct buf text = {0};
+    value_write(&text, doc_root(doc));
+    autofree char *path = record_path(birth->place, birth->uid);
+    return file_replace(path, buf_str(&text), 0600, FILE_CACHED, err);
+}
+
+pid_t sandbox_find(const struct place *place, const char *uid, int *pidfd)
+{
+    autofree char *path = record_path(place, uid);
+    autobuf struct buf text = {0};
+    *pidfd = -1;
+    if (file_read(path, &text, NULL) < 0)
+        return 0;
+    autodoc struct doc *doc = doc_parse(buf_str(&text), NULL);
+    pid_t pid = (pid_t)value_int_or(value_get(doc_root(doc), STR("pid")), 0);
+    uint64_t start = (uint64_t)value_int_or(value_get(doc_root(doc), STR("startTime")), 0);
+    if (pid <= 0)
+        return 0;
+    /* First the descriptor, then the question: if the pid has been given to another process meanwhile, that
+     * one is younger than the record. */
+    autoclose int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd ended = {.fd = fd, .events = POLLIN};
+    if (fd < 0 || process_start_time(pid) != start || poll(&ended, 1, 0) != 0)
+        return 0;
+    *pidfd = take_fd(fd);
+    return pid;
+}
+
+static void birth_end(struct birth *birth, struct error *error)
+{
+    loop_remove(birth->source);
+    close(birth->socket);
+    if (error != NULL) {
+        close(birth->pidfd);
+        birth->pidfd = -1;
+    }
+    birth->started(birth->context, birth->pid, birth->pidfd, error);
+    free(birth->uid);
+    free(birth);
+}
+
+/* Nobody else reaps it: the descriptor has not been given to the loop. */
+static void birth_fail(struct birth *birth, struct error *error)
+{
+    syscall(SYS_pidfd_send_signal, birth->pidfd, SIGKILL, NULL, 0);
+    siginfo_t info;
+    waitid((idtype_t)P_PIDFD, (id_t)birth->pidfd, &info, WEXITED);
+    birth_end(birth, error);
+}
+
+static void on_report(void *context, uint32_t events)
+{
+    struct birth *birth = context;
+    (void)events;
+    struct report report;
+    struct error *error = NULL;
+    ssize_t length = read(birth->socket, &report, sizeof(report));
+    if (length == 0 && birth->going) {
+        birth_end(birth, NULL); /* the socket closed by execve */
+        return;
+    }
+    if (length != (ssize_t)sizeof(report))
+        error_make(&error, EPIPE, "the sandbox process died while it was being made");
+    else if (report.step != STEP_READY)
+        error_errno(&error, report.number, "the sandbox process could not %s", step_names[report.step]);
+    else if (write_record(birth, &error) == 0 && send(birth->socket, "", 1, MSG_NOSIGNAL) != 1)
+        error_errno(&error, errno, "cannot answer the sandbox process");
+    birth->going = true;
+    if (error != NULL)
+        birth_fail(birth, error);
+}
+
+static pid_t clone_sandbox(int *pidfd, int cgroup)
+{
+    struct clone_args args = {
+        .flags =
+            CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+        .pidfd = (uint64_t)(uintptr_t)pidfd,
+        .exit_signal = SIGCHLD,
+        .cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
+    };
+    return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static int write_shared_file(const char *directory, const char *name, struct str text, struct error **err)
+{
+    autofree char *path = path_format("%s/%s", directory, name);
+    return file_write(path, text, 0644, err);
+}
+
+static int make_shared_files(const struct place *place, const struct sandbox_config *config,
+                             struct error **err)
+{
+    autofree char *directory = place_pod_run(place, config->uid);
+    autofree char *shm = path_format("%s/shm", directory);
+    autobuf struct buf hosts = {0}, hostname = {0}, resolver = {0};
+    buf_addf(&hosts,
+             "127.0.0.1\tlocalhost\n"
+             "::1\tlocalhost ip6-localhost ip6-loopback\n"
+             "fe00::0\tip6-localnet\n"
+             "ff02::1\tip6-allnodes\n"
+             "ff02::2\tip6-allrouters\n"
+             "127.0.1.1\t%s\n",
+             config->hostname);
+    buf_addf(&hostname, "%s\n", config->hostname);
+    if (file_read("/etc/resolv.conf", &resolver, NULL) < 0)
+        buf_clear(&resolver); /* a machine without resolver has pods without */
+    int result = directory_make(shm, 0711, err);
+    if (result < 0 || (result = write_shared_file(directory, "hosts", buf_str(&hosts), err)) < 0 ||
+        (result = write_shared_file(directory, "hostname", buf_str(&hostname), err)) < 0 ||
+        (result = write_shared_file(directory, "resolv.conf", buf_str(&resolver), err)) < 0)
+        return result;
+    if (mount("shm", shm, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, SHM_OPTIONS) < 0)
+        return error_errno(err, errno, "cannot mount %s", shm);
+    return 0;
+}
+
+/* The group of the pause process: a leaf, because version 2 wants processes in leaves only. */
+static int make_cgroup(const struct place *place, const struct cgroups *cgroups, const char *uid, bool *into,
+                       struct error **err)
+{
+    autofree char *pod = place_pod_cgroup(place, uid);
+    autofree char *path = path_format("%s/sandbox", pod);
+    return cgroups_make(cgroups, path, into, err);
+}
+
+static int give_birth(struct birth *birth, const struct cgroups *cgroups, const struct sandbox_config *config,
+                      struct error **err)
+{
+    bool into = false;
+    autoclose int cgroup = make_cgroup(birth->place, cgroups, config->uid, &into, err);
+    if (cgroup < 0)
+        return cgroup;
+    int sockets[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+        return error_errno(err, errno, "cannot make a socket pair");
+    autoclose int theirs = sockets[1];
+    birth->socket = sockets[0];
+    autofree char *title = path_format("%s/%s", config->namespace, config->name);
+    const char *const argv[] = {birth->place->pause, title, config->uid, NULL};
+    birth->pid = clone_sandbox(&birth->pidfd, into ? cgroup : -1);
+    if (birth->pid == 0) {
+        close(birth->socket);
+        become_pause(theirs, into ? -1 : cgroup, config->hostname, argv);
+    }
+    if (birth->pid < 0)
+        return error_errno(err, errno, "cannot make the sandbox process");
+    return 0;
+}
+
+int sandbox_start(struct loop *loop, const struct place *place, const struct cgroups *cgroups,
+                  const struct sandbox_config *config, sandbox_started_fn *started, void *context,
+                  struct error **err)
+{
+    int result = make_shared_files(place, config, err);
+    if (result < 0)
+        return result;
+    struct birth *birth = memory_zeroed(1, sizeof(*birth));
+    *birth = (struct birth){.loop = loop,
+                            .place = place,
+                            .uid = str_dup(str_of(config->uid)),
+                            .pidfd = -1,
+                            .socket = -1,
+                            .started = started,
+                            .context = context};
+    result = give_birth(birth, cgroups, config, err);
+    if (result == 0) {
+        birth->source = loop_fd(loop, birth->socket, EPOLLIN, on_report, birth, err);
+        if (birth->source != NULL)
+            return 0;
+        syscall(SYS_pidfd_send_signal, birth->pidfd, SIGKILL, NULL, 0);
+        waitpid(birth->pid, NULL, 0);
+        result = -EIO;
+    }
+    if (birth->pidfd >= 0)
+        close(birth->pidfd);
+    if (birth->socket >= 0)
+        close(birth->socket);
+    free(birth->uid);
+    free(birth);
+    return result;
+}
+
+bool sandbox_stop(const struct place *place, const char *uid)
+{
+    autoclose int pidfd = -1;
+    return sandbox_find(place, uid, &pidfd) > 0 &&
+           syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) == 0;
+}
+
+int sandbox_remove(const struct place *place, const struct cgroups *cgroups, const char *uid,
+                   struct error **err)
+{
+    autoclose int pidfd = -1;
+    if (sandbox_find(place, uid, &pidfd) > 0)
+        return error_make(err, EBUSY, "the sandbox process still lives");
+    autofree char *directory = place_pod_run(place, uid);
+    autofree char *shm = path_format("%s/shm", directory);
+    if (umount2(shm, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
+        return error_errno(err, errno, "cannot unmount %s", shm);
+    autofree char *cgroup = place_pod_cgroup(place, uid);
+    int result = cgroups_remove(cgroups, cgroup, err);
+    return result < 0 ? result : directory_remove(directory, err);
+}
