@@ -82,9 +82,9 @@ size_t value_count(struct value v);
  * Removing the current one, or setting it, inside the loop is allowed. */
 struct value value_first(struct value v);
 struct value value_next(struct value v);
-#define value_each(child, parent)                                                                         \
-    for (struct value child = value_first(parent), child##_next = value_next(child); value_exists(child); \
-         child = child##_next, child##_next = value_next(child))
+#define value_each(child, parent)                                                                          \
+    for (struct value child = value_first(parent), child##_after = value_next(child); value_exists(child); \
+         child = child##_after, child##_after = value_next(child))
 
 /* The name of a member (decoded); STR_NONE for elements and the root. */
 struct str value_key(struct value v);
@@ -105,8 +105,8 @@ bool value_true(struct value v);
 bool value_equal(struct value a, struct value b);
 
 /* ---- editing ---- each creates or replaces member `key` of the object v, and returns the new value. A
- * replaced member keeps its place. All strings are copied. v must be an object (abort otherwise: a
- * programming error). */
+ * replaced member keeps its place. All strings are copied, and an absent value copies as null. v must be an
+ * object (abort otherwise: a programming error). */
 
 struct value value_set_str(struct value v, struct str key, struct str text);
 struct value value_set_int(struct value v, struct str key, int64_t number);
@@ -131,7 +131,7 @@ struct value value_append_copy(struct value v, struct value from);
 
 /* Makes v (member, element or root) itself a copy of `from`, in its place. */
 void value_replace(struct value v, struct value from);
-/* Takes v out of its parent. */
+/* Takes v out of its parent; the root becomes null; nothing happens when v is absent. */
 void value_remove(struct value v);
 /* value_remove(value_get(v, key)); false when it was not there. */
 bool value_unset(struct value v, struct str key);
@@ -147,7 +147,7 @@ void value_sort(struct value v);
 
 /* Compact JSON at the end of *out; what doc_parse reads back equal. Absent writes null. */
 void value_write(struct buf *out, struct value v);
-/* A JSON string with its quotes. */
+/* A JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
 void json_write_string(struct buf *out, struct str text);
 
 #endif

@@ -63,56 +63,50 @@ static bool fail(struct reader *r, struct place place, const char *format, ...)
 }
 
 /* libyaml's sentences speak of its own insides; these speak of the text. */
-static const struct {
-    const char *problem, *sentence;
+static const struct sentence {
+    const char *problem, *text;
+    bool at_beginning; /* of what has no end, rather than where the end was missed */
 } sentences[] = {
     {"mapping values are not allowed in this context",
-     "a ':' can't stand here: check the indentation, or put the text in quotes"},
+     "a ':' can't stand here: check the indentation, or put the text in quotes", false},
     {"block sequence entries are not allowed in this context",
-     "a '-' can't stand here: check the indentation, or put the text in quotes"},
-    {"block mapping entries are not allowed in this context",
-     "a key can't stand here: check the indentation"},
-    {"mapping keys are not allowed in this context", "a '?' can't stand here: put the text in quotes"},
-    {"did not find expected key", "expected a key: check the indentation"},
-    {"did not find expected '-' indicator", "expected '- ': check the indentation"},
-    {"could not find expected ':'", "expected ':' behind the key"},
-    {"did not find expected ',' or ']'", "expected ',' or ']'"},
-    {"did not find expected ',' or '}'", "expected ',' or '}'"},
-    {"did not find expected node content", "expected a value"},
+     "a '-' can't stand here: check the indentation, or put the text in quotes", false},
+    {"block mapping entries are not allowed in this context", "a key can't stand here: check the indentation",
+     false},
+    {"mapping keys are not allowed in this context", "a '?' can't stand here: put the text in quotes", false},
+    {"did not find expected key", "expected a key: check the indentation", false},
+    {"did not find expected '-' indicator", "expected '- ': check the indentation", false},
+    {"could not find expected ':'", "expected ':' behind the key", true},
+    {"did not find expected ',' or ']'", "expected ',' or ']'", false},
+    {"did not find expected ',' or '}'", "expected ',' or '}'", false},
+    {"did not find expected node content", "expected a value", false},
     {"did not find expected <document start>",
-     "the document ends here, but more text follows: expected '---'"},
-    {"did not find expected <stream-start>", "expected a document"},
+     "the document ends here, but more text follows: expected '---'", false},
+    {"did not find expected <stream-start>", "expected a document", false},
     {"found character that cannot start any token",
-     "a value can't begin with this character (and tabs can't indent): put it in quotes"},
-    {"found a tab character where an indentation space is expected", "tabs can't indent: use spaces"},
-    {"found a tab character that violates indentation", "tabs can't indent: use spaces"},
-    {"found unexpected end of stream", "a quoted text has no closing quote"},
-    {"found unexpected document indicator", "a quoted text has no closing quote before the document ends"},
-    {"found unknown escape character", "no such escape in a text in double quotes"},
-    {"did not find expected hexdecimal number", "an escape with too few hexadecimal digits"},
-    {"found invalid Unicode character escape code", "an escape for a character that doesn't exist"},
-    {"did not find expected comment or line break", "expected the end of the line"},
-    {"found an indentation indicator equal to 0", "a text block can't be indented by 0"},
-    {"did not find expected alphabetic or numeric character", "expected a name of letters and digits"},
-    {"found undefined tag handle", "a tag that is not known"},
-    {"found duplicate %YAML directive", "the second %YAML directive"},
-    {"found incompatible YAML document", "a version of YAML that is not supported"},
-    {"found unknown directive name", "no such directive"},
-    {"control characters are not allowed", "control characters must be escaped in double quotes"},
-    {"invalid leading UTF-8 octet", "not valid UTF-8"},
-    {"incomplete UTF-8 octet sequence", "not valid UTF-8"},
-    {"invalid trailing UTF-8 octet", "not valid UTF-8"},
-    {"invalid length of a UTF-8 sequence", "not valid UTF-8"},
-    {"invalid Unicode character", "not valid UTF-8"},
+     "text that begins with this character must be in quotes (and tabs can't indent)", false},
+    {"found a tab character where an indentation space is expected", "tabs can't indent: use spaces", false},
+    {"found a tab character that violates indentation", "tabs can't indent: use spaces", false},
+    {"found unexpected end of stream", "a quoted text has no closing quote", true},
+    {"found unexpected document indicator", "a quoted text has no closing quote before the document ends",
+     true},
+    {"found unknown escape character", "no such escape in a text in double quotes", false},
+    {"did not find expected hexdecimal number", "an escape with too few hexadecimal digits", false},
+    {"found invalid Unicode character escape code", "an escape for a character that doesn't exist", false},
+    {"did not find expected comment or line break", "expected the end of the line", false},
+    {"found an indentation indicator equal to 0", "a text block can't be indented by 0", false},
+    {"did not find expected alphabetic or numeric character", "expected a name of letters and digits", false},
+    {"found undefined tag handle", "a tag that is not known", false},
+    {"found duplicate %YAML directive", "the second %YAML directive", false},
+    {"found incompatible YAML document", "a version of YAML that is not supported", false},
+    {"found unknown directive name", "no such directive", false},
+    {"control characters are not allowed", "control characters must be escaped in double quotes", false},
+    {"invalid leading UTF-8 octet", "not valid UTF-8", false},
+    {"incomplete UTF-8 octet sequence", "not valid UTF-8", false},
+    {"invalid trailing UTF-8 octet", "not valid UTF-8", false},
+    {"invalid length of a UTF-8 sequence", "not valid UTF-8", false},
+    {"invalid Unicode character", "not valid UTF-8", false},
 };
-
-static const char *sentence_for(const char *problem)
-{
-    for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++)
-        if (strcmp(sentences[i].problem, problem) == 0)
-            return sentences[i].sentence;
-    return problem;
-}
 
 /* For errors in the encoding libyaml tells the byte, not the place. */
 static struct place place_of_offset(struct str text, size_t offset)
@@ -127,14 +121,27 @@ static struct place place_of_offset(struct str text, size_t offset)
     return place;
 }
 
+static const struct sentence *find_sentence(const char *problem)
+{
+    for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++)
+        if (strcmp(sentences[i].problem, problem) == 0)
+            return &sentences[i];
+    return NULL;
+}
+
 static bool fail_parser(struct reader *r)
 {
     const yaml_parser_t *parser = &r->parser;
     if (parser->error == YAML_MEMORY_ERROR)
         abort();
-    struct place place = parser->error == YAML_READER_ERROR ? place_of_offset(r->text, parser->problem_offset)
-                                                            : place_of(parser->problem_mark);
-    return fail(r, place, "%s", sentence_for(parser->problem != NULL ? parser->problem : "not readable"));
+    const char *problem = parser->problem != NULL ? parser->problem : "this can't be read";
+    const struct sentence *sentence = find_sentence(problem);
+    struct place place = place_of(parser->problem_mark);
+    if (parser->error == YAML_READER_ERROR)
+        place = place_of_offset(r->text, parser->problem_offset);
+    else if (sentence != NULL && sentence->at_beginning)
+        place = place_of(parser->context_mark);
+    return fail(r, place, "%s", sentence != NULL ? sentence->text : problem);
 }
 
 /* ---- events ---- */
@@ -167,6 +174,14 @@ static bool is_plain(const event_t *event)
 {
     return event->type == YAML_SCALAR_EVENT && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
            event->data.scalar.tag == NULL;
+}
+
+static bool fail_tag(struct reader *r, const event_t *event, const char *tag)
+{
+    static const struct str core = STR("tag:yaml.org,2002:");
+    bool short_form = str_starts(str_of(tag), core);
+    return fail(r, place_of(event->start_mark), "the tag %s%s does not fit here", short_form ? "!!" : "",
+                tag + (short_form ? core.length : 0));
 }
 
 /* ---- scalars ---- */
@@ -214,7 +229,7 @@ static bool read_scalar(struct reader *r, uint32_t at, const event_t *event)
         break;
     case VALUE_NONE:
         if (tag != NULL)
-            return fail(r, place_of(event->start_mark), "the tag %s does not fit here", tag);
+            return fail_tag(r, event, tag);
         return fail(r, place_of(event->start_mark), "the number " STR_FORMAT " is not supported",
                     STR_ARGS(text));
     default:
@@ -298,7 +313,7 @@ static bool begin_collection(struct reader *r, const event_t *event, const yaml_
                              const char *fitting)
 {
     if (tag != NULL && strcmp((const char *)tag, "!") != 0 && strcmp((const char *)tag, fitting) != 0)
-        return fail(r, place_of(event->start_mark), "the tag %s does not fit here", (const char *)tag);
+        return fail_tag(r, event, (const char *)tag);
     if (++r->depth > DOC_DEPTH)
         return fail(r, place_of(event->start_mark), "nested more than %d levels deep", DOC_DEPTH);
     return true;
@@ -361,7 +376,7 @@ static bool check_key(struct reader *r, const event_t *event)
         return fail(r, place, "a key can't have an anchor");
     const char *tag = (const char *)event->data.scalar.tag;
     if (tag != NULL && strcmp(tag, "!") != 0 && strcmp(tag, YAML_STR_TAG) != 0)
-        return fail(r, place, "a key must be text: the tag %s does not fit here", tag);
+        return fail_tag(r, event, tag);
     if (is_plain(event) && yaml_resolve(scalar_text(event), NULL, NULL) == VALUE_NULL)
         return fail(r, place, "a key can't be null: put it in quotes");
     return true;
