@@ -1,0 +1,148 @@
+#include "lib/quantity.h"
+#include "lib/views.h"
+
+/* A pod without requests is reckoned with a tenth of a processor and 200 MB, as Kubernetes does, so that many
+ * of them are spread. */
+enum { LIKELY_CPU_MILLI = 100, LIKELY_MEMORY = 200 * 1024 * 1024 };
+
+static enum pod_phase phase_of(struct value phase)
+{
+    static const char *const names[] = {[POD_RUNNING] = "Running",
+                                        [POD_SUCCEEDED] = "Succeeded",
+                                        [POD_FAILED] = "Failed",
+                                        [POD_UNKNOWN] = "Unknown"};
+    for (enum pod_phase p = POD_RUNNING; p <= POD_UNKNOWN; p++)
+        if (value_is(phase, names[p]))
+            return p;
+    return POD_PENDING;
+}
+
+static struct resources requests_of(struct value resources)
+{
+    struct value requests = value_get(resources, STR("requests"));
+    struct value limits = value_get(resources, STR("limits"));
+    struct value cpu = value_get(requests, STR("cpu")), memory = value_get(requests, STR("memory"));
+    struct resources r = {.likely_cpu_milli = LIKELY_CPU_MILLI, .likely_memory = LIKELY_MEMORY};
+    /* A limit without a request is the request. */
+    if (quantity_milli(value_str(value_exists(cpu) ? cpu : value_get(limits, STR("cpu"))), &r.cpu_milli))
+        r.likely_cpu_milli = r.cpu_milli;
+    if (quantity_units(value_str(value_exists(memory) ? memory : value_get(limits, STR("memory"))),
+                       &r.memory))
+        r.likely_memory = r.memory;
+    return r;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static struct resources sum(struct resources a, struct resources b)
+{
+    return (struct resources){a.cpu_milli + b.cpu_milli, a.memory + b.memory,
+                              a.likely_cpu_milli + b.likely_cpu_milli, a.likely_memory + b.likely_memory};
+}
+
+/* Init containers run one after the other before the rest. */
+static struct resources pod_requests(struct value spec)
+{
+    struct resources total = {0};
+    value_each (container, value_get(spec, STR("containers")))
+        total = sum(total, requests_of(value_get(container, STR("resources"))));
+    value_each (container, value_get(spec, STR("initContainers"))) {
+        struct resources one = requests_of(value_get(container, STR("resources")));
+        total = (struct resources){larger(total.cpu_milli, one.cpu_milli), larger(total.memory, one.memory),
+                                   larger(total.likely_cpu_milli, one.likely_cpu_milli),
+                                   larger(total.likely_memory, one.likely_memory)};
+    }
+    struct value overhead = value_get(spec, STR("overhead"));
+    struct resources extra = {0};
+    quantity_milli(value_str(value_get(overhead, STR("cpu"))), &extra.cpu_milli);
+    quantity_units(value_str(value_get(overhead, STR("memory"))), &extra.memory);
+    extra.likely_cpu_milli = extra.cpu_milli;
+    extra.likely_memory = extra.memory;
+    return sum(total, extra);
+}
+
+static int32_t most_restarts(struct value statuses)
+{
+    int64_t most = 0;
+    value_each (status, statuses)
+        most = larger(most, value_int_or(value_get(status, STR("restartCount")), 0));
+    return (int32_t)most;
+}
+
+static void fill_conditions(struct keeper *keeper, struct value conditions, struct pod *pod)
+{
+    value_each (condition, conditions) {
+        struct value type = value_get(condition, STR("type"));
+        bool true_now = value_is(value_get(condition, STR("status")), "True");
+        if (value_is(type, "Ready") && true_now) {
+            pod->ready = true;
+            pod->ready_since_ms = view_time(value_get(condition, STR("lastTransitionTime")));
+        } else if (value_is(type, "PodScheduled") && !true_now) {
+            struct str message = value_str(value_get(condition, STR("message")));
+            pod->unscheduled_because = keep_str(keeper, message);
+        }
+    }
+}
+
+/* What only the scheduler asks. */
+static void fill_unbound(struct keeper *keeper, struct value spec, struct value conditions, struct pod *pod)
+{
+    pod->priority = (int32_t)value_int_or(value_get(spec, STR("priority")), 0);
+    pod->scheduler_name = keep_str(keeper, value_str(value_get(spec, STR("schedulerName"))));
+    pod->node_selector = keep_value(keeper, value_get(spec, STR("nodeSelector")));
+    pod->tolerations = keep_value(keeper, value_get(spec, STR("tolerations")));
+    pod->conditions = keep_value(keeper, conditions);
+    pod->gated = value_count(value_get(spec, STR("schedulingGates"))) != 0;
+}
+
+static void fill(struct keeper *keeper, struct value object, void *view)
+{
+    struct pod *pod = view;
+    struct value spec = value_get(object, STR("spec")), status = value_get(object, STR("status"));
+    struct value conditions = value_get(status, STR("conditions"));
+    struct str node = value_str(value_get(spec, STR("nodeName")));
+    pod->phase = phase_of(value_get(status, STR("phase")));
+    pod->requests = pod_requests(spec);
+    pod->restarts = most_restarts(value_get(status, STR("containerStatuses")));
+    pod->ip = keep_str(keeper, value_str(value_get(status, STR("podIP"))));
+    pod->host_network = value_true(value_get(spec, STR("hostNetwork")));
+    struct value cost =
+        value_at(object, "metadata", "annotations", "controller.kubernetes.io/pod-deletion-cost");
+    if (!str_to_int64(value_str(cost), &pod->deletion_cost))
+        pod->deletion_cost = 0;
+    fill_conditions(keeper, conditions, pod);
+    if (node.length != 0)
+        pod->node = keep_str(keeper, node);
+    else
+        fill_unbound(keeper, spec, conditions, pod);
+}
+
+const struct view pod_view = {
+    .resource = "pods", .api_version = "v1", .kind = "Pod", .size = sizeof(struct pod), .fill = fill};
+
+bool pod_has_ended(const struct pod *pod)
+{
+    return pod->phase == POD_SUCCEEDED || pod->phase == POD_FAILED;
+}
+
+bool pod_is_active(const struct pod *pod)
+{
+    return !pod_has_ended(pod) && !is_terminating(pod);
+}
+
+bool pod_is_available(const struct pod *pod, int64_t min_ready_seconds, int64_t now_ms, int64_t *wait_ms)
+{
+    *wait_ms = -1;
+    if (!pod->ready)
+        return false;
+    if (min_ready_seconds <= 0)
+        return true;
+    int64_t left = pod->ready_since_ms + min_ready_seconds * 1000 - now_ms;
+    if (left <= 0)
+        return true;
+    *wait_ms = left;
+    return false;
+}
