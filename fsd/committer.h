@@ -10,12 +10,13 @@ struct committer;
 /* Takes over the store. `event_fd` is written to (eventfd) whenever a batch has ended. */
 int committer_start(struct store *store, int event_fd, struct committer **committer, struct error **err);
 
-/* The batch and everything it points to must stay as it is until it comes back. `context` comes back with it.
- * At most one batch is under way: the caller submits the next when the last has ended. Never blocks. */
+/* The batch and everything it points to must stay as it is until it comes back. `context` (not NULL) comes
+ * back with it. At most one batch is under way: the caller submits the next when the last has ended. Never
+ * blocks. */
 void committer_submit(struct committer *committer, const struct store_batch *batch, void *context);
 
-/* The batch that has ended, or NULL: returns its context; *err is NULL when it is durable, else what the disk
- * said (the caller's to free). Never blocks. */
+/* The context of the batch that has ended, or NULL when none has; *err is NULL when it is durable, else what
+ * the disk said (the caller's to free). Never blocks. */
 void *committer_ended(struct committer *committer, struct error **err);
 
 /* Waits for what is under way and closes the store. */

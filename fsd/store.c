@@ -20,6 +20,7 @@
  */
 #include "fsd/store_private.h"
 
+#include "fsd/gather.h"
 #include "lib/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -30,9 +31,10 @@
 #define WAL_HEADER        32
 #define FRAME_HEADER      24
 #define FRAME_BYTES       (FRAME_HEADER + PAGE_BYTES)
-#define WAL_BYTES         (8 << 20) /* written at first; checkpoints keep it from growing */
-#define FRAMES_FULL       (WAL_BYTES / FRAME_BYTES * 7 / 8)
+#define WAL_BYTES         (8 << 20) /* made at the beginning */
+#define FRAMES_FULL       ((16 << 20) / FRAME_BYTES)
 #define FRAMES_WORTHWHILE ((1 << 20) / FRAME_BYTES)
+#define OUTBOX_STEP       256 /* versions: rows that are done go many at a time */
 #define TOMBSTONES_KEPT   100000
 
 /* The script at index i leads from schema version i to i + 1. They are never changed, only added to. */
@@ -193,7 +195,9 @@ static int keep_documents(struct store *store, const struct store_batch *batch)
 
 static int drop_outbox(struct store *store, const struct store_batch *batch)
 {
-    return batch->outbox_done != 0 ? run(store, DROP_OUTBOX, NUMBER(batch->outbox_done)) : SQLITE_OK;
+    if (batch->outbox_done - store->outbox_dropped < OUTBOX_STEP)
+        return SQLITE_OK;
+    return run(store, DROP_OUTBOX, NUMBER(batch->outbox_done));
 }
 
 static int put_records(struct store *store, const struct store_batch *batch)
@@ -296,18 +300,25 @@ static int (*const steps[])(struct store *, const struct store_batch *) = {
     trim_lines, put_tombstones, put_outcomes, put_marks,
 };
 
+static sqlite3_file *wal_of(struct store *store)
+{
+    sqlite3_file *wal = NULL;
+    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+    return wal != NULL && wal->pMethods != NULL ? wal : NULL;
+}
+
 /* See the head: nobody may find a refused batch in the WAL. When even this can't be written there is nothing
  * left to do; the disk is gone. */
 static void forget_refused(struct store *store)
 {
     static const char nothing[FRAME_HEADER];
-    sqlite3_file *wal = NULL;
-    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
-    if (wal == NULL || wal->pMethods == NULL || store->frames < 0)
+    sqlite3_file *wal = wal_of(store);
+    if (wal == NULL || store->frames < 0)
         return;
     sqlite3_int64 end = WAL_HEADER + (sqlite3_int64)store->frames * FRAME_BYTES;
-    if (wal->pMethods->xWrite(wal, nothing, sizeof(nothing), end) != SQLITE_OK)
-        log_error("store: a refused change could not be wiped from the disk");
+    if (wal->pMethods->xWrite(wal, nothing, sizeof(nothing), end) != SQLITE_OK ||
+        wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) != SQLITE_OK)
+        log_error("store: a change that was refused could not be wiped from the disk");
 }
 
 int store_commit(struct store *store, const struct store_batch *batch, struct error **err)
@@ -326,6 +337,8 @@ int store_commit(struct store *store, const struct store_batch *batch, struct er
         return result;
     }
     store->position = position_after(store, batch);
+    if (batch->outbox_done - store->outbox_dropped >= OUTBOX_STEP)
+        store->outbox_dropped = batch->outbox_done;
     store->tombstones += (int64_t)batch->tombstone_count;
     if (store->tombstones > TOMBSTONES_KEPT)
         store->tombstones = TOMBSTONES_KEPT;
@@ -361,15 +374,31 @@ void store_settle(struct store *store, bool idle)
 /* Only a matter of speed: a disk without room for it says so when it matters. */
 static void fill_wal(struct store *store)
 {
-    sqlite3_file *wal = NULL;
     sqlite3_int64 size = WAL_BYTES;
-    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
-    if (wal == NULL || wal->pMethods == NULL || wal->pMethods->xFileSize(wal, &size) != SQLITE_OK)
+    sqlite3_file *wal = wal_of(store);
+    if (wal == NULL || wal->pMethods->xFileSize(wal, &size) != SQLITE_OK)
         return;
     static const char zeros[64 << 10];
-    while (size < WAL_BYTES && wal->pMethods->xWrite(wal, zeros, sizeof(zeros), size) == SQLITE_OK)
-        size += (sqlite3_int64)sizeof(zeros);
+    int code = SQLITE_OK;
+    while (size < WAL_BYTES && code == SQLITE_OK) {
+        sqlite3_int64 left = WAL_BYTES - size;
+        int length = left < (sqlite3_int64)sizeof(zeros) ? (int)left : (int)sizeof(zeros);
+        code = wal->pMethods->xWrite(wal, zeros, length, size);
+        size += length;
+    }
     wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+}
+
+/* The file stays, for its blocks, but without its header it holds nothing: what is in the database alone may
+ * be copied or put back. */
+static void empty_wal(struct store *store)
+{
+    static const char nothing[WAL_HEADER];
+    sqlite3_file *wal = wal_of(store);
+    move_wal(store);
+    if (wal != NULL && store->frames == 0 &&
+        wal->pMethods->xWrite(wal, nothing, sizeof(nothing), 0) != SQLITE_OK)
+        log_warning("store: the log could not be emptied");
 }
 
 /* ---- opening ---- */
@@ -432,7 +461,7 @@ static int prepare(struct store *store, struct error **err)
 
 static int open_database(struct store *store, const char *path, struct error **err)
 {
-    int code = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, gather_vfs());
     if (store->db == NULL)
         return error_make(err, ENOMEM, "out of memory");
     if (code != SQLITE_OK)
@@ -450,6 +479,7 @@ static int open_database(struct store *store, const char *path, struct error **e
     store->frames = -1; /* not known: another process may have left some */
     move_wal(store);
     fill_wal(store);
+    store->opened = true;
     return 0;
 }
 
@@ -492,10 +522,11 @@ void store_close(struct store *store)
         return;
     for (size_t i = 0; i < STATEMENT_COUNT; i++)
         sqlite3_finalize(store->statements[i]);
-    if (store->db != NULL) {
-        sqlite3_exec(store->db, "PRAGMA journal_size_limit = -1", NULL, NULL,
-                     NULL); /* the WAL stays as it is */
-        sqlite3_close(store->db);
+    if (store->opened) {
+        /* No limit: closing would cut the WAL to nothing. */
+        sqlite3_exec(store->db, "PRAGMA journal_size_limit = -1", NULL, NULL, NULL);
+        empty_wal(store);
     }
+    sqlite3_close(store->db);
     free(store);
 }

@@ -86,7 +86,7 @@ struct store_batch {
     size_t outbox_count;
     struct outbox_keep *keeps;
     size_t keep_count;
-    int64_t outbox_done; /* rows up to this version are in the history: delete them; 0: nothing */
+    int64_t outbox_done; /* rows up to this version are in the history, and go at some time; 0: nothing */
 };
 
 /* Opens or makes DIRECTORY/state.db (0600). EBUSY while another process has it open. */

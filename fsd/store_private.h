@@ -27,11 +27,13 @@ enum statement {
 
 struct store {
     sqlite3 *db;
+    bool opened; /* to the end: it is ours */
     sqlite3_stmt *statements[STATEMENT_COUNT];
     struct store_position position;
     int64_t tombstones;
-    int frames;     /* of the WAL that are in use; -1: not known */
-    int64_t warned; /* when it was last said that the WAL can't be moved */
+    int64_t outbox_dropped; /* rows up to this version have been deleted */
+    int frames;             /* of the WAL that are in use; -1: not known */
+    int64_t warned;         /* when it was last said that the WAL can't be moved */
 };
 
 /* What SQLite said, as errno and sentence. */
