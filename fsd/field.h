@@ -28,12 +28,17 @@ struct field {
         *schema; /* NULL for the object's directory itself and for made-up directories (spec/, .top/) */
     struct value value;  /* absent when not set */
     struct value parent; /* the value that holds it, absent if that is not set either */
-    struct str key;      /* decoded: member name, list key, or index */
+    struct str key;      /* decoded: member name, map's key; for an entry of a list its file name */
     bool set;
-    bool map_entry;      /* a key of a map: any name may be created */
-    bool server_managed; /* it or something above it */
-    bool required;       /* unlink is refused */
-    int root_part;       /* internal: which part of the directory it is */
+    bool map_entry;            /* a key of a map: any name may be created */
+    bool list_entry;           /* an entry of a list */
+    bool is_key;               /* what its directory is called after: containers/web/name */
+    bool server_managed;       /* it or something above it */
+    bool required;             /* unlink is refused */
+    size_t index;              /* of a list's entry that is set */
+    const struct schema *list; /* of a list's entry: the list */
+    int root_part;             /* internal: which part of the object's directory it is */
+    bool in_spec;              /* internal: directly in the spec */
 };
 
 /* The directory of the object itself. `object` is the whole document. */
@@ -42,10 +47,16 @@ struct field field_root(const struct kind *kind, struct value object);
  * not NULL, holds the decoded key: it must outlive the field. */
 struct field field_child(const struct field *parent, struct str name, struct buf *scratch);
 /* The names of what is set below a directory, in the schema's order (maps: by bytes; lists: theirs), encoded.
- * Directories of maps are always listed; unset scalars and objects are not. */
+ * Directories of maps are always listed; unset scalars and objects are not.
+ *
+ * Entries of a list with keys are named after their keys: the first one, and behind hyphens those of the
+ * others that differ from the schema's default, so ports are 53 (TCP) and 53-UDP. Where keys repeat (env
+ * may), the second is FOO~2. Entries of other lists are 0, 1, 2 … */
 typedef void field_visit(void *context, struct str name, enum field_type type);
 void field_list(const struct field *directory, field_visit *visit, void *context);
-/* The bytes of the file. */
+/* The bytes of the file. A scalar: its text and a newline. A list of scalars: an item a line; an item that
+ * holds a newline or another control character, or begins with a quote, is written as a JSON string, and a
+ * line that is one is read as such. */
 void field_read(const struct field *field, struct buf *out);
 size_t field_size(const struct field *field);
 
@@ -56,16 +67,23 @@ size_t field_size(const struct field *field);
  * server-managed fields unless `server`; ENOENT. The result still has to be validated as a whole. */
 int field_write(const struct kind *kind, struct value object, struct str path, struct str bytes, bool server,
                 struct error **err);
-/* FIELD_LINES: adds lines. FIELD_CONTENT: adds bytes. Else EINVAL. */
+/* As if the bytes were written behind what the file has now. FIELD_LINES and FIELD_CONTENT only, else EINVAL.
+ */
 int field_append(const struct kind *kind, struct value object, struct str path, struct str bytes, bool server,
                  struct error **err);
-/* mkdir: an empty object, a list entry with its key set. EEXIST when it is there. */
+/* mkdir: an empty object, a list entry with its keys set. EEXIST when it is there, EINVAL for a name that is
+ * no key, or a file. */
 int field_make_directory(const struct kind *kind, struct value object, struct str path, bool server,
                          struct error **err);
 /* unlink or rmdir: removes a map's or a list's entry, resets a field to its default (by removing it: defaults
  * are put in later). EPERM for what is required. */
 int field_remove(const struct kind *kind, struct value object, struct str path, bool server,
                  struct error **err);
+
+/* rename of a map's key to another key of the same map; what was there is replaced. EPERM where names are
+ * fields. */
+int field_rename(const struct kind *kind, struct value object, struct str path, struct str to_path,
+                 bool server, struct error **err);
 
 /* File name to key and back: %2F and %25. Decoding fails (false) on other % sequences, and on names that the
  * encoding would never make. "." and ".." as keys are %2E and %2E%2E. */

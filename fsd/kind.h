@@ -11,6 +11,10 @@
 #include "lib/doc.h"
 #include <regex.h>
 
+struct format;       /* fsd/formats.h */
+struct rule;         /* fsd/rules.h */
+struct default_rule; /* fsd/default.h */
+
 enum schema_type {
     SCHEMA_STRING,
     SCHEMA_INTEGER,
@@ -34,10 +38,13 @@ struct schema {
     enum schema_type type;
     const struct property *properties; /* SCHEMA_OBJECT: in the order of the file */
     size_t property_count;
+    const uint16_t *property_slots; /* internal: a hash table of the properties, for schema_property() */
+    size_t property_slot_count;
     const struct schema *items; /* SCHEMA_ARRAY: elements; SCHEMA_MAP: values */
     enum list_type list_type;
     const struct str *list_keys; /* LIST_MAP: the first one names directory entries */
     size_t list_key_count;
+    bool repeatable; /* x-podtree-repeatable: keys may come more than once, the last one counts (env) */
     const struct str *required;
     size_t required_count;
     const struct str *enumeration;
@@ -47,6 +54,8 @@ struct schema {
     double minimum, maximum;
     int64_t min_length, max_length, min_items, max_items; /* -1: none */
     struct str format;                                    /* int32, date-time, quantity, duration … */
+    const struct format *format_check;                    /* NULL: a format that says nothing */
+    const struct format *key_check;                       /* SCHEMA_MAP, x-podtree-keys: what keys must be */
     struct str pattern;                                   /* as written, for sentences */
     const regex_t *pattern_compiled;
     bool nullable;
@@ -55,6 +64,11 @@ struct schema {
     bool server_managed; /* x-podtree-server: only fsd and components write it */
     bool immutable;      /* x-podtree-immutable: settable at creation only */
     bool write_once;     /* x-podtree-write-once: may be set when it is unset */
+    bool guarded;        /* it or something below it is immutable, write-once or has update rules */
+    bool wants_defaults; /* it or something below it has defaults or a quantity to bring in form */
+    const struct default_rule *const *default_rules; /* x-podtree-defaults: end with NULL; NULL: none */
+    const struct rule *const *rules;                 /* x-podtree-rules */
+    const struct rule *const *update_rules;          /* x-podtree-update-rules */
 };
 
 struct column {
@@ -63,20 +77,26 @@ struct column {
     struct str type;                                                    /* string, integer, date … */
     struct str path;                                                    /* a JSONPath, or empty where … */
     void (*compute)(struct buf *out, struct value object, int64_t now); /* … a named function says it */
-    bool in_status;                                                     /* part of the status line */
+    bool in_status;                                                     /* part of the status line … */
+    struct str status_form; /* … in this form, % being the value: "node=%" (x-podtree-status) */
 };
 
 struct verb {
     struct str name; /* restart */
     struct str help;
     struct str annotation; /* the request is stored as this annotation with the time as value; may be empty */
+    const struct str *annotations; /* where: the path of the map, metadata annotations by default */
+    size_t annotations_depth;
 };
 
 struct kind {
     struct str group, version, name, plural, singular; /* apps, v1, Deployment, deployments, deployment */
     struct str api_version;                            /* apps/v1, or v1 for the core group */
+    struct str resource;  /* plural.group, or the bare plural of the core group: unique */
+    struct str directory; /* what its directories are called: the plural, or resource where that is another's */
     const struct str *short_names;
     size_t short_name_count;
+    const struct format *name_check; /* what a name must be */
     bool namespaced;
     bool has_status;
     bool has_spec;        /* its spec is flattened into the object's directory */
@@ -88,8 +108,15 @@ struct kind {
     size_t column_count;
     const struct verb *verbs;
     size_t verb_count;
-    size_t index; /* its place in the set */
+    struct str node_field; /* x-podtree-node-field: the member of spec that names the node it is bound to; or
+                            * empty. Deleting a bound object is graceful: it goes when its node says so */
+    size_t index;          /* its place in the set */
 };
+
+static inline bool kind_is(const struct kind *kind, const char *group, const char *name)
+{
+    return str_is(kind->group, group) && str_is(kind->name, name);
+}
 
 struct kinds;
 

@@ -1,0 +1,336 @@
+#include "fsd/compute.h"
+
+/* ---- pods ---- */
+
+/* Init containers with restartPolicy Always go on beside the others, and count with them. */
+static bool is_sidecar(struct value object, struct str name)
+{
+    value_each (container, value_at(object, "spec", "initContainers"))
+        if (str_equal(value_str(value_at(container, "name")), name))
+            return value_is(value_at(container, "restartPolicy"), "Always");
+    return false;
+}
+
+static void pod_ready(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    size_t total = value_count(value_at(object, "spec", "containers")), ready = 0;
+    value_each (container, value_at(object, "spec", "initContainers"))
+        total += value_is(value_at(container, "restartPolicy"), "Always");
+    value_each (status, value_at(object, "status", "containerStatuses"))
+        ready += value_true(value_at(status, "ready"));
+    value_each (status, value_at(object, "status", "initContainerStatuses"))
+        ready +=
+            value_true(value_at(status, "ready")) && is_sidecar(object, value_str(value_at(status, "name")));
+    buf_addf(out, "%zu/%zu", ready, total);
+}
+
+static void pod_restarts(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    int64_t restarts = 0;
+    value_each (status, value_at(object, "status", "containerStatuses"))
+        restarts += value_int_or(value_at(status, "restartCount"), 0);
+    value_each (status, value_at(object, "status", "initContainerStatuses"))
+        if (is_sidecar(object, value_str(value_at(status, "name"))))
+            restarts += value_int_or(value_at(status, "restartCount"), 0);
+    buf_addf(out, "%lld", (long long)restarts);
+}
+
+/* How a container ended, in a word or two. */
+static void write_end(struct buf *out, struct value terminated)
+{
+    struct str reason = value_str(value_at(terminated, "reason"));
+    if (reason.length != 0)
+        buf_add_str(out, reason);
+    else if (value_int_or(value_at(terminated, "signal"), 0) != 0)
+        buf_addf(out, "Signal:%lld", (long long)value_int_or(value_at(terminated, "signal"), 0));
+    else
+        buf_addf(out, "ExitCode:%lld", (long long)value_int_or(value_at(terminated, "exitCode"), 0));
+}
+
+/* The first init container that has not done its part says where the pod stands; false when all have. */
+static bool write_initializing(struct buf *out, struct value object)
+{
+    size_t index = 0, total = value_count(value_at(object, "spec", "initContainers"));
+    value_each (status, value_at(object, "status", "initContainerStatuses")) {
+        struct value terminated = value_at(status, "state", "terminated");
+        struct value waiting = value_at(status, "state", "waiting", "reason");
+        bool started = value_true(value_at(status, "started")) &&
+                       is_sidecar(object, value_str(value_at(status, "name")));
+        if (started || (value_exists(terminated) && value_int_or(value_at(terminated, "exitCode"), 0) == 0)) {
+            index++;
+            continue;
+        }
+        buf_add_text(out, "Init:");
+        if (value_exists(terminated))
+            write_end(out, terminated);
+        else if (value_str(waiting).length != 0 && !value_is(waiting, "PodInitializing"))
+            buf_add_str(out, value_str(waiting));
+        else
+            buf_addf(out, "%zu/%zu", index, total);
+        return true;
+    }
+    return false;
+}
+
+static bool is_condition_true(struct value object, const char *type)
+{
+    value_each (condition, value_at(object, "status", "conditions"))
+        if (value_is(value_at(condition, "type"), type))
+            return value_is(value_at(condition, "status"), "True");
+    return false;
+}
+
+/* What the containers say of themselves wins over the phase: a pod whose container crashes again and again is
+ * "Running" by its phase. */
+static bool write_containers(struct buf *out, struct value object)
+{
+    bool running = false, completed = false;
+    struct value shown = VALUE_ABSENT;
+    value_each (status, value_at(object, "status", "containerStatuses")) {
+        struct value waiting = value_at(status, "state", "waiting", "reason");
+        struct value terminated = value_at(status, "state", "terminated");
+        bool end_is_fine = value_is(value_at(terminated, "reason"), "Completed");
+        running |=
+            value_true(value_at(status, "ready")) && value_exists(value_at(status, "state", "running"));
+        completed |= end_is_fine;
+        if (!value_exists(shown) &&
+            (value_str(waiting).length != 0 || (value_exists(terminated) && !end_is_fine)))
+            shown = status;
+    }
+    struct value waiting = value_at(shown, "state", "waiting", "reason");
+    if (value_exists(waiting))
+        buf_add_str(out, value_str(waiting));
+    else if (value_exists(shown))
+        write_end(out, value_at(shown, "state", "terminated"));
+    else if (completed && running)
+        buf_add_text(out, is_condition_true(object, "Ready") ? "Running" : "NotReady");
+    else if (completed)
+        buf_add_text(out, "Completed");
+    else
+        return false;
+    return true;
+}
+
+static void pod_status(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    struct value status = value_at(object, "status");
+    struct str phase = value_str(value_at(status, "phase")), reason = value_str(value_at(status, "reason"));
+    if (value_exists(value_at(object, "metadata", "deletionTimestamp"))) {
+        buf_add_text(out, str_is(reason, "NodeLost") ? "Unknown" : "Terminating");
+        return;
+    }
+    if (write_initializing(out, object) || write_containers(out, object))
+        return;
+    if (reason.length == 0)
+        reason = phase;
+    buf_add_str(out, reason.length != 0 ? reason : STR("Pending"));
+}
+
+/* Why something isn't well: the sentence of the container that waits or ended badly, or of the scheduler. */
+static void pod_reason(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    static const char *const lists[] = {"initContainerStatuses", "containerStatuses"};
+    for (size_t i = 0; i < 2; i++)
+        value_each (status, value_at(object, "status", lists[i])) {
+            struct value state = value_at(status, "state");
+            struct str message = value_str(value_at(state, "waiting", "message"));
+            if (message.length == 0 && value_int_or(value_at(state, "terminated", "exitCode"), 0) != 0)
+                message = value_str(value_at(state, "terminated", "message"));
+            if (message.length != 0) {
+                buf_add_str(out, message);
+                return;
+            }
+        }
+    value_each (condition, value_at(object, "status", "conditions"))
+        if (value_is(value_at(condition, "type"), "PodScheduled") &&
+            value_is(value_at(condition, "status"), "False")) {
+            buf_add_str(out, value_str(value_at(condition, "message")));
+            return;
+        }
+    buf_add_str(out, value_str(value_at(object, "status", "message")));
+}
+
+/* ---- workloads ---- */
+
+static int64_t status_count(struct value object, const char *name)
+{
+    return value_int_or(value_at(object, "status", name), 0);
+}
+
+static void replicas_ready(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    buf_addf(out, "%lld/%lld", (long long)status_count(object, "readyReplicas"),
+             (long long)value_int_or(value_at(object, "spec", "replicas"), 1));
+}
+
+static void updated_replicas(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    buf_addf(out, "%lld", (long long)status_count(object, "updatedReplicas"));
+}
+
+static void available_replicas(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    buf_addf(out, "%lld", (long long)status_count(object, "availableReplicas"));
+}
+
+static void current_replicas(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    buf_addf(out, "%lld", (long long)status_count(object, "replicas"));
+}
+
+static void ready_replicas(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    buf_addf(out, "%lld", (long long)status_count(object, "readyReplicas"));
+}
+
+/* The condition that says that something failed, or doesn't go on. */
+static void workload_reason(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    value_each (condition, value_at(object, "status", "conditions")) {
+        bool failed = value_is(value_at(condition, "type"), "ReplicaFailure") &&
+                      value_is(value_at(condition, "status"), "True");
+        bool stuck = value_is(value_at(condition, "type"), "Progressing") &&
+                     value_is(value_at(condition, "status"), "False");
+        if (!failed && !stuck)
+            continue;
+        struct str message = value_str(value_at(condition, "message"));
+        buf_add_str(out, message.length != 0 ? message : value_str(value_at(condition, "reason")));
+        return;
+    }
+}
+
+static void write_requirement(struct buf *out, struct value requirement)
+{
+    struct str key = value_str(value_at(requirement, "key"));
+    struct value operator= value_at(requirement, "operator");
+    if (value_is(operator, "DoesNotExist"))
+        buf_add_char(out, '!');
+    buf_add_str(out, key);
+    if (!value_is(operator, "In") && !value_is(operator, "NotIn"))
+        return;
+    buf_add_text(out, value_is(operator, "In") ? " in (" : " notin (");
+    const char *between = "";
+    value_each (value, value_at(requirement, "values")) {
+        buf_addf(out, "%s" STR_FORMAT, between, STR_ARGS(value_str(value)));
+        between = ",";
+    }
+    buf_add_char(out, ')');
+}
+
+static void selector(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    const char *between = "";
+    struct value labels = value_at(object, "spec", "selector");
+    value_each (label, value_at(labels, "matchLabels")) {
+        buf_addf(out, "%s" STR_FORMAT "=" STR_FORMAT, between, STR_ARGS(value_key(label)),
+                 STR_ARGS(value_str(label)));
+        between = ",";
+    }
+    value_each (requirement, value_at(labels, "matchExpressions")) {
+        buf_add_text(out, between);
+        write_requirement(out, requirement);
+        between = ",";
+    }
+}
+
+/* ---- nodes ---- */
+
+static struct value node_ready(struct value object)
+{
+    value_each (condition, value_at(object, "status", "conditions"))
+        if (value_is(value_at(condition, "type"), "Ready"))
+            return condition;
+    return VALUE_ABSENT;
+}
+
+static void node_status(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    struct value status = value_at(node_ready(object), "status");
+    buf_add_text(out, value_is(status, "True")    ? "Ready"
+                      : value_is(status, "False") ? "NotReady"
+                                                  : "Unknown");
+    if (value_true(value_at(object, "spec", "unschedulable")))
+        buf_add_text(out, ",SchedulingDisabled");
+}
+
+static void node_roles(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    static const struct str prefix = STR("node-role.kubernetes.io/");
+    const char *between = "";
+    value_each (label, value_at(object, "metadata", "labels")) {
+        struct str key = value_key(label);
+        if (!str_starts(key, prefix) || key.length == prefix.length)
+            continue;
+        buf_addf(out, "%s%.*s", between, (int)(key.length - prefix.length), key.at + prefix.length);
+        between = ",";
+    }
+}
+
+static void node_reason(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    struct value ready = node_ready(object);
+    if (value_exists(ready) && !value_is(value_at(ready, "status"), "True"))
+        buf_add_str(out, value_str(value_at(ready, "message")));
+}
+
+/* ---- others ---- */
+
+static void namespace_status(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    struct str phase = value_str(value_at(object, "status", "phase"));
+    bool going = value_exists(value_at(object, "metadata", "deletionTimestamp"));
+    buf_add_str(out, going ? STR("Terminating") : phase.length != 0 ? phase : STR("Active"));
+}
+
+static void data_count(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    buf_addf(out, "%zu", value_count(value_at(object, "data")) + value_count(value_at(object, "binaryData")));
+}
+
+/* ---- the table ---- */
+
+static const struct {
+    const char *name;
+    compute_column *compute;
+} computed[] = {
+    {"podReady", pod_ready},
+    {"podStatus", pod_status},
+    {"podRestarts", pod_restarts},
+    {"podReason", pod_reason},
+    {"replicasReady", replicas_ready},
+    {"updatedReplicas", updated_replicas},
+    {"availableReplicas", available_replicas},
+    {"currentReplicas", current_replicas},
+    {"readyReplicas", ready_replicas},
+    {"workloadReason", workload_reason},
+    {"selector", selector},
+    {"nodeStatus", node_status},
+    {"nodeRoles", node_roles},
+    {"nodeReason", node_reason},
+    {"namespaceStatus", namespace_status},
+    {"dataCount", data_count},
+};
+
+compute_column *compute_find(struct str name)
+{
+    for (size_t i = 0; i < sizeof(computed) / sizeof(*computed); i++)
+        if (str_is(name, computed[i].name))
+            return computed[i].compute;
+    return NULL;
+}

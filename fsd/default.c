@@ -1,0 +1,236 @@
+#include "fsd/default.h"
+
+#include "fsd/validate.h"
+#include "lib/quantity.h"
+
+/* ---- named defaults ---- */
+
+static bool has_capital(struct str s)
+{
+    for (size_t i = 0; i < s.length; i++)
+        if (s.at[i] >= 'A' && s.at[i] <= 'Z')
+            return true;
+    return false;
+}
+
+/* The registry, if the reference begins with one, is cut off. */
+static struct str without_registry(struct str image)
+{
+    struct str rest = image, first;
+    if (!str_split(&rest, '/', &first) || rest.at == NULL)
+        return image;
+    bool registry = str_is(first, "localhost") || memchr(first.at, '.', first.length) != NULL ||
+                    memchr(first.at, ':', first.length) != NULL || has_capital(first);
+    return registry ? rest : image;
+}
+
+/* Does the reference say, or mean, the tag latest? With a digest, or when it is none, it doesn't. */
+static bool means_latest(struct str image)
+{
+    struct str repository = without_registry(image);
+    if (repository.length == 0 || memchr(repository.at, '@', repository.length) != NULL)
+        return false;
+    struct str tag = repository, name;
+    str_split(&tag, ':', &name);
+    return !has_capital(name) && (tag.at == NULL || str_is(tag, "latest"));
+}
+
+/* Kubernetes: Always for :latest, which moves, IfNotPresent for what should stay. */
+static void image_pull_policy(struct value container)
+{
+    if (value_exists(value_at(container, "imagePullPolicy")))
+        return;
+    bool latest = means_latest(value_str(value_at(container, "image")));
+    value_setf(container, STR("imagePullPolicy"), "%s", latest ? "Always" : "IfNotPresent");
+}
+
+/* The old name of serviceAccountName is kept equal to it. */
+static void pod_spec(struct value spec)
+{
+    struct value name = value_at(spec, "serviceAccountName");
+    struct value old = value_at(spec, "serviceAccount");
+    if (value_str(name).length != 0)
+        value_set_copy(spec, STR("serviceAccount"), name);
+    else if (value_str(old).length != 0)
+        value_set_copy(spec, STR("serviceAccountName"), old);
+}
+
+/* What is limited and not requested is requested as far as it is limited. */
+static void requests_from_limits(struct value container)
+{
+    struct value limits = value_at(container, "resources", "limits");
+    if (value_count(limits) == 0 || value_type(limits) != VALUE_OBJECT)
+        return;
+    struct value requests = value_ensure_object(value_at(container, "resources"), STR("requests"));
+    value_each (limit, limits)
+        if (!value_exists(value_get(requests, value_key(limit))))
+            value_set_copy(requests, value_key(limit), limit);
+}
+
+/* In the host's network a container's port is the host's. */
+static void host_ports(struct value container)
+{
+    value_each (port, value_at(container, "ports"))
+        if (value_type(port) == VALUE_OBJECT && value_int_or(value_at(port, "hostPort"), 0) == 0 &&
+            value_exists(value_at(port, "containerPort")))
+            value_set_copy(port, STR("hostPort"), value_at(port, "containerPort"));
+}
+
+/* A pod stays five minutes on a node that isn't well, unless it says otherwise. */
+static void tolerate(struct value spec, const char *key)
+{
+    value_each (toleration, value_at(spec, "tolerations")) {
+        struct value effect = value_at(toleration, "effect");
+        struct value its_key = value_at(toleration, "key");
+        if ((value_str(its_key).length == 0 || value_is(its_key, key)) &&
+            (value_str(effect).length == 0 || value_is(effect, "NoExecute")))
+            return;
+    }
+    struct value added = value_append_object(value_ensure_array(spec, STR("tolerations")));
+    value_setf(added, STR("key"), "%s", key);
+    value_setf(added, STR("operator"), "Exists");
+    value_setf(added, STR("effect"), "NoExecute");
+    value_set_int(added, STR("tolerationSeconds"), 300);
+}
+
+static void pod_priority(struct value spec)
+{
+    static const struct {
+        const char *name;
+        int64_t priority;
+    } classes[] = {{"", 0}, {"system-cluster-critical", 2000000000}, {"system-node-critical", 2000001000}};
+    struct str name = value_str(value_at(spec, "priorityClassName"));
+    for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++) {
+        if (!str_is(name, classes[i].name))
+            continue;
+        if (!value_exists(value_at(spec, "priority")))
+            value_set_int(spec, STR("priority"), classes[i].priority);
+        if (!value_exists(value_at(spec, "preemptionPolicy")))
+            value_setf(spec, STR("preemptionPolicy"), "PreemptLowerPriority");
+    }
+}
+
+/* What is filled in for a pod, and not for a template, which becomes one. */
+static void pod(struct value spec)
+{
+    if (!value_exists(value_at(spec, "enableServiceLinks")))
+        value_set_bool(spec, STR("enableServiceLinks"), true);
+    static const char *const lists[] = {"containers", "initContainers"};
+    for (size_t i = 0; i < 2; i++)
+        value_each (container, value_get(spec, str_of(lists[i]))) {
+            if (value_type(container) != VALUE_OBJECT)
+                continue;
+            requests_from_limits(container);
+            if (value_true(value_at(spec, "hostNetwork")))
+                host_ports(container);
+        }
+    pod_priority(spec);
+    tolerate(spec, "node.kubernetes.io/not-ready");
+    tolerate(spec, "node.kubernetes.io/unreachable");
+}
+
+/* A volume that doesn't say what it is is an empty directory. */
+static void volume(struct value v)
+{
+    value_each (member, v)
+        if (!str_is(value_key(member), "name"))
+            return;
+    value_set_object(v, STR("emptyDir"));
+}
+
+static void deployment_strategy(struct value strategy)
+{
+    struct value type = value_at(strategy, "type");
+    if ((!value_exists(type) || value_is(type, "RollingUpdate")) &&
+        !value_exists(value_at(strategy, "rollingUpdate")))
+        value_set_object(strategy, STR("rollingUpdate"));
+}
+
+/* So that a selector can name a namespace. */
+static void namespace_label(struct value object)
+{
+    struct str name = value_str(value_at(object, "metadata", "name"));
+    if (name.length == 0)
+        return;
+    struct value labels = value_ensure_object(value_at(object, "metadata"), STR("labels"));
+    value_set_str(labels, STR("kubernetes.io/metadata.name"), name);
+}
+
+static const struct default_rule default_rules[] = {
+    {"imagePullPolicy", image_pull_policy},
+    {"podSpec", pod_spec},
+    {"pod", pod},
+    {"volume", volume},
+    {"deploymentStrategy", deployment_strategy},
+    {"namespaceLabel", namespace_label},
+};
+
+const struct default_rule *default_rule_find(struct str name)
+{
+    for (size_t i = 0; i < sizeof(default_rules) / sizeof(*default_rules); i++)
+        if (str_is(name, default_rules[i].name))
+            return &default_rules[i];
+    return NULL;
+}
+
+/* ---- the walk ---- */
+
+/* Quantities are kept in one form, so that 1024Mi and 1Gi are the same text and a number is a string. */
+static void bring_in_form(struct value v)
+{
+    char text[QUANTITY_TEXT];
+    bool number = value_type(v) == VALUE_NUMBER;
+    if ((!number && value_type(v) != VALUE_STRING) || !quantity_canonical(value_str(v), text) ||
+        (!number && str_is(value_str(v), text)))
+        return;
+    autodoc struct doc *doc = doc_new();
+    value_replace(v, value_set_str(doc_root(doc), STR("quantity"), str_of(text)));
+}
+
+void schema_default(const struct schema *schema, struct value v)
+{
+    if (!schema->wants_defaults)
+        return;
+    enum value_type type = value_type(v);
+    if (str_is(schema->format, "quantity"))
+        bring_in_form(v);
+    if (type == VALUE_ARRAY && schema->type == SCHEMA_ARRAY) {
+        value_each (element, v)
+            schema_default(schema->items, element);
+    }
+    if (type != VALUE_OBJECT)
+        return;
+    for (size_t i = 0; schema->default_rules != NULL && schema->default_rules[i] != NULL; i++)
+        schema->default_rules[i]->apply(v);
+    for (size_t i = 0; i < schema->property_count; i++) {
+        const struct property *property = &schema->properties[i];
+        if (value_exists(property->schema->default_value) && !value_exists(value_get(v, property->name)))
+            value_set_copy(v, property->name, property->schema->default_value);
+    }
+    value_each (member, v) {
+        const struct schema *below =
+            schema->type == SCHEMA_MAP ? schema->items : schema_property(schema, value_key(member));
+        if (below != NULL)
+            schema_default(below, member);
+    }
+}
+
+void schema_prune_nulls(const struct schema *schema, struct value v)
+{
+    if (value_type(v) == VALUE_ARRAY && schema->type == SCHEMA_ARRAY) {
+        value_each (element, v)
+            schema_prune_nulls(schema->items, element);
+    }
+    if (value_type(v) != VALUE_OBJECT)
+        return;
+    value_each (member, v) {
+        const struct schema *below =
+            schema->type == SCHEMA_MAP ? schema->items : schema_property(schema, value_key(member));
+        if (below == NULL)
+            continue;
+        if (value_type(member) == VALUE_NULL && !below->nullable)
+            value_remove(member);
+        else
+            schema_prune_nulls(below, member);
+    }
+}

@@ -1,0 +1,18 @@
+/* Defaults: what Kubernetes fills in where a manifest says nothing. */
+#ifndef PODTREE_DEFAULT_H
+#define PODTREE_DEFAULT_H
+
+#include "fsd/kind.h"
+
+/* A default that depends on other fields (an imagePullPolicy on the image's tag): a schema calls it by name
+ * with x-podtree-defaults. It is called before the schema's own defaults are put in, and before those of what
+ * is below. */
+struct default_rule {
+    const char *name;
+    void (*apply)(struct value v);
+};
+
+/* NULL for a name that is not in the table. */
+const struct default_rule *default_rule_find(struct str name);
+
+#endif

@@ -1,0 +1,312 @@
+#include "fsd/formats.h"
+
+#include "lib/clock.h"
+#include "lib/quantity.h"
+#include <arpa/inet.h>
+
+static bool is_lower(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_alphanumeric(char c)
+{
+    return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z');
+}
+
+/* Of these characters only, and alphanumeric ones at both ends. */
+static bool is_made_of(struct str s, const char *between, bool upper, size_t at_most)
+{
+    if (s.length == 0 || s.length > at_most)
+        return false;
+    for (size_t i = 0; i < s.length; i++) {
+        char c = s.at[i];
+        bool plain = upper ? is_alphanumeric(c) : is_lower(c) || is_digit(c);
+        bool inside = i != 0 && i != s.length - 1 && c != '\0' && strchr(between, c) != NULL;
+        if (!plain && !inside)
+            return false;
+    }
+    return true;
+}
+
+static bool dns_label(struct str s)
+{
+    return is_made_of(s, "-", false, 63);
+}
+
+/* Labels of at most 63 characters each are not asked for: Kubernetes doesn't either. */
+static bool dns_subdomain(struct str s)
+{
+    if (s.length == 0 || s.length > 253)
+        return false;
+    struct str piece;
+    while (str_split(&s, '.', &piece))
+        if (!is_made_of(piece, "-", false, 253))
+            return false;
+    return true;
+}
+
+static bool qualified_name(struct str s, bool (*prefix_check)(struct str prefix))
+{
+    const char *slash = s.length != 0 ? memchr(s.at, '/', s.length) : NULL;
+    if (slash != NULL) {
+        struct str prefix = {s.at, (size_t)(slash - s.at)};
+        if (!prefix_check(prefix))
+            return false;
+        s = (struct str){slash + 1, s.length - prefix.length - 1};
+    }
+    return is_made_of(s, "-_.", true, 63);
+}
+
+static bool label_key(struct str s)
+{
+    return qualified_name(s, dns_subdomain);
+}
+
+static bool label_key_or_empty(struct str s)
+{
+    return s.length == 0 || label_key(s);
+}
+
+/* The prefix of an annotation's key may have capitals. */
+static bool annotation_prefix(struct str s)
+{
+    if (s.length > 253)
+        return false;
+    char lowered[253];
+    for (size_t i = 0; i < s.length; i++)
+        lowered[i] = (char)(s.at[i] >= 'A' && s.at[i] <= 'Z' ? s.at[i] | 0x20 : s.at[i]);
+    return dns_subdomain((struct str){lowered, s.length});
+}
+
+static bool annotation_key(struct str s)
+{
+    return qualified_name(s, annotation_prefix);
+}
+
+static bool label_value(struct str s)
+{
+    return s.length == 0 || is_made_of(s, "-_.", true, 63);
+}
+
+static bool resource_name(struct str s)
+{
+    static const char *const standard[] = {"cpu", "memory", "ephemeral-storage", "storage", "pods"};
+    for (size_t i = 0; i < sizeof(standard) / sizeof(*standard); i++)
+        if (str_is(s, standard[i]))
+            return true;
+    return str_starts(s, STR("hugepages-")) || (memchr(s.at, '/', s.length) != NULL && label_key(s));
+}
+
+static bool config_key(struct str s)
+{
+    if (s.length == 0 || s.length > 253 || str_is(s, ".") || str_starts(s, STR("..")))
+        return false;
+    for (size_t i = 0; i < s.length; i++)
+        if (!is_alphanumeric(s.at[i]) && s.at[i] != '-' && s.at[i] != '_' && s.at[i] != '.')
+            return false;
+    return true;
+}
+
+static bool env_name(struct str s)
+{
+    for (size_t i = 0; i < s.length; i++)
+        if (s.at[i] < ' ' || s.at[i] > '~' || s.at[i] == '=')
+            return false;
+    return s.length != 0;
+}
+
+/* RFC 6335: at most 15 of a-z, 0-9 and -, at least one letter, no two hyphens in a row. */
+static bool port_name(struct str s)
+{
+    bool letter = false;
+    for (size_t i = 0; i < s.length; i++) {
+        letter |= is_lower(s.at[i]);
+        if (i != 0 && s.at[i] == '-' && s.at[i - 1] == '-')
+            return false;
+    }
+    return letter && is_made_of(s, "-", false, 15);
+}
+
+static bool percent(struct str s)
+{
+    if (s.length < 2 || s.at[s.length - 1] != '%')
+        return false;
+    for (size_t i = 0; i < s.length - 1; i++)
+        if (!is_digit(s.at[i]))
+            return false;
+    return true;
+}
+
+static bool ip(struct str s)
+{
+    char text[INET6_ADDRSTRLEN];
+    if (s.length >= sizeof(text) || (s.length != 0 && memchr(s.at, '\0', s.length) != NULL))
+        return false;
+    memcpy(text, s.at != NULL ? s.at : "", s.length);
+    text[s.length] = '\0';
+    struct in6_addr address;
+    return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
+}
+
+static bool cidr(struct str s)
+{
+    struct str address;
+    int64_t bits;
+    if (!str_split(&s, '/', &address) || !ip(address) || s.length == 0 || !is_digit(s.at[0]) ||
+        !str_to_int64(s, &bits))
+        return false;
+    return bits <= (memchr(address.at, ':', address.length) != NULL ? 128 : 32);
+}
+
+static bool has_parent_step(struct str s)
+{
+    struct str piece;
+    while (str_split(&s, '/', &piece))
+        if (str_is(piece, ".."))
+            return true;
+    return false;
+}
+
+static bool absolute_path(struct str s)
+{
+    return str_starts(s, STR("/"));
+}
+
+static bool relative_path(struct str s)
+{
+    return !str_starts(s, STR("/")) && !has_parent_step(s);
+}
+
+static bool path_inside(struct str s)
+{
+    return !has_parent_step(s);
+}
+
+static bool header_name(struct str s)
+{
+    for (size_t i = 0; i < s.length; i++)
+        if (!is_alphanumeric(s.at[i]) && s.at[i] != '-')
+            return false;
+    return s.length != 0;
+}
+
+/* Segments of a-z, 0-9, - and _ with . or / between them. */
+static bool sysctl(struct str s)
+{
+    if (s.length == 0 || s.length > 253)
+        return false;
+    bool begun = false;
+    for (size_t i = 0; i < s.length; i++) {
+        char c = s.at[i];
+        bool plain = is_lower(c) || is_digit(c);
+        bool separator = c == '.' || c == '/';
+        if ((!plain && !separator && c != '-' && c != '_') || (!begun && !plain))
+            return false;
+        begun = !separator;
+    }
+    return is_lower(s.at[s.length - 1]) || is_digit(s.at[s.length - 1]);
+}
+
+static bool base64(struct str s)
+{
+    size_t padding = 0;
+    while (padding < 2 && s.length > padding && s.at[s.length - 1 - padding] == '=')
+        padding++;
+    for (size_t i = 0; i < s.length - padding; i++)
+        if (!is_alphanumeric(s.at[i]) && s.at[i] != '+' && s.at[i] != '/')
+            return false;
+    return s.length % 4 == 0;
+}
+
+static bool date_time(struct str s)
+{
+    int64_t ms;
+    return clock_parse(s, &ms);
+}
+
+/* As Go writes durations: 1h30m, 250ms, -1.5s. */
+static bool duration(struct str s)
+{
+    static const char *const units[] = {"ns", "us", "µs", "ms", "s", "m", "h"};
+    if (s.length != 0 && (s.at[0] == '-' || s.at[0] == '+'))
+        s.at++, s.length--;
+    if (str_is(s, "0"))
+        return true;
+    bool any = false;
+    while (s.length != 0) {
+        size_t digits = 0, dots = 0, i = 0;
+        for (; i < s.length && (is_digit(s.at[i]) || s.at[i] == '.'); i++)
+            *(s.at[i] == '.' ? &dots : &digits) += 1;
+        s = (struct str){s.at + i, s.length - i};
+        size_t unit = 0;
+        while (unit < sizeof(units) / sizeof(*units) && !str_starts(s, str_of(units[unit])))
+            unit++;
+        if (digits == 0 || dots > 1 || unit == sizeof(units) / sizeof(*units))
+            return false;
+        size_t length = strlen(units[unit]);
+        s = (struct str){s.at + length, s.length - length};
+        any = true;
+    }
+    return any;
+}
+
+static bool quantity(struct str s)
+{
+    char text[QUANTITY_TEXT];
+    return quantity_canonical(s, text);
+}
+
+static const struct format formats[] = {
+    {"dns-label", dns_label,
+     "a lowercase RFC 1123 label: at most 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"},
+    {"dns-subdomain", dns_subdomain,
+     "a lowercase RFC 1123 subdomain: at most 253 of a-z, 0-9, - and ., each part beginning and ending with "
+     "a "
+     "letter or digit"},
+    {"label-key", label_key,
+     "a qualified name: at most 63 of letters, digits, -, _ and ., beginning and ending with a letter or "
+     "digit, "
+     "perhaps behind a DNS subdomain and a slash"},
+    {"label-key-or-empty", label_key_or_empty, "empty or a qualified name, as labels' keys are"},
+    {"annotation-key", annotation_key,
+     "a qualified name: at most 63 of letters, digits, -, _ and ., beginning and ending with a letter or "
+     "digit, "
+     "perhaps behind a DNS subdomain and a slash"},
+    {"label-value", label_value,
+     "empty or at most 63 of letters, digits, -, _ and ., beginning and ending with a letter or digit"},
+    {"resource-name", resource_name,
+     "a resource: cpu, memory, ephemeral-storage, hugepages-<size>, or a name with a domain "
+     "(example.com/gpu)"},
+    {"config-key", config_key,
+     "a file name: at most 253 of letters, digits, -, _ and ., not . or beginning with .."},
+    {"env-name", env_name, "the name of an environment variable: printable ASCII characters other than ="},
+    {"port-name", port_name,
+     "the name of a port: at most 15 of a-z, 0-9 and single -, at least one letter, no - at the ends"},
+    {"percent", percent, "a whole number or a percentage (25%)"},
+    {"ip", ip, "an IP address"},
+    {"cidr", cidr, "a network as address/bits (10.0.0.0/24)"},
+    {"absolute-path", absolute_path, "an absolute path"},
+    {"relative-path", relative_path, "a relative path without \"..\""},
+    {"path-inside", path_inside, "a path without \"..\""},
+    {"header-name", header_name, "the name of an HTTP header: letters, digits and -"},
+    {"sysctl", sysctl, "the name of a sysctl, as net.core.somaxconn"},
+    {"byte", base64, "base64"},
+    {"date-time", date_time, "a time as 2026-01-31T12:00:00Z"},
+    {"micro-time", date_time, "a time as 2026-01-31T12:00:00.000000Z"},
+    {"duration", duration, "a duration as 1h30m or 250ms"},
+    {"quantity", quantity, "a quantity as 100m, 1.5, 64Mi or 2G"},
+};
+
+const struct format *format_find(struct str name)
+{
+    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
+        if (str_is(name, formats[i].name))
+            return &formats[i];
+    return NULL;
+}

@@ -1,0 +1,395 @@
+#include "fsd/kind.h"
+
+#include "fsd/compute.h"
+#include "fsd/formats.h"
+#include "fsd/schema.h"
+#include "lib/yaml.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+struct directory_name {
+    struct str name;
+    const struct kind *kind;
+};
+
+struct kinds {
+    struct schema_set *set;
+    struct kind **kinds;
+    size_t count, capacity;
+    struct directory_name *names; /* sorted; where a name comes twice the first kind has it */
+    size_t name_count;
+};
+
+/* ---- reading one kind ---- */
+
+static int read_string(struct value from, const char *key, bool may_be_empty, struct str *out,
+                       struct error **err)
+{
+    struct value v = value_get(from, str_of(key));
+    if (value_type(v) != VALUE_STRING || (value_str(v).length == 0 && !may_be_empty))
+        return error_make(err, EINVAL, "%s must be a string%s", key,
+                          may_be_empty ? "" : " that is not empty");
+    *out = value_str(v);
+    return 0;
+}
+
+/* What every object has, whatever its kind's file says of it. */
+static void add_common_fields(struct value schema)
+{
+    autodoc struct doc *old = doc_copy(value_at(schema, "properties"));
+    struct value properties = value_set_object(schema, STR("properties"));
+    value_setf(value_set_object(properties, STR("apiVersion")), STR("type"), "string");
+    value_setf(value_set_object(properties, STR("kind")), STR("type"), "string");
+    value_setf(value_set_object(properties, STR("metadata")), STR("x-podtree-ref"), "ObjectMeta");
+    value_each (member, doc_root(old))
+        if (!value_exists(value_get(properties, value_key(member))))
+            value_set_copy(properties, value_key(member), member);
+}
+
+static int read_column(struct column *column, struct value text, struct error **err)
+{
+    if (read_string(text, "name", false, &column->name, err) < 0 ||
+        read_string(text, "type", false, &column->type, err) < 0)
+        return -EINVAL;
+    column->priority = (int)value_int_or(value_at(text, "priority"), 0);
+    column->status_form = value_str(value_at(text, "x-podtree-status"));
+    column->in_status = column->status_form.length != 0;
+    struct value compute = value_at(text, "x-podtree-compute");
+    if (!value_exists(compute))
+        return read_string(text, "jsonPath", false, &column->path, err);
+    column->compute = compute_find(value_str(compute));
+    if (column->compute == NULL)
+        return error_make(err, EINVAL, "there is no computed column " STR_FORMAT,
+                          STR_ARGS(value_str(compute)));
+    return 0;
+}
+
+static int read_columns(struct schema_set *set, struct kind *kind, struct value list, struct error **err)
+{
+    struct column *columns = schema_set_memory(set, value_count(list), sizeof(*columns));
+    value_each (text, list) {
+        if (read_column(&columns[kind->column_count], text, err) < 0)
+            return error_wrap(err, "additionalPrinterColumns[%zu]", kind->column_count);
+        kind->column_count++;
+    }
+    kind->columns = columns;
+    return 0;
+}
+
+static int read_verb(struct schema_set *set, struct verb *verb, struct value text, struct error **err)
+{
+    if (read_string(text, "name", false, &verb->name, err) < 0 ||
+        read_string(text, "help", false, &verb->help, err) < 0)
+        return -EINVAL;
+    verb->annotation = value_str(value_at(text, "annotation"));
+    static const struct str in_metadata[] = {STR("metadata"), STR("annotations")};
+    verb->annotations = in_metadata;
+    verb->annotations_depth = 2;
+    struct value path = value_at(text, "annotations");
+    if (value_exists(path))
+        verb->annotations = schema_set_strings(set, path, &verb->annotations_depth, err);
+    return verb->annotations != NULL ? 0 : error_wrap(err, "annotations");
+}
+
+static int read_verbs(struct schema_set *set, struct kind *kind, struct value list, struct error **err)
+{
+    struct verb *verbs = schema_set_memory(set, value_count(list), sizeof(*verbs));
+    value_each (text, list) {
+        if (read_verb(set, &verbs[kind->verb_count], text, err) < 0)
+            return error_wrap(err, "x-podtree-verbs[%zu]", kind->verb_count);
+        kind->verb_count++;
+    }
+    kind->verbs = verbs;
+    return 0;
+}
+
+static int read_names(struct schema_set *set, struct kind *kind, struct value names, struct error **err)
+{
+    if (read_string(names, "kind", false, &kind->name, err) < 0 ||
+        read_string(names, "plural", false, &kind->plural, err) < 0 ||
+        read_string(names, "singular", false, &kind->singular, err) < 0)
+        return error_wrap(err, "names");
+    struct value shorts = value_at(names, "shortNames");
+    if (value_exists(shorts)) {
+        kind->short_names = schema_set_strings(set, shorts, &kind->short_name_count, err);
+        if (kind->short_names == NULL)
+            return error_wrap(err, "names: shortNames");
+    }
+    return 0;
+}
+
+static int read_flags(struct kind *kind, struct value spec, struct error **err)
+{
+    struct value scope = value_at(spec, "scope");
+    if (!value_is(scope, "Namespaced") && !value_is(scope, "Cluster"))
+        return error_make(err, EINVAL, "scope must be Namespaced or Cluster");
+    kind->namespaced = value_is(scope, "Namespaced");
+    kind->live_when_empty = value_true(value_at(spec, "x-podtree-live-when-empty"));
+    kind->spread = value_true(value_at(spec, "x-podtree-spread"));
+    kind->memory_only = value_true(value_at(spec, "x-podtree-memory-only"));
+    struct value name = value_at(spec, "x-podtree-name");
+    kind->name_check = format_find(value_exists(name) ? value_str(name) : STR("dns-subdomain"));
+    if (kind->name_check == NULL)
+        return error_make(err, EINVAL, "x-podtree-name must be the name of a format");
+    return 0;
+}
+
+static int read_version(struct schema_set *set, struct kind *kind, struct value version, struct error **err)
+{
+    if (read_string(version, "name", false, &kind->version, err) < 0)
+        return -EINVAL;
+    struct value schema = value_at(version, "schema", "openAPIV3Schema");
+    if (value_type(schema) != VALUE_OBJECT)
+        return error_make(err, EINVAL, "schema.openAPIV3Schema is missing");
+    add_common_fields(schema);
+    kind->schema = schema_read(set, schema, err);
+    if (kind->schema == NULL)
+        return error_wrap(err, "schema");
+    kind->has_status = schema_property(kind->schema, STR("status")) != NULL;
+    const struct schema *spec = schema_property(kind->schema, STR("spec"));
+    kind->has_spec = spec != NULL && spec->type == SCHEMA_OBJECT;
+    return read_columns(set, kind, value_at(version, "additionalPrinterColumns"), err);
+}
+
+static int read_kind(struct schema_set *set, struct kind *kind, struct value manifest, struct error **err)
+{
+    if (!value_is(value_at(manifest, "kind"), "CustomResourceDefinition"))
+        return error_make(err, EINVAL, "kind must be CustomResourceDefinition");
+    struct value spec = value_at(manifest, "spec");
+    struct value version = value_element(value_at(spec, "versions"), 0);
+    if (!value_exists(version))
+        return error_make(err, EINVAL, "spec.versions must have an element");
+    if (read_string(spec, "group", true, &kind->group, err) < 0 ||
+        read_names(set, kind, value_at(spec, "names"), err) < 0 || read_flags(kind, spec, err) < 0 ||
+        read_verbs(set, kind, value_at(spec, "x-podtree-verbs"), err) < 0)
+        return error_wrap(err, "spec");
+    if (read_version(set, kind, version, err) < 0)
+        return error_wrap(err, "spec.versions[0]");
+    size_t length = kind->group.length + 1 + kind->version.length;
+    char *api_version = schema_set_memory(set, length + 1, 1);
+    kind->api_version = (struct str){
+        api_version, (size_t)snprintf(api_version, length + 1, "%.*s%s%.*s", STR_ARGS(kind->group),
+                                      kind->group.length != 0 ? "/" : "", STR_ARGS(kind->version))};
+    return 0;
+}
+
+/* ---- reading the directory ---- */
+
+static int read_document(struct schema_set *set, int directory, const char *name, struct value *root,
+                         struct error **err)
+{
+    autobuf struct buf text = {0};
+    autoclose int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, errno, "open");
+    for (;;) {
+        ssize_t got = read(fd, buf_reserve(&text, 65536), 65536);
+        if (got < 0)
+            return error_errno(err, errno, "read");
+        if (got == 0)
+            break;
+        text.length += (size_t)got;
+    }
+    struct doc *doc = yaml_parse(buf_str(&text), err);
+    if (doc == NULL)
+        return -EINVAL;
+    schema_set_keep(set, doc);
+    *root = doc_root(doc);
+    return 0;
+}
+
+static int is_yaml(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' && str_ends(str_of(entry->d_name), STR(".yaml"));
+}
+
+typedef int file_reader(struct kinds *kinds, struct value root, struct error **err);
+
+static int read_shared_file(struct kinds *kinds, struct value root, struct error **err)
+{
+    return schema_set_define(kinds->set, root, err);
+}
+
+static int read_kind_file(struct kinds *kinds, struct value root, struct error **err)
+{
+    struct kind *kind = schema_set_memory(kinds->set, 1, sizeof(*kind));
+    if (read_kind(kinds->set, kind, root, err) < 0)
+        return -EINVAL;
+    for (size_t i = 0; i < kinds->count; i++)
+        if (str_equal(kinds->kinds[i]->group, kind->group) && str_equal(kinds->kinds[i]->name, kind->name))
+            return error_make(err, EINVAL, STR_FORMAT " is there already", STR_ARGS(kind->name));
+    kind->index = kinds->count;
+    array_grow(kinds->kinds, kinds->count, kinds->capacity);
+    kinds->kinds[kinds->count++] = kind;
+    return 0;
+}
+
+/* Every *.yaml of the directory, in the order of names. */
+static int read_files(struct kinds *kinds, int parent, const char *directory, file_reader *reader,
+                      struct error **err)
+{
+    autoclose int fd = openat(parent, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct dirent **entries = NULL;
+    int count = fd >= 0 ? scandirat(fd, ".", &entries, is_yaml, alphasort) : -1;
+    if (count < 0)
+        return error_errno(err, errno, "cannot read the kinds in %s", directory);
+    int result = 0;
+    for (int i = 0; i < count; i++) {
+        struct value root;
+        if (result == 0) {
+            result = read_document(kinds->set, fd, entries[i]->d_name, &root, err);
+            if (result == 0)
+                result = reader(kinds, root, err);
+            if (result < 0)
+                error_wrap(err, "%s/%s", directory, entries[i]->d_name);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return result;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct directory_name *one = a, *other = b;
+    int order = str_compare(one->name, other->name);
+    return order != 0 ? order : (int)one->kind->index - (int)other->kind->index;
+}
+
+/* The bare plural and plural.group of each. */
+static void index_names(struct kinds *kinds)
+{
+    struct directory_name *names = schema_set_memory(kinds->set, 2 * kinds->count, sizeof(*names));
+    size_t count = 0;
+    for (size_t i = 0; i < kinds->count; i++) {
+        struct kind *kind = kinds->kinds[i];
+        names[count++] = (struct directory_name){kind->plural, kind};
+        kind->resource = kind->plural;
+        if (kind->group.length == 0)
+            continue;
+        size_t length = kind->plural.length + 1 + kind->group.length;
+        char *full = schema_set_memory(kinds->set, length + 1, 1);
+        snprintf(full, length + 1, STR_FORMAT "." STR_FORMAT, STR_ARGS(kind->plural), STR_ARGS(kind->group));
+        kind->resource = (struct str){full, length};
+        names[count++] = (struct directory_name){kind->resource, kind};
+    }
+    if (count != 0)
+        qsort(names, count, sizeof(*names), compare_names);
+    kinds->names = names;
+    for (size_t i = 0; i < count; i++)
+        if (kinds->name_count == 0 || !str_equal(names[kinds->name_count - 1].name, names[i].name))
+            names[kinds->name_count++] = names[i];
+    for (size_t i = 0; i < kinds->count; i++) {
+        struct kind *kind = kinds->kinds[i];
+        kind->directory = kinds_by_directory(kinds, kind->plural) == kind ? kind->plural : kind->resource;
+    }
+}
+
+int kinds_load(const char *directory, struct kinds **out, struct error **err)
+{
+    struct kinds *kinds = memory_zeroed(1, sizeof(*kinds));
+    kinds->set = schema_set_new();
+    autofree char *shared = NULL;
+    if (asprintf(&shared, "%s/shared", directory) < 0)
+        abort();
+    int result = read_files(kinds, AT_FDCWD, shared, read_shared_file, err);
+    if (result == 0)
+        result = schema_set_read_all(kinds->set, err);
+    if (result == 0)
+        result = read_files(kinds, AT_FDCWD, directory, read_kind_file, err);
+    if (result < 0) {
+        kinds_free(kinds);
+        return result;
+    }
+    index_names(kinds);
+    *out = kinds;
+    return 0;
+}
+
+void kinds_free(struct kinds *kinds)
+{
+    if (kinds == NULL)
+        return;
+    schema_set_free(kinds->set);
+    free(kinds->kinds);
+    free(kinds);
+}
+
+/* ---- looking up ---- */
+
+size_t kinds_count(const struct kinds *kinds)
+{
+    return kinds->count;
+}
+
+const struct kind *kinds_at(const struct kinds *kinds, size_t index)
+{
+    return index < kinds->count ? kinds->kinds[index] : NULL;
+}
+
+static int compare_name(const void *name, const void *entry)
+{
+    return str_compare(*(const struct str *)name, ((const struct directory_name *)entry)->name);
+}
+
+const struct kind *kinds_by_directory(const struct kinds *kinds, struct str name)
+{
+    const struct directory_name *found =
+        bsearch(&name, kinds->names, kinds->name_count, sizeof(*kinds->names), compare_name);
+    return found != NULL ? found->kind : NULL;
+}
+
+/* Nothing fits: what comes near? */
+static int unknown_kind(const struct kinds *kinds, struct str api_version, struct str name,
+                        struct error **err)
+{
+    const struct kind *nearest = NULL;
+    size_t distance = 4;
+    for (size_t i = 0; i < kinds->count; i++) {
+        const struct kind *kind = kinds->kinds[i];
+        if (str_equal(kind->name, name))
+            return error_make(err, EINVAL,
+                              "no kind \"" STR_FORMAT "\" in \"" STR_FORMAT
+                              "\": its apiVersion is " STR_FORMAT,
+                              STR_ARGS(name), STR_ARGS(api_version), STR_ARGS(kind->api_version));
+        size_t from_here = str_distance(kind->name, name, distance);
+        if (from_here < distance) {
+            distance = from_here;
+            nearest = kind;
+        }
+    }
+    if (nearest != NULL)
+        return error_make(err, EINVAL,
+                          "no kind \"" STR_FORMAT "\" in \"" STR_FORMAT "\": did you mean \"" STR_FORMAT
+                          "\" (" STR_FORMAT ")?",
+                          STR_ARGS(name), STR_ARGS(api_version), STR_ARGS(nearest->name),
+                          STR_ARGS(nearest->api_version));
+    autobuf struct buf known = {0};
+    for (size_t i = 0; i < kinds->count; i++)
+        buf_addf(&known, "%s" STR_FORMAT, i != 0 ? ", " : "", STR_ARGS(kinds->kinds[i]->name));
+    return error_make(err, EINVAL, "no kind \"" STR_FORMAT "\" in \"" STR_FORMAT "\"; there are %s",
+                      STR_ARGS(name), STR_ARGS(api_version), known.at != NULL ? known.at : "none");
+}
+
+const struct kind *kinds_by_manifest(const struct kinds *kinds, struct value manifest, struct error **err)
+{
+    if (value_type(manifest) != VALUE_OBJECT) {
+        error_make(err, EINVAL, "a manifest must be a mapping, not a %s",
+                   value_type_name(value_type(manifest)));
+        return NULL;
+    }
+    struct str api_version, name;
+    if (read_string(manifest, "apiVersion", false, &api_version, err) < 0 ||
+        read_string(manifest, "kind", false, &name, err) < 0)
+        return NULL;
+    for (size_t i = 0; i < kinds->count; i++) {
+        const struct kind *kind = kinds->kinds[i];
+        if (str_equal(kind->name, name) && str_equal(kind->api_version, api_version))
+            return kind;
+    }
+    unknown_kind(kinds, api_version, name, err);
+    return NULL;
+}

@@ -1,0 +1,86 @@
+#include "fsd/rules.h"
+
+/* ---- rules of every object ---- */
+
+#define ANNOTATIONS_AT_MOST (256 * 1024)
+
+static void object_meta(struct check *check, const struct step *at, struct value metadata)
+{
+    size_t total = 0;
+    struct value annotations = value_at(metadata, "annotations");
+    value_each (annotation, annotations)
+        total += value_key(annotation).length + value_str(annotation).length;
+    struct step step = STEP_MEMBER(at, STR("annotations"));
+    if (total > ANNOTATIONS_AT_MOST)
+        check_say(check, &step, "must have at most %d bytes together, not %zu", ANNOTATIONS_AT_MOST, total);
+}
+
+static void label_selector_requirement(struct check *check, const struct step *at, struct value v)
+{
+    struct value operator= value_at(v, "operator");
+    bool wants = value_is(operator, "In") || value_is(operator, "NotIn");
+    struct step step = STEP_MEMBER(at, STR("values"));
+    if (wants && value_count(value_at(v, "values")) == 0)
+        check_say(check, &step, "is required when operator is " STR_FORMAT, STR_ARGS(value_str(operator)));
+    if (!wants && value_count(value_at(v, "values")) != 0)
+        check_say(check, &step, "must not be there when operator is " STR_FORMAT,
+                  STR_ARGS(value_str(operator)));
+}
+
+/* ---- ConfigMap ---- */
+
+#define DATA_AT_MOST (1024 * 1024)
+
+static void data_keys(struct check *check, const struct step *at, struct value object)
+{
+    struct value data = value_at(object, "data"), binary = value_at(object, "binaryData");
+    struct step step = STEP_MEMBER(at, STR("data"));
+    size_t total = 0;
+    value_each (entry, data)
+        total += value_str(entry).length;
+    value_each (entry, binary) {
+        total += value_str(entry).length / 4 * 3;
+        struct step key = STEP_KEY(&step, value_key(entry));
+        if (value_exists(value_get(data, value_key(entry))))
+            check_say(check, &key, "is in binaryData too");
+    }
+    if (total > DATA_AT_MOST)
+        check_say(check, &step, "must have at most %d bytes together, not %zu", DATA_AT_MOST, total);
+}
+
+static void immutable_data(struct check *check, const struct step *at, struct value before,
+                           struct value after)
+{
+    static const char *const members[] = {"immutable", "data", "binaryData"};
+    if (!value_true(value_at(before, "immutable")))
+        return;
+    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+        struct str name = str_of(members[i]);
+        struct value old = value_get(before, name), new = value_get(after, name);
+        bool both_empty = value_count(old) == 0 && value_count(new) == 0 && i != 0;
+        struct step step = STEP_MEMBER(at, name);
+        if (!both_empty && !value_equal(old, new))
+            check_say(check, &step, "can't be changed while immutable is true");
+    }
+}
+
+/* ---- the table ---- */
+
+static const struct rule rules_of_all[] = {
+    {"objectMeta", object_meta, NULL},
+    {"labelSelectorRequirement", label_selector_requirement, NULL},
+    {"dataKeys", data_keys, NULL},
+    {"immutableData", NULL, immutable_data},
+    {NULL, NULL, NULL},
+};
+
+const struct rule *rule_find(struct str name)
+{
+    static const struct rule *const tables[] = {rules_of_all, rules_of_pods, rules_of_containers,
+                                                rules_of_workloads};
+    for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
+        for (const struct rule *rule = tables[i]; rule->name != NULL; rule++)
+            if (str_is(name, rule->name))
+                return rule;
+    return NULL;
+}

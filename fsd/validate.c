@@ -1,0 +1,464 @@
+#include "fsd/validate.h"
+
+#include "fsd/check.h"
+#include "fsd/formats.h"
+#include "fsd/rules.h"
+#include <errno.h>
+
+static void check_value(struct check *check, const struct step *at, const struct schema *schema,
+                        struct value v);
+
+/* ---- sentences ---- */
+
+static void say_given(struct check *check, const struct step *at, const char *wanted, struct value v)
+{
+    autobuf struct buf given = {0};
+    check_quote(&given, v);
+    check_say(check, at, "must be %s, not %s", wanted, given.at);
+}
+
+static void say_malformed(struct check *check, const struct step *at, const char *wanted, struct value v)
+{
+    check->malformed++;
+    say_given(check, at, wanted, v);
+}
+
+static void say_unknown(struct check *check, const struct step *at, const struct schema *schema)
+{
+    check->malformed++;
+    autobuf struct buf path = {0};
+    step_write(at, &path);
+    struct str name = at->name, nearest = STR_NONE;
+    size_t distance = name.length / 2 < 4 ? name.length / 2 + 1 : 4;
+    for (size_t i = 0; i < schema->property_count; i++) {
+        size_t from_here = str_distance(schema->properties[i].name, name, distance);
+        if (from_here < distance) {
+            distance = from_here;
+            nearest = schema->properties[i].name;
+        }
+    }
+    if (nearest.at != NULL)
+        check_say(check, NULL, "unknown field \"%s\": did you mean \"" STR_FORMAT "\"?", path.at,
+                  STR_ARGS(nearest));
+    else
+        check_say(check, NULL, "unknown field \"%s\"", path.at);
+}
+
+static void say_choices(struct check *check, const struct step *at, const struct schema *schema,
+                        struct value v)
+{
+    autobuf struct buf choices = {0};
+    for (size_t i = 0; i < schema->enumeration_count; i++)
+        if (schema->enumeration[i].length != 0)
+            buf_addf(&choices, "%s" STR_FORMAT, choices.length != 0 ? ", " : "",
+                     STR_ARGS(schema->enumeration[i]));
+    autobuf struct buf wanted = {0};
+    buf_addf(&wanted, "%s%s", schema->enumeration_count > 1 ? "one of " : "", choices.at);
+    say_given(check, at, wanted.at, v);
+}
+
+/* ---- scalars ---- */
+
+static size_t count_characters(struct str text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.length; i++)
+        count += ((unsigned char)text.at[i] & 0xc0) != 0x80;
+    return count;
+}
+
+static bool is_listed(const struct schema *schema, struct str text)
+{
+    for (size_t i = 0; i < schema->enumeration_count; i++)
+        if (str_equal(schema->enumeration[i], text))
+            return true;
+    return false;
+}
+
+static void check_text(struct check *check, const struct step *at, const struct schema *schema,
+                       struct value v)
+{
+    struct str text = value_str(v);
+    if (text.length == 0 && schema->min_length > 0) {
+        if (!check->draft)
+            check_say(check, at, "must not be empty");
+        return;
+    }
+    if (schema->enumeration_count != 0 && !is_listed(schema, text))
+        say_choices(check, at, schema, v);
+    if (schema->format_check != NULL && text.length != 0 && !schema->format_check->check(text))
+        say_given(check, at, schema->format_check->wanted, v);
+    if (schema->pattern_compiled != NULL) {
+        regmatch_t range = {0, (regoff_t)text.length};
+        if (regexec(schema->pattern_compiled, text.at != NULL ? text.at : "", 1, &range, REG_STARTEND) != 0) {
+            autobuf struct buf wanted = {0};
+            buf_addf(&wanted, "of the pattern " STR_FORMAT, STR_ARGS(schema->pattern));
+            say_given(check, at, wanted.at, v);
+        }
+    }
+    if (schema->min_length <= 1 && schema->max_length < 0)
+        return;
+    int64_t length = (int64_t)count_characters(text);
+    if (length < schema->min_length)
+        check_say(check, at, "must have at least %lld characters, not %lld", (long long)schema->min_length,
+                  (long long)length);
+    if (schema->max_length >= 0 && length > schema->max_length)
+        check_say(check, at, "must have at most %lld characters, not %lld", (long long)schema->max_length,
+                  (long long)length);
+}
+
+static void check_bounds(struct check *check, const struct step *at, const struct schema *schema,
+                         struct value v)
+{
+    double number;
+    if (!value_number(v, &number))
+        return;
+    autobuf struct buf wanted = {0};
+    if (schema->has_minimum && schema->has_maximum && (number < schema->minimum || number > schema->maximum))
+        buf_addf(&wanted, "between %.15g and %.15g", schema->minimum, schema->maximum);
+    else if (schema->has_minimum && number < schema->minimum)
+        buf_addf(&wanted, "at least %.15g", schema->minimum);
+    else if (schema->has_maximum && number > schema->maximum)
+        buf_addf(&wanted, "at most %.15g", schema->maximum);
+    if (wanted.length != 0)
+        say_given(check, at, wanted.at, v);
+}
+
+static bool is_int32(struct value v)
+{
+    int64_t number;
+    return value_int(v, &number) && number >= INT32_MIN && number <= INT32_MAX;
+}
+
+static void check_integer(struct check *check, const struct step *at, const struct schema *schema,
+                          struct value v)
+{
+    int64_t number;
+    if (value_type(v) != VALUE_NUMBER)
+        say_malformed(check, at, "an integer", v);
+    else if (!value_int(v, &number))
+        say_malformed(check, at, "an integer of at most 64 bits", v);
+    else if (str_is(schema->format, "int32") && !is_int32(v))
+        say_malformed(check, at, "between -2147483648 and 2147483647", v);
+    else
+        check_bounds(check, at, schema, v);
+}
+
+static void check_string(struct check *check, const struct step *at, const struct schema *schema,
+                         struct value v)
+{
+    bool number_counts = value_type(v) == VALUE_NUMBER && str_is(schema->format, "quantity");
+    if (value_type(v) == VALUE_STRING || number_counts)
+        check_text(check, at, schema, v);
+    else
+        say_malformed(check, at, str_is(schema->format, "quantity") ? "a quantity" : "a string", v);
+}
+
+static void check_int_or_string(struct check *check, const struct step *at, const struct schema *schema,
+                                struct value v)
+{
+    if (value_type(v) == VALUE_STRING)
+        check_text(check, at, schema, v);
+    else if (value_type(v) == VALUE_NUMBER && is_int32(v))
+        check_bounds(check, at, schema, v);
+    else
+        say_malformed(check, at, "an integer or a string", v);
+}
+
+/* ---- lists ---- */
+
+/* What tells an element of the list from others, as bytes. */
+static void write_identity(struct buf *out, const struct schema *schema, struct value element)
+{
+    if (schema->list_type != LIST_MAP) {
+        value_write(out, element);
+        return;
+    }
+    for (size_t i = 0; i < schema->list_key_count; i++) {
+        struct value key = value_get(element, schema->list_keys[i]);
+        const struct schema *key_schema = schema_property(schema->items, schema->list_keys[i]);
+        value_write(out, value_exists(key) ? key : key_schema->default_value);
+        buf_add_char(out, ' ');
+    }
+}
+
+struct identity {
+    uint64_t hash;
+    struct value element;
+    size_t index;
+};
+
+static int compare_identities(const void *a, const void *b)
+{
+    const struct identity *one = a, *other = b;
+    if (one->hash != other->hash)
+        return one->hash < other->hash ? -1 : 1;
+    return (one->index > other->index) - (one->index < other->index);
+}
+
+static void check_unique(struct check *check, const struct step *at, const struct schema *schema,
+                         struct value list)
+{
+    size_t count = value_count(list), i = 0;
+    if (count < 2 || schema->list_type == LIST_ATOMIC || schema->repeatable)
+        return;
+    autofree struct identity *identities = memory_new(count * sizeof(*identities));
+    autobuf struct buf bytes = {0};
+    value_each (element, list) {
+        buf_clear(&bytes);
+        write_identity(&bytes, schema, element);
+        identities[i] = (struct identity){str_hash(buf_str(&bytes)), element, i};
+        i++;
+    }
+    qsort(identities, count, sizeof(*identities), compare_identities);
+    for (i = 1; i < count; i++) {
+        if (identities[i].hash != identities[i - 1].hash)
+            continue;
+        autobuf struct buf given = {0};
+        struct step step = STEP_ELEMENT(at, identities[i].index);
+        if (schema->list_type == LIST_MAP) {
+            struct step key = STEP_MEMBER(&step, schema->list_keys[0]);
+            check_quote(&given, value_get(identities[i].element, schema->list_keys[0]));
+            check_say(check, &key, "%s is there already", given.at);
+        } else {
+            check_quote(&given, identities[i].element);
+            check_say(check, &step, "%s is there already", given.at);
+        }
+    }
+}
+
+static void check_list(struct check *check, const struct step *at, const struct schema *schema,
+                       struct value list)
+{
+    if (value_type(list) != VALUE_ARRAY) {
+        say_malformed(check, at, "a list", list);
+        return;
+    }
+    size_t malformed = check->malformed;
+    int64_t count = 0;
+    value_each (element, list) {
+        struct step step = STEP_ELEMENT(at, (size_t)count++);
+        check_value(check, &step, schema->items, element);
+    }
+    if (count == 0 && schema->min_items > 0) {
+        if (!check->draft)
+            check_say(check, at, "must not be empty");
+    } else if (count < schema->min_items) {
+        check_say(check, at, "must have at least %lld elements, not %lld", (long long)schema->min_items,
+                  (long long)count);
+    } else if (schema->max_items >= 0 && count > schema->max_items) {
+        check_say(check, at, "must have at most %lld elements, not %lld", (long long)schema->max_items,
+                  (long long)count);
+    }
+    if (check->malformed == malformed)
+        check_unique(check, at, schema, list);
+}
+
+/* ---- mappings ---- */
+
+static void check_map(struct check *check, const struct step *at, const struct schema *schema,
+                      struct value map)
+{
+    if (value_type(map) != VALUE_OBJECT) {
+        say_malformed(check, at, "a mapping", map);
+        return;
+    }
+    value_each (member, map) {
+        struct step step = STEP_KEY(at, value_key(member));
+        if (schema->key_check != NULL && !schema->key_check->check(value_key(member)))
+            check_say(check, at, "the key \"" STR_FORMAT "\" must be %s", STR_ARGS(value_key(member)),
+                      schema->key_check->wanted);
+        check_value(check, &step, schema->items, member);
+    }
+}
+
+static void check_object(struct check *check, const struct step *at, const struct schema *schema,
+                         struct value object)
+{
+    if (value_type(object) != VALUE_OBJECT) {
+        say_malformed(check, at, "a mapping", object);
+        return;
+    }
+    value_each (member, object) {
+        struct step step = STEP_MEMBER(at, value_key(member));
+        const struct schema *below = schema_property(schema, value_key(member));
+        if (below != NULL)
+            check_value(check, &step, below, member);
+        else
+            say_unknown(check, &step, schema);
+    }
+    for (size_t i = 0; i < schema->required_count && !check->draft; i++) {
+        if (value_exists(value_get(object, schema->required[i])))
+            continue;
+        struct step step = STEP_MEMBER(at, schema->required[i]);
+        check_say(check, &step, "is required");
+    }
+}
+
+/* ---- all of them ---- */
+
+static void check_value(struct check *check, const struct step *at, const struct schema *schema,
+                        struct value v)
+{
+    size_t malformed = check->malformed;
+    if (schema->nullable && value_type(v) == VALUE_NULL)
+        return;
+    switch (schema->type) {
+    case SCHEMA_STRING:
+        check_string(check, at, schema, v);
+        break;
+    case SCHEMA_INTEGER:
+        check_integer(check, at, schema, v);
+        break;
+    case SCHEMA_NUMBER:
+        if (value_type(v) == VALUE_NUMBER)
+            check_bounds(check, at, schema, v);
+        else
+            say_malformed(check, at, "a number", v);
+        break;
+    case SCHEMA_BOOLEAN:
+        if (value_type(v) != VALUE_BOOL)
+            say_malformed(check, at, "true or false", v);
+        break;
+    case SCHEMA_INT_OR_STRING:
+        check_int_or_string(check, at, schema, v);
+        break;
+    case SCHEMA_OBJECT:
+        check_object(check, at, schema, v);
+        break;
+    case SCHEMA_MAP:
+        check_map(check, at, schema, v);
+        break;
+    case SCHEMA_ARRAY:
+        check_list(check, at, schema, v);
+        break;
+    case SCHEMA_ANY:
+        break;
+    }
+    if (schema->rules == NULL || check->malformed != malformed)
+        return;
+    for (size_t i = 0; schema->rules[i] != NULL; i++)
+        if (schema->rules[i]->check != NULL)
+            schema->rules[i]->check(check, at, v);
+}
+
+int object_validate(const struct kind *kind, struct value object, bool draft, struct error **err)
+{
+    struct check check = {.draft = draft};
+    struct str name = value_str(value_at(object, "metadata", "name"));
+    if (name.length != 0 && !kind->name_check->check(name)) {
+        struct step metadata = STEP_MEMBER(NULL, STR("metadata"));
+        struct step step = STEP_MEMBER(&metadata, STR("name"));
+        say_given(&check, &step, kind->name_check->wanted, value_at(object, "metadata", "name"));
+    }
+    check_value(&check, NULL, kind->schema, object);
+    return check_result(&check, EINVAL, err);
+}
+
+int object_check_name(const struct kind *kind, struct str name, struct error **err)
+{
+    if (kind->name_check->check(name))
+        return 0;
+    autobuf struct buf quoted = {0};
+    json_write_string(&quoted, name);
+    return error_make(err, EINVAL, "the name of a " STR_FORMAT " must be %s, not %s",
+                      STR_ARGS(kind->singular), kind->name_check->wanted, quoted.at);
+}
+
+/* ---- what is missing ---- */
+
+static void find_missing(const struct schema *schema, const struct step *at, struct value v, struct buf *out)
+{
+    if (schema->type == SCHEMA_ARRAY && value_type(v) == VALUE_ARRAY) {
+        size_t index = 0;
+        value_each (element, v) {
+            struct step step = STEP_ELEMENT(at, index++);
+            find_missing(schema->items, &step, element, out);
+        }
+    }
+    if (schema->type != SCHEMA_OBJECT || value_type(v) != VALUE_OBJECT)
+        return;
+    for (size_t i = 0; i < schema->required_count; i++) {
+        struct value member = value_get(v, schema->required[i]);
+        const struct schema *below = schema_property(schema, schema->required[i]);
+        bool empty =
+            (below->min_length > 0 && value_type(member) == VALUE_STRING && value_str(member).length == 0) ||
+            (below->min_items > 0 && value_type(member) == VALUE_ARRAY && value_count(member) == 0);
+        if (value_exists(member) && !empty)
+            continue;
+        struct step step = STEP_MEMBER(at, schema->required[i]);
+        if (out->length != 0)
+            buf_add_text(out, ", ");
+        step_write(&step, out);
+    }
+    value_each (member, v) {
+        const struct schema *below = schema_property(schema, value_key(member));
+        struct step step = STEP_MEMBER(at, value_key(member));
+        if (below != NULL)
+            find_missing(below, &step, member, out);
+    }
+}
+
+void object_missing(const struct kind *kind, struct value object, struct buf *out)
+{
+    find_missing(kind->schema, NULL, object, out);
+}
+
+/* ---- from one version to the next ---- */
+
+static struct value find_by_keys(const struct schema *schema, struct value list, struct value wanted)
+{
+    value_each (element, list) {
+        bool same = true;
+        for (size_t i = 0; i < schema->list_key_count && same; i++)
+            same = value_equal(value_get(element, schema->list_keys[i]),
+                               value_get(wanted, schema->list_keys[i]));
+        if (same)
+            return element;
+    }
+    return VALUE_ABSENT;
+}
+
+static void check_update(struct check *check, const struct step *at, const struct schema *schema,
+                         struct value before, struct value after)
+{
+    if (!schema->guarded)
+        return;
+    bool unset = !value_exists(before) || value_type(before) == VALUE_NULL ||
+                 (value_type(before) == VALUE_STRING && value_str(before).length == 0);
+    if ((schema->immutable || (schema->write_once && !unset)) && !value_equal(before, after)) {
+        autobuf struct buf was = {0};
+        check_quote(&was, before);
+        check_say(check, at,
+                  schema->immutable ? "can't be changed after creation" : "can't be changed, it is %s",
+                  was.at);
+        return;
+    }
+    for (size_t i = 0; schema->update_rules != NULL && schema->update_rules[i] != NULL; i++)
+        if (schema->update_rules[i]->update != NULL)
+            schema->update_rules[i]->update(check, at, before, after);
+    if (schema->type == SCHEMA_OBJECT) {
+        for (size_t i = 0; i < schema->property_count; i++) {
+            struct step step = STEP_MEMBER(at, schema->properties[i].name);
+            check_update(check, &step, schema->properties[i].schema,
+                         value_get(before, schema->properties[i].name),
+                         value_get(after, schema->properties[i].name));
+        }
+    } else if (schema->type == SCHEMA_ARRAY && schema->list_type == LIST_MAP) {
+        size_t index = 0;
+        value_each (element, after) {
+            struct step step = STEP_ELEMENT(at, index++);
+            struct value old = find_by_keys(schema, before, element);
+            if (value_exists(old))
+                check_update(check, &step, schema->items, old, element);
+        }
+    }
+}
+
+int object_validate_update(const struct kind *kind, struct value before, struct value after,
+                           struct error **err)
+{
+    struct check check = {0};
+    check_update(&check, NULL, kind->schema, before, after);
+    return check_result(&check, EPERM, err);
+}
