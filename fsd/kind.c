@@ -2,6 +2,7 @@
 
 #include "fsd/compute.h"
 #include "fsd/formats.h"
+#include "fsd/jsonpath.h"
 #include "fsd/schema.h"
 #include "lib/yaml.h"
 #include <dirent.h>
@@ -58,8 +59,12 @@ static int read_column(struct column *column, struct value text, struct error **
     column->status_form = value_str(value_at(text, "x-podtree-status"));
     column->in_status = column->status_form.length != 0;
     struct value compute = value_at(text, "x-podtree-compute");
-    if (!value_exists(compute))
-        return read_string(text, "jsonPath", false, &column->path, err);
+    if (!value_exists(compute)) {
+        int result = read_string(text, "jsonPath", false, &column->path, err);
+        return result < 0 || jsonpath_valid(column->path)
+                   ? result
+                   : error_make(err, EINVAL, "jsonPath is not understood");
+    }
     column->compute = compute_find(value_str(compute));
     if (column->compute == NULL)
         return error_make(err, EINVAL, "there is no computed column " STR_FORMAT,

@@ -1,0 +1,171 @@
+#include "fsd/columns.h"
+
+#include "fsd/jsonpath.h"
+#include "lib/clock.h"
+
+#define GAP 3 /* blanks between columns, as kubectl's */
+
+struct table {
+    const struct kind *kind;
+    bool with_namespace;
+    int64_t now_ms;
+    size_t *widths; /* NAMESPACE, NAME, then the kind's */
+    struct buf cell;
+};
+
+#define FIXED_COLUMNS 2
+
+/* ---- cells ---- */
+
+static void write_age(struct buf *out, struct str time, int64_t now_ms)
+{
+    int64_t then;
+    char age[CLOCK_TEXT];
+    if (!clock_parse(time, &then))
+        return;
+    clock_age(now_ms > then ? now_ms - then : 0, age);
+    buf_add_text(out, age);
+}
+
+/* What the column says of the object; empty when it says nothing. */
+static void write_cell(const struct column *column, struct value object, int64_t now_ms, struct buf *out)
+{
+    size_t before = out->length;
+    if (column->compute != NULL) {
+        column->compute(out, object, now_ms);
+    } else if (str_is(column->type, "date")) {
+        autobuf struct buf time = {0};
+        jsonpath_write(column->path, object, &time);
+        write_age(out, buf_str(&time), now_ms);
+    } else {
+        jsonpath_write(column->path, object, out);
+    }
+    for (size_t i = before; i < out->length; i++) /* a line is a line */
+        if ((unsigned char)out->at[i] < ' ')
+            out->at[i] = ' ';
+}
+
+/* How wide a terminal shows it, nearly: a character a column. */
+static size_t display_width(struct str text)
+{
+    size_t width = 0;
+    for (size_t i = 0; i < text.length; i++)
+        width += ((unsigned char)text.at[i] & 0xc0) != 0x80;
+    return width;
+}
+
+/* ---- the table ---- */
+
+struct table *table_new(const struct kind *kind, bool with_namespace, int64_t now_ms)
+{
+    struct table *table = memory_zeroed(1, sizeof(*table));
+    table->kind = kind;
+    table->with_namespace = with_namespace && kind->namespaced;
+    table->now_ms = now_ms;
+    table->widths = memory_zeroed(kind->column_count + FIXED_COLUMNS, sizeof(*table->widths));
+    table->widths[0] = strlen("NAMESPACE");
+    table->widths[1] = strlen("NAME");
+    for (size_t i = 0; i < kind->column_count; i++)
+        table->widths[i + FIXED_COLUMNS] = display_width(kind->columns[i].name);
+    return table;
+}
+
+void table_free(struct table *table)
+{
+    if (table == NULL)
+        return;
+    buf_free(&table->cell);
+    free(table->widths);
+    free(table);
+}
+
+/* The text of column i in table->cell. */
+static struct str fill_cell(struct table *table, struct value object, size_t i)
+{
+    buf_clear(&table->cell);
+    if (i >= FIXED_COLUMNS)
+        write_cell(&table->kind->columns[i - FIXED_COLUMNS], object, table->now_ms, &table->cell);
+    else
+        buf_add_str(&table->cell, value_str(value_at(object, "metadata", i == 0 ? "namespace" : "name")));
+    if (table->cell.length == 0)
+        buf_add_text(&table->cell, "<none>");
+    return buf_str(&table->cell);
+}
+
+static size_t column_count(const struct table *table)
+{
+    return table->kind->column_count + FIXED_COLUMNS;
+}
+
+static void pad_cell(const struct table *table, size_t i, struct str text, struct buf *out)
+{
+    buf_add_str(out, text);
+    if (i + 1 == column_count(table))
+        return;
+    for (size_t width = display_width(text); width < table->widths[i] + GAP; width++)
+        buf_add_char(out, ' ');
+}
+
+void table_measure(struct table *table, struct value object)
+{
+    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table); i++) {
+        size_t width = display_width(fill_cell(table, object, i));
+        if (width > table->widths[i])
+            table->widths[i] = width;
+    }
+}
+
+void table_header(struct table *table, struct buf *out)
+{
+    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table); i++) {
+        struct str name = i == 0   ? STR("NAMESPACE")
+                          : i == 1 ? STR("NAME")
+                                   : table->kind->columns[i - FIXED_COLUMNS].name;
+        buf_clear(&table->cell);
+        for (size_t j = 0; j < name.length; j++)
+            buf_add_char(&table->cell,
+                         (char)(name.at[j] >= 'a' && name.at[j] <= 'z' ? name.at[j] & ~0x20 : name.at[j]));
+        pad_cell(table, i, buf_str(&table->cell), out);
+    }
+    buf_add_char(out, '\n');
+}
+
+void table_row(struct table *table, struct value object, struct buf *out)
+{
+    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table); i++)
+        pad_cell(table, i, fill_cell(table, object, i), out);
+    buf_add_char(out, '\n');
+}
+
+/* ---- status lines ---- */
+
+static void write_in_form(struct str form, struct str cell, struct buf *out)
+{
+    for (size_t i = 0; i < form.length; i++) {
+        if (form.at[i] == '%')
+            buf_add_str(out, cell);
+        else
+            buf_add_char(out, form.at[i]);
+    }
+}
+
+void status_line(const struct kind *kind, struct value object, struct buf *out)
+{
+    autobuf struct buf cell = {0};
+    const char *between = "";
+    for (size_t i = 0; i < kind->column_count; i++) {
+        const struct column *column = &kind->columns[i];
+        buf_clear(&cell);
+        if (column->in_status && !str_is(column->type, "date"))
+            write_cell(column, object, 0, &cell);
+        if (cell.length == 0)
+            continue;
+        autobuf struct buf quoted = {0};
+        bool sentence = column->status_form.length > 1 && memchr(cell.at, ' ', cell.length) != NULL;
+        if (sentence)
+            json_write_string(&quoted, buf_str(&cell));
+        buf_add_text(out, between);
+        write_in_form(column->status_form, buf_str(sentence ? &quoted : &cell), out);
+        between = " ";
+    }
+}
