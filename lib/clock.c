@@ -25,9 +25,15 @@ int64_t clock_us(void)
     return read_clock_us(CLOCK_MONOTONIC);
 }
 
+/* The whole seconds in `amount`, rounded down also before 1970. */
+static time_t whole_seconds(int64_t amount, int64_t units_per_second)
+{
+    return (time_t)(amount / units_per_second - (amount % units_per_second < 0));
+}
+
 void clock_format(int64_t wall_ms, char out[CLOCK_TEXT])
 {
-    time_t seconds = (time_t)(wall_ms / 1000);
+    time_t seconds = whole_seconds(wall_ms, 1000);
     struct tm parts;
     gmtime_r(&seconds, &parts);
     strftime(out, CLOCK_TEXT, "%Y-%m-%dT%H:%M:%SZ", &parts);
@@ -35,11 +41,11 @@ void clock_format(int64_t wall_ms, char out[CLOCK_TEXT])
 
 void clock_format_micro(int64_t wall_us, char out[CLOCK_TEXT])
 {
-    time_t seconds = (time_t)(wall_us / 1000000);
+    time_t seconds = whole_seconds(wall_us, 1000000);
     struct tm parts;
     gmtime_r(&seconds, &parts);
     size_t used = strftime(out, CLOCK_TEXT, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(out + used, CLOCK_TEXT - used, ".%06dZ", (int)(wall_us % 1000000));
+    snprintf(out + used, CLOCK_TEXT - used, ".%06dZ", (int)(wall_us - seconds * 1000000));
 }
 
 static bool digits(struct str *text, size_t count, int *number)
@@ -59,7 +65,7 @@ static bool digits(struct str *text, size_t count, int *number)
 
 static bool literal(struct str *text, const char *allowed, char *found)
 {
-    if (text->length == 0 || strchr(allowed, text->at[0]) == NULL)
+    if (text->length == 0 || memchr(allowed, text->at[0], strlen(allowed)) == NULL)
         return false;
     if (found != NULL)
         *found = text->at[0];
@@ -68,42 +74,62 @@ static bool literal(struct str *text, const char *allowed, char *found)
     return true;
 }
 
-bool clock_parse(struct str text, int64_t *wall_ms)
+/* yyyy-mm-ddThh:mm:ss to seconds since 1970. */
+static bool take_moment(struct str *text, int64_t *seconds)
 {
     struct tm parts = {0};
-    if (!digits(&text, 4, &parts.tm_year) || !literal(&text, "-", NULL) || !digits(&text, 2, &parts.tm_mon) ||
-        !literal(&text, "-", NULL) || !digits(&text, 2, &parts.tm_mday) || !literal(&text, "Tt", NULL) ||
-        !digits(&text, 2, &parts.tm_hour) || !literal(&text, ":", NULL) || !digits(&text, 2, &parts.tm_min) ||
-        !literal(&text, ":", NULL) || !digits(&text, 2, &parts.tm_sec))
+    int second;
+    if (!digits(text, 4, &parts.tm_year) || !literal(text, "-", NULL) || !digits(text, 2, &parts.tm_mon) ||
+        !literal(text, "-", NULL) || !digits(text, 2, &parts.tm_mday) || !literal(text, "Tt", NULL) ||
+        !digits(text, 2, &parts.tm_hour) || !literal(text, ":", NULL) || !digits(text, 2, &parts.tm_min) ||
+        !literal(text, ":", NULL) || !digits(text, 2, &second))
         return false;
-    if (parts.tm_mon < 1 || parts.tm_mon > 12 || parts.tm_mday < 1 || parts.tm_mday > 31 ||
-        parts.tm_hour > 23 || parts.tm_min > 59 || parts.tm_sec > 60)
-        return false;
-    int milliseconds = 0;
-    if (literal(&text, ".", NULL)) {
-        int scale = 100, digit;
-        size_t before = text.length;
-        while (digits(&text, 1, &digit)) {
-            milliseconds += digit * scale;
-            scale /= 10;
-        }
-        if (text.length == before)
-            return false;
-    }
-    int offset = 0;
-    char sign;
-    if (!literal(&text, "Zz", NULL)) {
-        int hours, minutes;
-        if (!literal(&text, "+-", &sign) || !digits(&text, 2, &hours) || !literal(&text, ":", NULL) ||
-            !digits(&text, 2, &minutes))
-            return false;
-        offset = (hours * 60 + minutes) * (sign == '-' ? -60 : 60);
-    }
-    if (text.length != 0)
+    if (parts.tm_hour > 23 || parts.tm_min > 59 || second > 60) /* 60 is a leap second */
         return false;
     parts.tm_year -= 1900;
     parts.tm_mon -= 1;
-    *wall_ms = ((int64_t)timegm(&parts) - offset) * 1000 + milliseconds;
+    struct tm real = parts;
+    *seconds = (int64_t)timegm(&real) + second;
+    return real.tm_mon == parts.tm_mon &&
+           real.tm_mday == parts.tm_mday; /* else the calendar has no such day */
+}
+
+/* Nothing, or a point and digits; what is below a millisecond is dropped. */
+static bool take_fraction(struct str *text, int *milliseconds)
+{
+    *milliseconds = 0;
+    if (!literal(text, ".", NULL))
+        return true;
+    int scale = 100, digit;
+    size_t before = text->length;
+    for (; digits(text, 1, &digit); scale /= 10)
+        *milliseconds += digit * scale;
+    return text->length != before;
+}
+
+/* Z, or how far the clock is ahead of UTC. */
+static bool take_zone(struct str *text, int *ahead_seconds)
+{
+    int hours, minutes;
+    char sign;
+    *ahead_seconds = 0;
+    if (literal(text, "Zz", NULL))
+        return true;
+    if (!literal(text, "+-", &sign) || !digits(text, 2, &hours) || !literal(text, ":", NULL) ||
+        !digits(text, 2, &minutes) || hours > 23 || minutes > 59)
+        return false;
+    *ahead_seconds = (hours * 60 + minutes) * (sign == '-' ? -60 : 60);
+    return true;
+}
+
+bool clock_parse(struct str text, int64_t *wall_ms)
+{
+    int64_t seconds;
+    int milliseconds, ahead;
+    if (!take_moment(&text, &seconds) || !take_fraction(&text, &milliseconds) || !take_zone(&text, &ahead) ||
+        text.length != 0)
+        return false;
+    *wall_ms = (seconds - ahead) * 1000 + milliseconds;
     return true;
 }
 
@@ -126,6 +152,8 @@ void clock_age(int64_t ms, char out[CLOCK_TEXT])
         snprintf(out, CLOCK_TEXT, "%dd%dh", (int)days, (int)(hours % 24));
     else if (days < 730)
         snprintf(out, CLOCK_TEXT, "%dd", (int)days);
-    else
+    else if (days < 8 * 365 && days % 365 != 0)
         snprintf(out, CLOCK_TEXT, "%dy%dd", (int)(days / 365), (int)(days % 365));
+    else
+        snprintf(out, CLOCK_TEXT, "%lldy", (long long)(days / 365));
 }

@@ -523,6 +523,13 @@ static int parse_stream(struct str text, struct stream *s, struct error **err)
     return good ? s->count : -EINVAL;
 }
 
+/* Editors of another world put a byte order mark before the text. */
+static struct str without_byte_order_mark(struct str text)
+{
+    static const struct str mark = STR("\xef\xbb\xbf");
+    return str_starts(text, mark) ? (struct str){text.at + mark.length, text.length - mark.length} : text;
+}
+
 static bool looks_like_json(struct str text)
 {
     return text.length > 0 && text.at[0] == '{';
@@ -530,6 +537,7 @@ static bool looks_like_json(struct str text)
 
 struct doc *yaml_parse(struct str text, struct error **err)
 {
+    text = without_byte_order_mark(text);
     autoerror struct error *json_error = NULL;
     struct doc *doc = looks_like_json(text) ? doc_parse(text, &json_error) : NULL;
     if (doc != NULL)
@@ -552,6 +560,7 @@ struct doc *yaml_parse(struct str text, struct error **err)
 
 int yaml_parse_all(struct str text, struct doc ***docs, int **lines, struct error **err)
 {
+    text = without_byte_order_mark(text);
     cleanup(stream_free) struct stream s = {0};
     struct doc *json = looks_like_json(text) ? doc_parse(text, NULL) : NULL;
     if (json != NULL)
