@@ -15,7 +15,7 @@ static char *absolute(const char *path, struct error **err)
     return real;
 }
 
-/* libtool-free builds run from where they were linked, with the other programs beside them. */
+/* In a build tree the programs lie beside each other, as they do where they are installed. */
 static char *program_path(const char *name)
 {
     char self[PATH_MAX];
@@ -30,18 +30,37 @@ static char *program_path(const char *name)
     return path_format("%s/%s", PKGLIBEXECDIR, name);
 }
 
+/* As a shell would find it. conmon wants a path. */
+static char *find_program(const char *name, struct error **err)
+{
+    const char *path = getenv("PATH");
+    struct str rest =
+                   strchr(name, '/') != NULL ? STR("") : str_of(path != NULL ? path : "/usr/sbin:/usr/bin"),
+               directory;
+    while (str_split(&rest, ':', &directory)) {
+        autofree char *candidate = directory.length != 0
+                                       ? path_format(STR_FORMAT "/%s", STR_ARGS(directory), name)
+                                       : str_dup(str_of(name));
+        if (access(candidate, X_OK) == 0)
+            return realpath(candidate, NULL);
+    }
+    error_make(err, ENOENT, "there is no program %s: apt-get install %s", name, name);
+    return NULL;
+}
+
 int place_open(struct place *place, const char *state, const char *run, const char *runtime,
                struct error **err)
 {
     *place = (struct place){.state = absolute(state, err)};
     if (place->state != NULL)
         place->run = absolute(run, err);
-    if (place->run == NULL) {
+    if (place->run != NULL)
+        place->runtime = find_program(runtime, err);
+    if (place->runtime == NULL) {
         place_close(place);
         return -EIO;
     }
     place->cgroup = path_format("/podtree/%08x", (unsigned)(str_hash(str_of(place->state)) >> 32));
-    place->runtime = str_dup(str_of(runtime));
     place->pause = program_path("podtree-pause");
     static const struct {
         bool in_state;

@@ -175,6 +175,7 @@ static void birth_end(struct birth *birth, struct error *error)
         birth->pidfd = -1;
     }
     birth->started(birth->context, birth->pid, birth->pidfd, error);
+    error_free(error);
     free(birth->uid);
     free(birth);
 }
@@ -276,8 +277,7 @@ static int give_birth(struct birth *birth, const struct cgroups *cgroups, const 
         return error_errno(err, errno, "cannot make a socket pair");
     autoclose int theirs = sockets[1];
     birth->socket = sockets[0];
-    autofree char *title = path_format("%s/%s", config->namespace, config->name);
-    const char *const argv[] = {birth->place->pause, title, config->uid, NULL};
+    const char *const argv[] = {birth->place->pause, config->title, config->uid, NULL};
     birth->pid = clone_sandbox(&birth->pidfd, into ? cgroup : -1);
     if (birth->pid == 0) {
         close(birth->socket);

@@ -14,12 +14,11 @@
 
 struct sandbox_config {
     const char *uid;
-    const char *name; /* of the pod, and its namespace: for people who look at ps */
-    const char *namespace;
+    const char *title; /* namespace/name, for people who look at ps */
     const char *hostname;
 };
 
-/* `error` is NULL when it runs; then `pidfd` is the callee's. */
+/* `error` is NULL when it runs, and then `pidfd` is the callee's; else it is freed after the call. */
 typedef void sandbox_started_fn(void *context, pid_t pid, int pidfd, struct error *error);
 
 /* Starts one; what was left of an earlier one of the same pod must have been removed. On failure `started` is

@@ -1,0 +1,324 @@
+#include "nodeagent/config.h"
+
+#include "lib/file.h"
+#include "lib/quantity.h"
+#include "nodeagent/expand.h"
+#include "nodeagent/seccomp.h"
+#include <errno.h>
+#include <signal.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define CPU_PERIOD   100000 /* microseconds */
+
+/* ---- what every container has ---- */
+
+/* Enough for ordinary programs that start as root and give it up; nothing that reaches the machine. */
+static const char *const capabilities[] = {
+    "CAP_AUDIT_WRITE",
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_MKNOD",
+    "CAP_NET_RAW",
+    "CAP_SETFCAP",
+    "CAP_SETGID",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_SETPCAP",
+    "CAP_SETUID",
+    "CAP_SYS_CHROOT",
+};
+
+/* Parts of /proc and /sys that tell about, or change, the whole machine. */
+static const char *const masked_paths[] = {
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+};
+static const char *const readonly_paths[] = {
+    "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+};
+
+static const struct {
+    const char *destination, *type, *source, *options;
+} mounts[] = {
+    {"/proc", "proc", "proc", "nosuid,noexec,nodev"},
+    {"/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"},
+    {"/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"},
+    {"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"},
+    {"/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"},
+    {"/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,relatime,ro"},
+};
+
+/* What the containers of a pod share, bound from the sandbox's directory. */
+static const struct {
+    const char *destination, *name;
+} shared_files[] = {
+    {"/dev/shm", "shm"},
+    {"/etc/hosts", "hosts"},
+    {"/etc/hostname", "hostname"},
+    {"/etc/resolv.conf", "resolv.conf"},
+};
+
+/* Namespaces of its own, and those of the sandbox with their names in /proc/<pid>/ns. */
+static const char *const own_namespaces[] = {"pid", "mount", "cgroup"};
+static const struct {
+    const char *type, *name;
+} shared_namespaces[] = {{"network", "net"}, {"ipc", "ipc"}, {"uts", "uts"}};
+
+static void add_texts(struct value array, const char *const *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        value_append_str(array, str_of(texts[i]));
+}
+#define ADD_TEXTS(array, texts) add_texts((array), (texts), sizeof(texts) / sizeof((texts)[0]))
+
+static void add_options(struct value mount, const char *options)
+{
+    struct value array = value_set_array(mount, STR("options"));
+    struct str rest = str_of(options), option;
+    while (str_split(&rest, ',', &option))
+        value_append_str(array, option);
+}
+
+static struct value add_mount(struct value array, const char *destination, const char *type,
+                              const char *source, const char *options)
+{
+    struct value mount = value_append_object(array);
+    value_set_str(mount, STR("destination"), str_of(destination));
+    value_set_str(mount, STR("type"), str_of(type));
+    value_set_str(mount, STR("source"), str_of(source));
+    add_options(mount, options);
+    return mount;
+}
+
+static void add_mounts(struct value root, const struct config_input *input)
+{
+    struct value array = value_set_array(root, STR("mounts"));
+    for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
+        add_mount(array, mounts[i].destination, mounts[i].type, mounts[i].source, mounts[i].options);
+    for (size_t i = 0; i < sizeof(shared_files) / sizeof(shared_files[0]); i++) {
+        autofree char *source = path_format("%s/%s", input->pod_directory, shared_files[i].name);
+        add_mount(array, shared_files[i].destination, "bind", source, "rbind,rprivate,rw");
+    }
+}
+
+static void add_namespaces(struct value linux_part, const struct config_input *input)
+{
+    struct value array = value_set_array(linux_part, STR("namespaces"));
+    for (size_t i = 0; i < sizeof(own_namespaces) / sizeof(own_namespaces[0]); i++)
+        value_set_str(value_append_object(array), STR("type"), str_of(own_namespaces[i]));
+    for (size_t i = 0; i < sizeof(shared_namespaces) / sizeof(shared_namespaces[0]); i++) {
+        struct value shared = value_append_object(array);
+        value_set_str(shared, STR("type"), str_of(shared_namespaces[i].type));
+        value_setf(shared, STR("path"), "/proc/%d/ns/%s", (int)input->sandbox, shared_namespaces[i].name);
+    }
+}
+
+/* ---- the environment, the command ---- */
+
+/* Splits NAME=VALUE and sets it, over an earlier one of that name. */
+static void set_assignment(struct value environment, struct str assignment)
+{
+    struct str name;
+    if (str_split(&assignment, '=', &name))
+        value_set_str(environment, name, assignment.at != NULL ? assignment : STR(""));
+}
+
+/* The container's own variables as an object: what $(NAME) can refer to. Each sees those before it. */
+static struct doc *own_variables(struct value container)
+{
+    struct doc *doc = doc_new();
+    value_each (variable, value_get(container, STR("env"))) {
+        autobuf struct buf text = {0};
+        expand(&text, value_str(value_get(variable, STR("value"))), doc_root(doc));
+        value_set_str(doc_root(doc), value_str(value_get(variable, STR("name"))), buf_str(&text));
+    }
+    return doc;
+}
+
+static void add_environment(struct value process, const struct config_input *input, struct value variables)
+{
+    autodoc struct doc *all = doc_new();
+    value_set_str(doc_root(all), STR("PATH"), STR(DEFAULT_PATH));
+    value_set_str(doc_root(all), STR("HOSTNAME"), str_of(input->hostname));
+    value_each (assignment, value_get(input->image, STR("Env")))
+        set_assignment(doc_root(all), value_str(assignment));
+    value_each (variable, variables)
+        value_set_copy(doc_root(all), value_key(variable), variable);
+    struct value array = value_set_array(process, STR("env"));
+    value_each (variable, doc_root(all)) {
+        autobuf struct buf text = {0};
+        buf_addf(&text, STR_FORMAT "=" STR_FORMAT, STR_ARGS(value_key(variable)),
+                 STR_ARGS(value_str(variable)));
+        value_append_str(array, buf_str(&text));
+    }
+}
+
+static void add_expanded(struct value array, struct value words, struct value variables)
+{
+    value_each (word, words) {
+        autobuf struct buf text = {0};
+        expand(&text, value_str(word), variables);
+        value_append_str(array, text.length != 0 ? buf_str(&text) : STR(""));
+    }
+}
+
+static void add_verbatim(struct value array, struct value words)
+{
+    value_each (word, words)
+        value_append_str(array, value_str(word));
+}
+
+/* The pod's command stands for the image's entry point, its args for the image's command; a command of the
+ * pod without args drops the image's command. */
+static int add_arguments(struct value process, const struct config_input *input, struct value variables,
+                         struct error **err)
+{
+    struct value array = value_set_array(process, STR("args"));
+    struct value command = value_get(input->container, STR("command"));
+    struct value args = value_get(input->container, STR("args"));
+    if (value_count(command) != 0)
+        add_expanded(array, command, variables);
+    else
+        add_verbatim(array, value_get(input->image, STR("Entrypoint")));
+    if (value_count(args) != 0)
+        add_expanded(array, args, variables);
+    else if (value_count(command) == 0)
+        add_verbatim(array, value_get(input->image, STR("Cmd")));
+    if (value_count(array) == 0)
+        return error_make(err, EINVAL, "no command is given, neither by the pod nor by the image");
+    return 0;
+}
+
+/* ---- resources ---- */
+
+static bool resource_amount(struct value container, const char *list, const char *name,
+                            bool (*read)(struct str, int64_t *), int64_t *amount)
+{
+    struct value quantity = value_at(container, "resources", list, name);
+    return value_exists(quantity) && read(value_str(quantity), amount);
+}
+
+static void add_resources(struct value linux_part, struct value container)
+{
+    struct value resources = value_set_object(linux_part, STR("resources"));
+    /* Containers make no device nodes but the usual harmless ones, which the runtime adds. */
+    struct value devices = value_append_object(value_set_array(resources, STR("devices")));
+    value_set_bool(devices, STR("allow"), false);
+    value_set_str(devices, STR("access"), STR("rwm"));
+    int64_t limit = 0, request = 0, memory = 0;
+    bool limited = resource_amount(container, "limits", "cpu", quantity_milli, &limit);
+    if (!resource_amount(container, "requests", "cpu", quantity_milli, &request))
+        request = limit;
+    struct value cpu = value_set_object(resources, STR("cpu"));
+    int64_t shares = request * 1024 / 1000;
+    value_set_int(cpu, STR("shares"), shares < 2 ? 2 : shares > 262144 ? 262144 : shares);
+    if (limited && limit > 0) {
+        int64_t quota = limit * CPU_PERIOD / 1000;
+        value_set_int(cpu, STR("quota"), quota < 1000 ? 1000 : quota);
+        value_set_int(cpu, STR("period"), CPU_PERIOD);
+    }
+    if (resource_amount(container, "limits", "memory", quantity_units, &memory) && memory > 0) {
+        struct value part = value_set_object(resources, STR("memory"));
+        value_set_int(part, STR("limit"), memory);
+        /* No swap on top: version 1 counts both together. */
+        value_set_int(part, STR("swap"), memory);
+    }
+}
+
+/* ---- the whole ---- */
+
+static void add_user(struct value process, const struct config_user *user)
+{
+    struct value part = value_set_object(process, STR("user"));
+    value_set_int(part, STR("uid"), user->uid);
+    value_set_int(part, STR("gid"), user->gid);
+    if (user->group_count == 0)
+        return;
+    struct value groups = value_set_array(part, STR("additionalGids"));
+    for (int i = 0; i < user->group_count; i++)
+        value_append_int(groups, user->groups[i]);
+}
+
+static void add_capabilities(struct value process)
+{
+    static const char *const sets[] = {"bounding", "effective", "permitted"};
+    struct value part = value_set_object(process, STR("capabilities"));
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+        ADD_TEXTS(value_set_array(part, str_of(sets[i])), capabilities);
+}
+
+static struct str working_directory(const struct config_input *input)
+{
+    struct str own = value_str(value_get(input->container, STR("workingDir")));
+    if (own.length == 0)
+        own = value_str(value_get(input->image, STR("WorkingDir")));
+    return own.length != 0 ? own : STR("/");
+}
+
+static int add_process(struct value root, const struct config_input *input, struct error **err)
+{
+    struct value process = value_set_object(root, STR("process"));
+    autodoc struct doc *variables = own_variables(input->container);
+    value_set_bool(process, STR("terminal"), false);
+    add_user(process, input->user);
+    int result = add_arguments(process, input, doc_root(variables), err);
+    if (result < 0)
+        return result;
+    add_environment(process, input, doc_root(variables));
+    value_set_str(process, STR("cwd"), working_directory(input));
+    add_capabilities(process);
+    value_set_bool(process, STR("noNewPrivileges"), false);
+    return 0;
+}
+
+struct doc *config_make(const struct config_input *input, struct error **err)
+{
+    autodoc struct doc *doc = doc_new();
+    struct value root = doc_root(doc);
+    value_set_str(root, STR("ociVersion"), STR("1.0.2"));
+    if (add_process(root, input, err) < 0)
+        return NULL;
+    struct value rootfs = value_set_object(root, STR("root"));
+    value_set_str(rootfs, STR("path"), STR("rootfs"));
+    value_set_bool(rootfs, STR("readonly"), false);
+    add_mounts(root, input);
+    struct value linux_part = value_set_object(root, STR("linux"));
+    value_set_str(linux_part, STR("cgroupsPath"), str_of(input->cgroup));
+    add_namespaces(linux_part, input);
+    add_resources(linux_part, input->container);
+    ADD_TEXTS(value_set_array(linux_part, STR("maskedPaths")), masked_paths);
+    ADD_TEXTS(value_set_array(linux_part, STR("readonlyPaths")), readonly_paths);
+    seccomp_add_profile(linux_part, value_at(root, "process", "capabilities", "bounding"));
+    return take_pointer(doc);
+}
+
+int config_stop_signal(struct value image)
+{
+    struct str name = value_str(value_get(image, STR("StopSignal"))), prefix = STR("SIG");
+    int64_t number;
+    if (str_to_int64(name, &number))
+        return number > 0 && number < NSIG ? (int)number : SIGTERM;
+    if (str_starts(name, prefix))
+        name = (struct str){name.at + prefix.length, name.length - prefix.length};
+    for (int i = 1; i < NSIG; i++)
+        if (sigabbrev_np(i) != NULL && str_is(name, sigabbrev_np(i)))
+            return i;
+    prefix = STR("RTMIN+");
+    if (str_starts(name, prefix) &&
+        str_to_int64((struct str){name.at + prefix.length, name.length - prefix.length}, &number) &&
+        number >= 0 && SIGRTMIN + number <= SIGRTMAX)
+        return SIGRTMIN + (int)number;
+    return SIGTERM;
+}

@@ -1,0 +1,34 @@
+/* From a container of a pod and its image to what the OCI runtime is told: config.json. A pure function; the
+ * paths and numbers in it are given. */
+#ifndef PODTREE_CONFIG_H
+#define PODTREE_CONFIG_H
+
+#include "lib/doc.h"
+#include <sys/types.h>
+
+/* Whom a container runs as. */
+struct config_user {
+    uid_t uid;
+    gid_t gid;
+    gid_t groups[64]; /* further ones */
+    int group_count;
+};
+
+struct config_input {
+    struct value container; /* of the PodSpec */
+    struct value image;     /* the image's configuration: Env, Entrypoint, Cmd, WorkingDir … */
+    const struct config_user *user;
+    const char *hostname;
+    const char *cgroup;        /* "/podtree/1f0c43aa/pod…/web.0" */
+    const char *pod_directory; /* where the sandbox's shm, hosts, hostname and resolv.conf are */
+    pid_t sandbox;             /* whose network, IPC and UTS namespaces are joined */
+};
+
+/* NULL and EINVAL when there is nothing to run. */
+struct doc *config_make(const struct config_input *input, struct error **err);
+
+/* The number of the signal that asks the container to stop ("SIGQUIT", "QUIT", "3" in the image); SIGTERM
+ * where it names none. */
+int config_stop_signal(struct value image);
+
+#endif

@@ -1,0 +1,232 @@
+#include "nodeagent/conmon.h"
+
+#include "lib/doc.h"
+#include "lib/file.h"
+#include "lib/process.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+/* A runtime that takes longer hangs. */
+#define CREATE_TIMEOUT_MS 120000
+/* The number of the descriptor over which conmon says how making the container went. */
+#define SYNC_FD 3
+
+/* Two things must have happened before it is known how it went: conmon has become a daemon, and has said
+ * {"data":<pid>} or {"data":-1,"message":…}. */
+struct launch {
+    struct loop *loop;
+    char *id, *bundle;
+    int sync;
+    struct loop_source *source, *timer;
+    struct process *process; /* conmon before it is a daemon */
+    bool answered;
+    struct buf answer;
+    struct error *error;
+    conmon_done_fn *done;
+    void *context;
+};
+
+static pid_t read_pid(const char *bundle, const char *name)
+{
+    autofree char *path = path_format("%s/%s", bundle, name);
+    autobuf struct buf text = {0};
+    int64_t pid = 0;
+    if (file_read(path, &text, NULL) < 0 || !str_to_int64(str_trim(buf_str(&text)), &pid) || pid <= 0)
+        return 0;
+    return (pid_t)pid;
+}
+
+pid_t conmon_container_pid(const char *bundle)
+{
+    return read_pid(bundle, "pid");
+}
+
+/* Among the words of its command line: a pid alone may belong to another process by now. */
+static bool has_argument(pid_t pid, const char *word)
+{
+    autofree char *path = path_format("/proc/%d/cmdline", (int)pid);
+    autobuf struct buf text = {0};
+    if (file_read(path, &text, NULL) < 0)
+        return false;
+    struct str rest = buf_str(&text), argument;
+    while (str_split(&rest, '\0', &argument))
+        if (str_is(argument, word))
+            return true;
+    return false;
+}
+
+pid_t conmon_find(const char *bundle, const char *id, int *pidfd)
+{
+    *pidfd = -1;
+    pid_t pid = read_pid(bundle, "conmon.pid");
+    autoclose int fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    struct pollfd ended = {.fd = fd, .events = POLLIN};
+    /* The descriptor first: what it stands for can't become another process after the look. */
+    if (fd < 0 || !has_argument(pid, id) || poll(&ended, 1, 0) != 0)
+        return 0;
+    *pidfd = take_fd(fd);
+    return pid;
+}
+
+static void launch_free(struct launch *launch)
+{
+    loop_remove(launch->source);
+    loop_remove(launch->timer);
+    if (launch->process != NULL)
+        process_forget(launch->process);
+    close(launch->sync);
+    buf_free(&launch->answer);
+    error_free(launch->error);
+    free(launch->id);
+    free(launch->bundle);
+    free(launch);
+}
+
+/* The last complaint in the log of the runtime, which is a line of JSON each. */
+static char *runtime_complaint(const char *bundle)
+{
+    autofree char *path = path_format("%s/runtime.log", bundle);
+    autobuf struct buf text = {0};
+    if (file_read(path, &text, NULL) < 0)
+        return NULL;
+    char *last = NULL;
+    struct str rest = buf_str(&text), line;
+    while (str_split(&rest, '\n', &line)) {
+        autodoc struct doc *doc = line.length != 0 ? doc_parse(line, NULL) : NULL;
+        struct str message = value_str(value_at(doc_root(doc), "msg"));
+        if (message.length == 0 || !value_is(value_at(doc_root(doc), "level"), "error"))
+            continue;
+        free(last);
+        last = str_dup(message);
+    }
+    return last;
+}
+
+static pid_t read_answer(struct launch *launch)
+{
+    autodoc struct doc *doc = doc_parse(str_trim(buf_str(&launch->answer)), NULL);
+    int64_t pid = value_int_or(value_at(doc_root(doc), "data"), -1);
+    if (pid > 0)
+        return (pid_t)pid;
+    autofree char *complaint = runtime_complaint(launch->bundle);
+    struct str message = str_trim(value_str(value_at(doc_root(doc), "message")));
+    if (complaint != NULL)
+        error_make(&launch->error, EIO, "%s", complaint);
+    else if (message.length != 0)
+        error_make(&launch->error, EIO, STR_FORMAT, STR_ARGS(message));
+    else
+        error_make(&launch->error, EIO, "the container's monitor died while it was making the container");
+    return 0;
+}
+
+static void finish(struct launch *launch)
+{
+    int pidfd = -1;
+    pid_t pid = launch->error == NULL ? read_answer(launch) : 0;
+    if (launch->error == NULL && conmon_find(launch->bundle, launch->id, &pidfd) == 0) {
+        /* It ended before we looked: then so has the container, and the exit file says how. */
+        pidfd = -1;
+    }
+    launch->done(launch->context, pid, pidfd, launch->error);
+    launch_free(launch);
+}
+
+static void on_sync(void *context, uint32_t events)
+{
+    struct launch *launch = context;
+    (void)events;
+    ssize_t n = read(launch->sync, buf_reserve(&launch->answer, 4096), 4096);
+    if (n < 0 && errno == EINTR)
+        return;
+    if (n > 0) {
+        launch->answer.length += (size_t)n;
+        if (memchr(launch->answer.at, '\n', launch->answer.length) == NULL)
+            return;
+    }
+    loop_remove(launch->source);
+    launch->source = NULL;
+    launch->answered = true;
+    if (launch->process == NULL)
+        finish(launch);
+}
+
+static void on_daemon(void *context, const struct process_result *result)
+{
+    struct launch *launch = context;
+    launch->process = NULL;
+    autofree char *complaint = process_complaint("conmon", result);
+    if (complaint != NULL) {
+        error_free(launch->error);
+        launch->error = NULL;
+        error_make(&launch->error, EIO, "%s", complaint);
+    }
+    if (complaint != NULL || launch->answered)
+        finish(launch);
+}
+
+static void on_timeout(void *context)
+{
+    struct launch *launch = context;
+    launch->timer = NULL;
+    error_make(&launch->error, ETIMEDOUT, "the container could not be made within %d seconds",
+               CREATE_TIMEOUT_MS / 1000);
+    pid_t pid = read_pid(launch->bundle, "conmon.pid");
+    /* It leads a session in which the runtime is too. */
+    if (pid > 0 && has_argument(pid, launch->id))
+        kill(-pid, SIGKILL);
+    finish(launch);
+}
+
+static int launch_conmon(struct launch *launch, const struct place *place, const struct conmon_plan *plan,
+                         int sync, struct error **err)
+{
+    autofree char *exits = path_format("%s/exits", place->run);
+    autofree char *root = path_format("--root=%s/runc", place->run);
+    autofree char *complaints = path_format("--log=%s/runtime.log", plan->bundle);
+    autofree char *log = path_format("k8s-file:%s", plan->log);
+    autofree char *pid_file = path_format("%s/pid", plan->bundle);
+    autofree char *conmon_pid_file = path_format("%s/conmon.pid", plan->bundle);
+    autofree char *path =
+        path_format("PATH=%s", getenv("PATH") != NULL ? getenv("PATH") : "/usr/sbin:/usr/bin");
+    const char *const argv[] = {
+        "conmon", "--api-version", "1", "--cid", plan->id, "--cuuid", plan->id, "--runtime", place->runtime,
+        /* what comes before the runtime's "create" */
+        "--runtime-arg", root, "--runtime-arg", complaints, "--runtime-arg", "--log-format=json", "--bundle",
+        plan->bundle, "--container-pidfile", pid_file, "--conmon-pidfile", conmon_pid_file, "--log-path", log,
+        "--exit-dir", exits, "--full-attach", "--no-sync-log", "--log-level", "warning", NULL};
+    const char *const environment[] = {path, "_OCI_SYNCPIPE=3", NULL};
+    struct process_plan conmon = {.argv = argv,
+                                  .environment = environment,
+                                  .directory = plan->bundle,
+                                  .fds = {{sync, SYNC_FD}},
+                                  .fd_count = 1};
+    launch->process = process_start(launch->loop, &conmon, on_daemon, launch, err);
+    return launch->process != NULL ? 0 : -EIO;
+}
+
+int conmon_start(struct loop *loop, const struct place *place, const struct conmon_plan *plan,
+                 conmon_done_fn *done, void *context, struct error **err)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "cannot make a pipe");
+    autoclose int theirs = ends[1];
+    struct launch *launch = memory_zeroed(1, sizeof(*launch));
+    *launch = (struct launch){.loop = loop,
+                              .id = str_dup(str_of(plan->id)),
+                              .bundle = str_dup(str_of(plan->bundle)),
+                              .sync = ends[0],
+                              .done = done,
+                              .context = context};
+    launch->source = loop_fd(loop, launch->sync, EPOLLIN, on_sync, launch, err);
+    if (launch->source == NULL || launch_conmon(launch, place, plan, theirs, err) < 0) {
+        launch_free(launch);
+        return -EIO;
+    }
+    launch->timer = loop_timer(loop, CREATE_TIMEOUT_MS, on_timeout, launch);
+    return 0;
+}

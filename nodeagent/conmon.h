@@ -1,0 +1,32 @@
+/* conmon, the monitor that each container has: it makes the container through the OCI runtime, is the parent
+ * of its first process, writes what that prints into the log, and its exit code into a file. It is a daemon
+ * with a session of its own, so it outlives the agent, and it ends with the container: so its end is the one
+ * thing to wait for. */
+#ifndef PODTREE_CONMON_H
+#define PODTREE_CONMON_H
+
+#include "lib/loop.h"
+#include "nodeagent/place.h"
+
+struct conmon_plan {
+    const char *id;     /* of the container */
+    const char *bundle; /* where config.json is; pid files go there too */
+    const char *log;    /* file */
+};
+
+/* `pid` is the container's first process, which waits to be started, and `pidfd` is its monitor's (the
+ * callee's); error is NULL then. */
+typedef void conmon_done_fn(void *context, pid_t pid, int pidfd, struct error *error);
+
+/* On failure `done` is not called. */
+int conmon_start(struct loop *loop, const struct place *place, const struct conmon_plan *plan,
+                 conmon_done_fn *done, void *context, struct error **err);
+
+/* The pid of the living monitor of a container, and in *pidfd a descriptor (the caller's); 0 when there is
+ * none. */
+pid_t conmon_find(const char *bundle, const char *id, int *pidfd);
+
+/* The container's first process, as the monitor has noted it; 0 when there was none yet. */
+pid_t conmon_container_pid(const char *bundle);
+
+#endif

@@ -1,0 +1,165 @@
+#include "nodeagent/rootfs.h"
+
+#include "lib/file.h"
+#include "nodeagent/image.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+/* ---- mounting ---- */
+
+/* mount(2) takes one page of options, and an image may have a hundred layers: so they are named relative to
+ * the store, and the working directory is there during the call. (The newer calls that take one layer at a
+ * time are not in every kernel that should do.) */
+static int mount_from(const char *directory, const char *target, const char *options, struct error **err)
+{
+    autoclose int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (here < 0 || chdir(directory) < 0)
+        return error_errno(err, errno, "cannot go to %s", directory);
+    int result = mount("overlay", target, "overlay", 0, options);
+    int number = errno;
+    if (fchdir(here) < 0)
+        return error_errno(err, errno, "cannot go back to the working directory");
+    return result == 0 ? 0 : error_errno(err, number, "cannot mount %s", target);
+}
+
+int rootfs_mount(const char *state, struct value image, const char *layer, const char *target,
+                 struct error **err)
+{
+    autofree char *layers = path_format("%s/images/layers", state);
+    autobuf struct buf options = {0};
+    struct value names = value_get(image, STR("layers"));
+    for (size_t i = value_count(names); i > 0; i--) /* the uppermost comes first */
+        buf_addf(&options, "%s" STR_FORMAT, options.length == 0 ? "lowerdir=" : ":",
+                 STR_ARGS(value_str(value_element(names, i - 1))));
+    if (options.length == 0)
+        return error_make(err, EINVAL, "the image has no layers");
+    buf_addf(&options, ",upperdir=%s/upper,workdir=%s/work", layer, layer);
+    if (strchr(layer, ',') != NULL || strchr(layer, ':') != NULL)
+        return error_make(err, EINVAL, "overlayfs can't take the path %s: it has a comma or a colon", layer);
+    autofree char *upper = path_format("%s/upper", layer), *work = path_format("%s/work", layer);
+    int result = directory_make(upper, 0755, err);
+    /* It becomes the container's own root directory: nobody's group but root's. */
+    if (result == 0 && chown(upper, 0, 0) < 0)
+        result = error_errno(err, errno, "cannot give %s to root", upper);
+    if (result < 0 || (result = directory_make(work, 0700, err)) < 0 ||
+        (result = directory_make(target, 0700, err)) < 0)
+        return result;
+    return mount_from(layers, target, options.at, err);
+}
+
+int rootfs_unmount(const char *target, struct error **err)
+{
+    while (umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+        ; /* whatever is mounted on top of each other there */
+    if (errno == EINVAL || errno == ENOENT)
+        return 0;
+    return error_errno(err, errno, "cannot unmount %s", target);
+}
+
+/* ---- users ---- */
+
+static int read_inside(const char *target, const char *path, struct buf *out)
+{
+    autoclose int root = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    autoclose int fd = root >= 0 ? (int)syscall(SYS_openat2, root, path, &how, sizeof(how)) : -1;
+    if (fd < 0)
+        return -errno;
+    while (out->length < 1024 * 1024) {
+        ssize_t n = read(fd, buf_reserve(out, 8192), 8192);
+        if (n <= 0)
+            return n < 0 ? -errno : 0;
+        out->length += (size_t)n;
+    }
+    return -EFBIG;
+}
+
+/* The n-th field (from 0) of a line of passwd or group. */
+static struct str field_of(struct str line, int n)
+{
+    struct str field = STR_NONE;
+    for (int i = 0; i <= n; i++)
+        if (!str_split(&line, ':', &field))
+            return STR_NONE;
+    return field;
+}
+
+/* The line whose first field is the name, or whose third one is the number. */
+static struct str find_line(struct str text, struct str wanted)
+{
+    struct str line;
+    int64_t number;
+    bool numeric = str_to_int64(wanted, &number);
+    while (str_split(&text, '\n', &line))
+        if (line.length != 0 &&
+            (str_equal(field_of(line, 0), wanted) || (numeric && str_equal(field_of(line, 2), wanted))))
+            return line;
+    return STR_NONE;
+}
+
+static bool is_id(struct str text, int64_t *number)
+{
+    return str_to_int64(text, number) && *number >= 0 && *number < UINT32_MAX;
+}
+
+static int find_id(struct str file, struct str wanted, const char *what, int64_t *number, struct error **err)
+{
+    if (is_id(wanted, number) || is_id(field_of(find_line(file, wanted), 2), number))
+        return 0;
+    return error_make(err, ENOENT, "the image has no %s \"" STR_FORMAT "\"", what, STR_ARGS(wanted));
+}
+
+static bool is_member(struct str members, struct str name)
+{
+    struct str member;
+    while (str_split(&members, ',', &member))
+        if (str_equal(member, name))
+            return true;
+    return false;
+}
+
+static void add_memberships(struct str groups, struct str name, struct config_user *found)
+{
+    struct str line;
+    int64_t gid;
+    while (name.length != 0 && str_split(&groups, '\n', &line))
+        if (is_member(field_of(line, 3), name) && is_id(field_of(line, 2), &gid) &&
+            (gid_t)gid != found->gid &&
+            found->group_count < (int)(sizeof(found->groups) / sizeof(found->groups[0])))
+            found->groups[found->group_count++] = (gid_t)gid;
+}
+
+int rootfs_user(const char *target, struct str user, struct config_user *found, struct error **err)
+{
+    *found = (struct config_user){0};
+    autobuf struct buf passwd = {0}, group = {0};
+    /* Images without these files know numbers only, and root. */
+    if (read_inside(target, "/etc/passwd", &passwd) < 0)
+        buf_clear(&passwd);
+    if (read_inside(target, "/etc/group", &group) < 0)
+        buf_clear(&group);
+    struct str wanted;
+    int64_t uid = 0, gid = 0;
+    if (user.length == 0 || !str_split(&user, ':', &wanted))
+        wanted = STR("0");
+    struct str line = find_line(buf_str(&passwd), wanted);
+    int result = find_id(buf_str(&passwd), wanted, "user", &uid, err);
+    if (result < 0)
+        return result;
+    if (user.at != NULL && user.length != 0)
+        result = find_id(buf_str(&group), user, "group", &gid, err);
+    else if (!is_id(field_of(line, 3), &gid))
+        gid = 0;
+    if (result < 0)
+        return result;
+    found->uid = (uid_t)uid;
+    found->gid = (gid_t)gid;
+    if (user.at == NULL || user.length == 0)
+        add_memberships(buf_str(&group), field_of(line, 0), found);
+    return 0;
+}

@@ -1,0 +1,19 @@
+/* A container's root filesystem: overlayfs over the layers of its image, with a writable layer of its own. */
+#ifndef PODTREE_ROOTFS_H
+#define PODTREE_ROOTFS_H
+
+#include "lib/doc.h"
+#include "nodeagent/config.h"
+
+/* Mounts the image's layers at `target`; what the container writes goes to LAYER/upper. The image's lock must
+ * be held (image.h). */
+int rootfs_mount(const char *state, struct value image, const char *layer, const char *target,
+                 struct error **err);
+/* Fine when nothing is mounted there. */
+int rootfs_unmount(const char *target, struct error **err);
+
+/* Finds out whom "user", "user:group", "1000:1000" or "" means in a mounted root filesystem, by its own
+ * /etc/passwd and /etc/group. Symlinks in it can't lead out of it. */
+int rootfs_user(const char *target, struct str user, struct config_user *found, struct error **err);
+
+#endif

@@ -1,0 +1,635 @@
+#include "nodeagent/runtime.h"
+
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/log.h"
+#include "lib/process.h"
+#include "nodeagent/config.h"
+#include "nodeagent/conmon.h"
+#include "nodeagent/image.h"
+#include "nodeagent/rootfs.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+/* A `struct ward` is a sandbox or a container whose end is being waited for: of a sandbox the end of its
+ * process, of a container that of its monitor. Wards are all that this module remembers, and they can be
+ * found again on the disk. A `struct job` is a verb on its way. */
+
+#define REMOVE_TIMEOUT_MS 60000
+#define CGROUP_RETRY_MS   20
+#define CGROUP_RETRIES    250
+
+struct ward {
+    struct runtime *runtime;
+    struct ward *next;
+    char *uid, *name; /* no name: the sandbox */
+    int attempt;
+    pid_t pid;
+    struct loop_source *monitor;
+};
+
+struct job {
+    struct runtime *runtime;
+    struct job *next;
+    char *uid, *name, *id, *bundle;
+    int attempt;
+    char *hostname, *title; /* of a sandbox that is to be run */
+    void (*begin)(struct job *job);
+    struct loop_source *source; /* what is being waited for, if not a process */
+    int fd;
+    int retries;
+    struct error *error;
+    runtime_done_fn *done;
+    void *context;
+};
+
+struct runtime {
+    struct loop *loop;
+    const struct place *place;
+    struct runtime_listener listener;
+    struct cgroups *cgroups;
+    struct ward *wards;
+    struct job *first_waiting, **last_waiting;
+    int working;
+};
+
+struct runtime *runtime_open(struct loop *loop, const struct place *place,
+                             const struct runtime_listener *listener, struct error **err)
+{
+    struct cgroups *cgroups = cgroups_open(err);
+    if (cgroups == NULL)
+        return NULL;
+    struct runtime *runtime = memory_zeroed(1, sizeof(*runtime));
+    *runtime = (struct runtime){.loop = loop, .place = place, .listener = *listener, .cgroups = cgroups};
+    runtime->last_waiting = &runtime->first_waiting;
+    return runtime;
+}
+
+/* ---- wards ---- */
+
+static struct ward **find_ward(struct runtime *runtime, const char *uid, const char *name, int attempt)
+{
+    struct ward **at = &runtime->wards;
+    for (; *at != NULL; at = &(*at)->next) {
+        const struct ward *ward = *at;
+        if (strcmp(ward->uid, uid) == 0 && (ward->name == NULL) == (name == NULL) &&
+            (name == NULL || (strcmp(ward->name, name) == 0 && ward->attempt == attempt)))
+            break;
+    }
+    return at;
+}
+
+static void ward_free(struct ward **at)
+{
+    struct ward *ward = *at;
+    *at = ward->next;
+    loop_remove(ward->monitor);
+    free(ward->uid);
+    free(ward->name);
+    free(ward);
+}
+
+static void forget_ward(struct runtime *runtime, const char *uid, const char *name, int attempt)
+{
+    struct ward **at = find_ward(runtime, uid, name, attempt);
+    if (*at != NULL)
+        ward_free(at);
+}
+
+/* From conmon's exit file; false when there is none. */
+static bool read_end(const struct runtime *runtime, const char *id, const char *bundle,
+                     struct runtime_end *end)
+{
+    autofree char *path = place_exit_file(runtime->place, id);
+    autofree char *memory = path_format("%s/oom", bundle);
+    autobuf struct buf text = {0};
+    struct stat written;
+    int64_t code;
+    if (stat(path, &written) < 0 || file_read(path, &text, NULL) < 0 ||
+        !str_to_int64(str_trim(buf_str(&text)), &code))
+        return false;
+    *end = (struct runtime_end){
+        .exit_code = (int)code,
+        .finished_ms = (int64_t)written.st_mtim.tv_sec * 1000 + written.st_mtim.tv_nsec / 1000000,
+        .out_of_memory = access(memory, F_OK) == 0,
+    };
+    return true;
+}
+
+/* Nobody hears any more how it ends, nor reads what it writes: it is ended. */
+static void end_lost(const struct runtime *runtime, const char *uid, const char *name, int attempt,
+                     struct runtime_end *end)
+{
+    autofree char *cgroup = place_container_cgroup(runtime->place, uid, name, attempt);
+    cgroups_kill(runtime->cgroups, cgroup);
+    *end = (struct runtime_end){.exit_code = 128 + SIGKILL, .finished_ms = clock_wall_ms(), .lost = true};
+}
+
+static void container_ended(struct ward *ward)
+{
+    struct runtime *runtime = ward->runtime;
+    autofree char *uid = take_pointer(ward->uid), *name = take_pointer(ward->name);
+    int attempt = ward->attempt;
+    autofree char *id = place_container_id(uid, name, attempt);
+    autofree char *bundle = place_bundle(runtime->place, uid, name, attempt);
+    struct runtime_end end;
+    if (!read_end(runtime, id, bundle, &end))
+        end_lost(runtime, uid, name, attempt, &end);
+    runtime->listener.container_ended(runtime->listener.context, uid, name, attempt, &end);
+}
+
+static void on_ward_ended(void *context, int status)
+{
+    struct ward *ward = context;
+    struct runtime *runtime = ward->runtime;
+    (void)status;
+    ward->monitor = NULL;
+    struct ward **at = &runtime->wards;
+    while (*at != ward)
+        at = &(*at)->next;
+    *at = ward->next;
+    ward->next = NULL;
+    if (ward->name != NULL)
+        container_ended(ward);
+    else
+        runtime->listener.sandbox_ended(runtime->listener.context, ward->uid);
+    ward_free(&ward);
+}
+
+/* Takes the descriptor. */
+static int add_ward(struct runtime *runtime, const char *uid, const char *name, int attempt, pid_t pid,
+                    int pidfd, struct error **err)
+{
+    forget_ward(runtime, uid, name, attempt);
+    struct ward *ward = memory_zeroed(1, sizeof(*ward));
+    *ward = (struct ward){.runtime = runtime,
+                          .next = runtime->wards,
+                          .uid = str_dup(str_of(uid)),
+                          .name = name != NULL ? str_dup(str_of(name)) : NULL,
+                          .attempt = attempt,
+                          .pid = pid};
+    runtime->wards = ward;
+    ward->monitor = loop_process(runtime->loop, pidfd, on_ward_ended, ward, err);
+    if (ward->monitor != NULL)
+        return 0;
+    close(pidfd);
+    ward_free(&runtime->wards);
+    return -EIO;
+}
+
+void runtime_close(struct runtime *runtime)
+{
+    if (runtime == NULL)
+        return;
+    while (runtime->wards != NULL)
+        ward_free(&runtime->wards);
+    cgroups_close(runtime->cgroups);
+    free(runtime);
+}
+
+/* ---- jobs ---- */
+
+static struct job *job_new(struct runtime *runtime, const char *uid, const char *name, int attempt,
+                           runtime_done_fn *done, void *context)
+{
+    struct job *job = memory_zeroed(1, sizeof(*job));
+    *job = (struct job){.runtime = runtime,
+                        .uid = str_dup(str_of(uid)),
+                        .attempt = attempt,
+                        .fd = -1,
+                        .done = done,
+                        .context = context};
+    if (name != NULL) {
+        job->name = str_dup(str_of(name));
+        job->id = place_container_id(uid, name, attempt);
+        job->bundle = place_bundle(runtime->place, uid, name, attempt);
+    }
+    return job;
+}
+
+static void begin_waiting_jobs(struct runtime *runtime)
+{
+    while (runtime->working < RUNTIME_PARALLEL && runtime->first_waiting != NULL) {
+        struct job *job = runtime->first_waiting;
+        runtime->first_waiting = job->next;
+        if (runtime->first_waiting == NULL)
+            runtime->last_waiting = &runtime->first_waiting;
+        runtime->working++;
+        job->begin(job);
+    }
+}
+
+static void on_turn(void *context)
+{
+    begin_waiting_jobs(context);
+}
+
+/* It begins in the next turn at the earliest: nobody is called back before his own call has returned. */
+static void job_enqueue(struct job *job, void (*begin)(struct job *))
+{
+    struct runtime *runtime = job->runtime;
+    job->begin = begin;
+    *runtime->last_waiting = job;
+    runtime->last_waiting = &job->next;
+    loop_timer(runtime->loop, 0, on_turn, runtime);
+}
+
+/* Calls back with job->error, and lets the next one begin. */
+static void job_end(struct job *job)
+{
+    struct runtime *runtime = job->runtime;
+    loop_remove(job->source);
+    if (job->fd >= 0)
+        close(job->fd);
+    job->done(job->context, job->error);
+    error_free(job->error);
+    free(job->uid);
+    free(job->name);
+    free(job->id);
+    free(job->bundle);
+    free(job->hostname);
+    free(job->title);
+    free(job);
+    runtime->working--;
+    begin_waiting_jobs(runtime);
+}
+
+/* ---- sandboxes ---- */
+
+static void on_sandbox_started(void *context, pid_t pid, int pidfd, struct error *error)
+{
+    struct job *job = context;
+    if (error != NULL)
+        error_make(&job->error, error->number, "%s", error->message);
+    else
+        add_ward(job->runtime, job->uid, NULL, 0, pid, pidfd, &job->error);
+    job_end(job);
+}
+
+static void begin_sandbox(struct job *job)
+{
+    struct runtime *runtime = job->runtime;
+    struct sandbox_config config = {.uid = job->uid, .title = job->title, .hostname = job->hostname};
+    if (sandbox_start(runtime->loop, runtime->place, runtime->cgroups, &config, on_sandbox_started, job,
+                      &job->error) < 0)
+        job_end(job);
+}
+
+void runtime_run_sandbox(struct runtime *runtime, const struct sandbox_config *config, runtime_done_fn *done,
+                         void *context)
+{
+    struct job *job = job_new(runtime, config->uid, NULL, 0, done, context);
+    job->title = str_dup(str_of(config->title));
+    job->hostname = str_dup(str_of(config->hostname));
+    job_enqueue(job, begin_sandbox);
+}
+
+bool runtime_stop_sandbox(struct runtime *runtime, const char *uid)
+{
+    return sandbox_stop(runtime->place, uid);
+}
+
+int runtime_remove_sandbox(struct runtime *runtime, const char *uid, struct error **err)
+{
+    forget_ward(runtime, uid, NULL, 0);
+    return sandbox_remove(runtime->place, runtime->cgroups, uid, err);
+}
+
+/* ---- making a container ---- */
+
+static int write_config(const struct job *job, const struct runtime_container *container, const char *target,
+                        struct error **err)
+{
+    const struct place *place = job->runtime->place;
+    struct value built = value_get(container->image, STR("config"));
+    struct config_user user;
+    int result = rootfs_user(target, value_str(value_get(built, STR("User"))), &user, err);
+    if (result < 0)
+        return result;
+    const struct ward *sandbox = *find_ward(job->runtime, job->uid, NULL, 0);
+    if (sandbox == NULL)
+        return error_make(err, ESRCH, "the pod has no sandbox");
+    autofree char *cgroup = place_container_cgroup(place, job->uid, job->name, job->attempt);
+    autofree char *pod_directory = place_pod_run(place, job->uid);
+    struct config_input input = {
+        .container = container->spec,
+        .image = built,
+        .user = &user,
+        .hostname = container->hostname,
+        .cgroup = cgroup,
+        .pod_directory = pod_directory,
+        .sandbox = sandbox->pid,
+    };
+    autodoc struct doc *config = config_make(&input, err);
+    if (config == NULL)
+        return -EINVAL;
+    autobuf struct buf text = {0};
+    value_write(&text, doc_root(config));
+    autofree char *path = path_format("%s/config.json", job->bundle);
+    return file_write(path, buf_str(&text), 0600, err);
+}
+
+static int prepare_container(const struct job *job, const struct runtime_container *container,
+                             struct error **err)
+{
+    const struct place *place = job->runtime->place;
+    autofree char *target = path_format("%s/rootfs", job->bundle);
+    autofree char *layer = place_layer(place, job->uid, job->name, job->attempt);
+    /* Its directory is what an attempt has once: who makes it may go on. */
+    if (mkdir(job->bundle, 0700) < 0)
+        return error_errno(err, errno, "cannot make container %s", job->id);
+    autoclose int lock = image_lock(place->state, IMAGE_LOCK_SHARED, err);
+    if (lock < 0)
+        return lock;
+    int result = rootfs_mount(place->state, container->image, layer, target, err);
+    return result < 0 ? result : write_config(job, container, target, err);
+}
+
+static void on_container_created(void *context, pid_t pid, int pidfd, struct error *error)
+{
+    struct job *job = context;
+    if (error != NULL)
+        error_make(&job->error, error->number, "%s", error->message);
+    else if (pidfd < 0)
+        error_make(&job->error, ESRCH, "the container ended before it was started");
+    else
+        add_ward(job->runtime, job->uid, job->name, job->attempt, pid, pidfd, &job->error);
+    job_end(job);
+}
+
+static void begin_container(struct job *job)
+{
+    struct runtime *runtime = job->runtime;
+    autofree char *log = place_log(runtime->place, job->uid, job->name, job->attempt);
+    struct conmon_plan plan = {.id = job->id, .bundle = job->bundle, .log = log};
+    if (job->error != NULL ||
+        conmon_start(runtime->loop, runtime->place, &plan, on_container_created, job, &job->error) < 0)
+        job_end(job);
+}
+
+void runtime_create_container(struct runtime *runtime, const struct runtime_container *container,
+                              runtime_done_fn *done, void *context)
+{
+    struct job *job = job_new(runtime, container->uid, container->name, container->attempt, done, context);
+    prepare_container(job, container, &job->error);
+    job_enqueue(job, begin_container);
+}
+
+/* ---- starting it ---- */
+
+static char *runtime_state_path(const struct runtime *runtime, const char *id, const char *name)
+{
+    return path_format("%s/runc/%s/%s", runtime->place->run, id, name);
+}
+
+static void on_fifo_readable(void *context, uint32_t events)
+{
+    struct job *job = context;
+    (void)events;
+    char byte;
+    ssize_t n = read(job->fd, &byte, 1);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    /* The runtime tells by the fifo whether a container has been started. */
+    autofree char *path = runtime_state_path(job->runtime, job->id, "exec.fifo");
+    if (n == 1 && unlink(path) < 0 && errno != ENOENT)
+        error_errno(&job->error, errno, "cannot remove %s", path);
+    else if (n != 1)
+        error_make(&job->error, ESRCH, "the container ended before it was started");
+    job_end(job);
+}
+
+static void on_started(void *context, const struct process_result *result)
+{
+    struct job *job = context;
+    autofree char *complaint = process_complaint(job->runtime->place->runtime, result);
+    if (complaint != NULL)
+        error_make(&job->error, EIO, "%s", complaint);
+    job_end(job);
+}
+
+static int run_runtime(struct job *job, const char *const *words, process_done_fn *done)
+{
+    const struct place *place = job->runtime->place;
+    autofree char *root = path_format("--root=%s/runc", place->run);
+    const char *argv[8] = {place->runtime, root};
+    for (int i = 0; words[i] != NULL; i++)
+        argv[2 + i] = words[i];
+    struct process_plan plan = {.argv = argv, .timeout_ms = REMOVE_TIMEOUT_MS};
+    return process_start(job->runtime->loop, &plan, done, job, &job->error) != NULL ? 0 : -EIO;
+}
+
+/* The first process waits until somebody opens a fifo. The runtime's "start" would do just that; doing it
+ * here saves a process for each container. Another runtime that waits for something else is asked. */
+static void begin_start(struct job *job)
+{
+    struct runtime *runtime = job->runtime;
+    autofree char *path = runtime_state_path(runtime, job->id, "exec.fifo");
+    job->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (job->fd >= 0)
+        job->source = loop_fd(runtime->loop, job->fd, EPOLLIN, on_fifo_readable, job, &job->error);
+    if (job->fd >= 0 ? job->source == NULL
+                     : run_runtime(job, (const char *const[]){"start", job->id, NULL}, on_started) < 0)
+        job_end(job);
+}
+
+void runtime_start_container(struct runtime *runtime, const char *uid, const char *name, int attempt,
+                             runtime_done_fn *done, void *context)
+{
+    job_enqueue(job_new(runtime, uid, name, attempt, done, context), begin_start);
+}
+
+/* ---- ending it ---- */
+
+bool runtime_signal_container(struct runtime *runtime, const char *uid, const char *name, int attempt,
+                              int signal_number)
+{
+    const struct ward *ward = *find_ward(runtime, uid, name, attempt);
+    if (ward == NULL)
+        return false;
+    autofree char *cgroup = place_container_cgroup(runtime->place, uid, name, attempt);
+    autoclose int pidfd = (int)syscall(SYS_pidfd_open, ward->pid, 0);
+    return pidfd >= 0 && cgroups_holds(runtime->cgroups, cgroup, ward->pid) &&
+           syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, 0) == 0;
+}
+
+static int remove_files(const struct job *job, struct error **err)
+{
+    const struct place *place = job->runtime->place;
+    autofree char *target = path_format("%s/rootfs", job->bundle);
+    autofree char *layer = place_layer(place, job->uid, job->name, job->attempt);
+    autofree char *exit_file = place_exit_file(place, job->id);
+    int result = rootfs_unmount(target, err);
+    if (result < 0 || (result = directory_remove(job->bundle, err)) < 0 ||
+        (result = directory_remove(layer, err)) < 0)
+        return result;
+    if (unlink(exit_file) < 0 && errno != ENOENT)
+        return error_errno(err, errno, "cannot remove %s", exit_file);
+    return 0;
+}
+
+/* Killed processes need a moment to leave their group. */
+static void remove_remains(void *context)
+{
+    struct job *job = context;
+    struct cgroups *cgroups = job->runtime->cgroups;
+    job->source = NULL;
+    autofree char *cgroup = place_container_cgroup(job->runtime->place, job->uid, job->name, job->attempt);
+    autoerror struct error *error = NULL;
+    cgroups_kill(cgroups, cgroup);
+    if (cgroups_remove(cgroups, cgroup, &error) < 0 && job->retries++ < CGROUP_RETRIES) {
+        job->source = loop_timer(job->runtime->loop, CGROUP_RETRY_MS, remove_remains, job);
+        return;
+    }
+    if (error != NULL && job->error == NULL)
+        job->error = take_pointer(error);
+    if (job->error == NULL)
+        remove_files(job, &job->error);
+    job_end(job);
+}
+
+static void on_deleted(void *context, const struct process_result *result)
+{
+    struct job *job = context;
+    autofree char *complaint = process_complaint(job->runtime->place->runtime, result);
+    autofree char *state = runtime_state_path(job->runtime, job->id, "");
+    /* What counts is that it is gone: a runtime that finds only half a state complains, and leaves it. */
+    autoerror struct error *error = NULL;
+    if (complaint != NULL) {
+        log_warning("removing container %s: %s", job->id, complaint);
+        if (result->timed_out)
+            error_make(&job->error, ETIMEDOUT, "%s", complaint);
+        else if (directory_remove(state, &error) < 0)
+            job->error = take_pointer(error);
+    }
+    remove_remains(job);
+}
+
+static void begin_remove(struct job *job)
+{
+    struct runtime *runtime = job->runtime;
+    forget_ward(runtime, job->uid, job->name, job->attempt);
+    autoclose int pidfd = -1;
+    pid_t monitor = conmon_find(job->bundle, job->id, &pidfd);
+    if (monitor > 0)
+        kill(-monitor, SIGKILL); /* its session: a runtime that hangs is in it too */
+    autofree char *state = runtime_state_path(runtime, job->id, "");
+    if (access(state, F_OK) < 0)
+        remove_remains(job);
+    else if (run_runtime(job, (const char *const[]){"delete", "--force", job->id, NULL}, on_deleted) < 0)
+        job_end(job);
+}
+
+void runtime_remove_container(struct runtime *runtime, const char *uid, const char *name, int attempt,
+                              runtime_done_fn *done, void *context)
+{
+    job_enqueue(job_new(runtime, uid, name, attempt, done, context), begin_remove);
+}
+
+/* ---- after a restart ---- */
+
+pid_t runtime_adopt_sandbox(struct runtime *runtime, const char *uid)
+{
+    int pidfd;
+    pid_t pid = sandbox_find(runtime->place, uid, &pidfd);
+    if (pid > 0 && add_ward(runtime, uid, NULL, 0, pid, pidfd, NULL) < 0)
+        return 0;
+    return pid;
+}
+
+enum runtime_state runtime_adopt_container(struct runtime *runtime, const char *uid, const char *name,
+                                           int attempt, struct runtime_end *end)
+{
+    autofree char *id = place_container_id(uid, name, attempt);
+    autofree char *bundle = place_bundle(runtime->place, uid, name, attempt);
+    autofree char *fifo = runtime_state_path(runtime, id, "exec.fifo");
+    pid_t pid = conmon_container_pid(bundle);
+    int pidfd;
+    pid_t monitor = conmon_find(bundle, id, &pidfd);
+    if (monitor > 0 && pid > 0 && add_ward(runtime, uid, name, attempt, pid, pidfd, NULL) == 0)
+        return access(fifo, F_OK) == 0 ? RUNTIME_CREATED : RUNTIME_RUNNING;
+    if (monitor > 0 && pid <= 0)
+        close(pidfd);
+    if (read_end(runtime, id, bundle, end))
+        return RUNTIME_ENDED;
+    if (pid <= 0)
+        return RUNTIME_ABSENT;
+    end_lost(runtime, uid, name, attempt, end);
+    return RUNTIME_ENDED;
+}
+
+/* Calls for the containers that have a bundle below RUN/pods/<uid>, called <container>.<attempt>. */
+static void list_bundles(const char *directory, const char *uid, runtime_found_fn *found, void *context)
+{
+    DIR *entries = opendir(directory);
+    if (entries == NULL)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(entries)) != NULL) {
+        autofree char *id = path_format("%s.%s", uid, entry->d_name), *same = NULL, *name = NULL;
+        int attempt;
+        if (entry->d_type == DT_DIR && place_container_of_id(id, &same, &name, &attempt))
+            found(context, uid, name, attempt);
+    }
+    closedir(entries);
+}
+
+static void list_pods(struct runtime *runtime, runtime_found_fn *found, void *context)
+{
+    autofree char *directory = path_format("%s/pods", runtime->place->run);
+    DIR *entries = opendir(directory);
+    if (entries == NULL)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(entries)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue;
+        autofree char *below = path_format("%s/%s", directory, entry->d_name);
+        found(context, entry->d_name, NULL, 0);
+        list_bundles(below, entry->d_name, found, context);
+    }
+    closedir(entries);
+}
+
+/* Those that only the runtime or only a cgroup knows: their bundle may have been lost. */
+static void list_runtime_states(struct runtime *runtime, runtime_found_fn *found, void *context)
+{
+    autofree char *directory = path_format("%s/runc", runtime->place->run);
+    DIR *entries = opendir(directory);
+    if (entries == NULL)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(entries)) != NULL) {
+        autofree char *uid = NULL, *name = NULL;
+        int attempt;
+        if (place_container_of_id(entry->d_name, &uid, &name, &attempt))
+            found(context, uid, name, attempt);
+    }
+    closedir(entries);
+}
+
+static void list_cgroups(struct runtime *runtime, runtime_found_fn *found, void *context)
+{
+    autobuf struct buf names = {0};
+    cgroups_list(runtime->cgroups, runtime->place->cgroup, &names);
+    struct str rest = buf_str(&names), name, prefix = STR("pod");
+    while (str_split(&rest, '\n', &name))
+        if (str_starts(name, prefix)) {
+            autofree char *uid = str_dup((struct str){name.at + prefix.length, name.length - prefix.length});
+            found(context, uid, NULL, 0);
+        }
+}
+
+void runtime_list(struct runtime *runtime, runtime_found_fn *found, void *context)
+{
+    list_runtime_states(runtime, found, context);
+    list_pods(runtime, found, context);
+    list_cgroups(runtime, found, context);
+}

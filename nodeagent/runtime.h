@@ -1,0 +1,102 @@
+/* What runs pods: the verbs of Kubernetes' container runtime interface, on the event loop.
+ *
+ * The agent decides what should be, this module does it: sandboxes by podtree-pause (sandbox.h), containers
+ * by an OCI runtime with runc's command line, each under a conmon of its own that writes its log and keeps
+ * its exit code, whatever happens to the agent. Everything is on the disk (place.h): runtime_adopt() finds
+ * again what an earlier agent started.
+ *
+ * A verb that takes long calls back once; its error is NULL when all went well, and is freed after the call.
+ * At most RUNTIME_PARALLEL of them are at work, the others wait in line.
+ */
+#ifndef PODTREE_RUNTIME_H
+#define PODTREE_RUNTIME_H
+
+#include "lib/doc.h"
+#include "lib/loop.h"
+#include "nodeagent/place.h"
+#include "nodeagent/sandbox.h"
+
+enum { RUNTIME_PARALLEL = 8 };
+
+struct runtime;
+
+/* How a container ended. */
+struct runtime_end {
+    int exit_code; /* 128 + signal when one killed it */
+    int64_t finished_ms;
+    bool out_of_memory;
+    bool lost; /* its monitor died first: the exit code is made up (137) */
+};
+
+/* What the runtime says by itself. */
+struct runtime_listener {
+    void (*sandbox_ended)(void *context, const char *uid);
+    void (*container_ended)(void *context, const char *uid, const char *name, int attempt,
+                            const struct runtime_end *end);
+    void *context;
+};
+
+typedef void runtime_done_fn(void *context, struct error *error);
+
+struct runtime *runtime_open(struct loop *loop, const struct place *place,
+                             const struct runtime_listener *listener, struct error **err);
+/* What is running goes on. */
+void runtime_close(struct runtime *runtime);
+
+/* ---- sandboxes ---- */
+
+void runtime_run_sandbox(struct runtime *runtime, const struct sandbox_config *config, runtime_done_fn *done,
+                         void *context);
+/* `sandbox_ended` follows; false when it isn't running. */
+bool runtime_stop_sandbox(struct runtime *runtime, const char *uid);
+/* When it has ended and its containers have been removed. Fine when there is none. */
+int runtime_remove_sandbox(struct runtime *runtime, const char *uid, struct error **err);
+
+/* ---- containers ---- */
+
+struct runtime_container {
+    const char *uid; /* of the pod */
+    const char *name;
+    int attempt;
+    struct value spec;  /* the container in the PodSpec; only used during the call */
+    struct value image; /* its document in the store (image.h); likewise */
+    const char *hostname;
+};
+
+/* Makes the container's directories, configuration, monitor and first process, which waits. When it fails
+ * nothing is left of it but its directories (runtime_remove_container). */
+void runtime_create_container(struct runtime *runtime, const struct runtime_container *container,
+                              runtime_done_fn *done, void *context);
+/* Lets the first process go on with the container's command. */
+void runtime_start_container(struct runtime *runtime, const char *uid, const char *name, int attempt,
+                             runtime_done_fn *done, void *context);
+/* Sends a signal to the first process; false when there is none. SIGKILL ends all of it. */
+bool runtime_signal_container(struct runtime *runtime, const char *uid, const char *name, int attempt,
+                              int signal_number);
+/* Ends it if it runs, and removes what there is of it: process, cgroup, mounts, directories, exit file. Its
+ * log stays. `container_ended` does not follow. */
+void runtime_remove_container(struct runtime *runtime, const char *uid, const char *name, int attempt,
+                              runtime_done_fn *done, void *context);
+
+/* ---- after a restart ---- */
+
+enum runtime_state {
+    RUNTIME_ABSENT,  /* nothing, or only remains: it never ran, or that can't be known any more */
+    RUNTIME_CREATED, /* the first process waits */
+    RUNTIME_RUNNING,
+    RUNTIME_ENDED
+};
+
+/* The pid of the pod's sandbox process, whose end will be told from now on; 0 when there is none. */
+pid_t runtime_adopt_sandbox(struct runtime *runtime, const char *uid);
+/* What has become of a container that an earlier agent made. One that runs is listened to from now on; of one
+ * that has ended *end says how. */
+enum runtime_state runtime_adopt_container(struct runtime *runtime, const char *uid, const char *name,
+                                           int attempt, struct runtime_end *end);
+
+/* Calls `found` for every container and, with name NULL, for every pod of which there is anything; perhaps
+ * several times. */
+typedef void runtime_found_fn(void *context, const char *uid, const char *name, int attempt);
+void runtime_list(struct runtime *runtime, runtime_found_fn *found, void *context);
+
+#endif

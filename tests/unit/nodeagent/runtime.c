@@ -1,0 +1,237 @@
+/* The runtime with real containers: each test makes some, and nothing may be left of them. */
+#include "fixture.h"
+#include "lib/file.h"
+#include "nodeagent/conmon.h"
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
+
+#include <cmocka.h>
+
+#define UID         "11111111-2222-3333-4444-555555555555"
+#define SLEEP       "{\"name\":\"c\",\"command\":[\"sleep\",\"1000\"]}"
+#define SHELL(text) "{\"name\":\"c\",\"command\":[\"sh\",\"-c\",\"" text "\"]}"
+
+static struct fixture fixture;
+
+static int setup(void **state)
+{
+    (void)state;
+    fixture_open(&fixture);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fixture_close(&fixture);
+    return 0;
+}
+
+static void start_sandbox_and(const char *spec)
+{
+    assert_string_equal(fixture_run_sandbox(&fixture, UID), "");
+    assert_string_equal(fixture_create(&fixture, UID, "c", 0, spec), "");
+    assert_string_equal(fixture_start(&fixture, UID, "c", 0), "");
+}
+
+static void end_all(void)
+{
+    assert_string_equal(fixture_remove(&fixture, UID, "c", 0), "");
+    fixture_end_sandbox(&fixture, UID);
+}
+
+static void assert_log_has(const char *text)
+{
+    autofree char *log = place_log(&fixture.place, UID, "c", 0);
+    if (!file_has(log, text))
+        fail_msg("the log has no \"%s\"", text);
+}
+
+static void run_to_its_end(const char *spec)
+{
+    start_sandbox_and(spec);
+    fixture_wait(&fixture, &fixture.container_ended);
+}
+
+static void test_a_container_runs_and_its_exit_code_is_told(void **state)
+{
+    (void)state;
+    run_to_its_end(SHELL("echo said; exit 7"));
+    assert_int_equal(fixture.end.exit_code, 7);
+    assert_false(fixture.end.lost);
+    assert_log_has(" stdout F said");
+    end_all();
+}
+
+static void test_a_container_is_in_the_namespaces_of_its_sandbox(void **state)
+{
+    (void)state;
+    run_to_its_end(SHELL("hostname; cat /etc/hostname; ping -c1 -W1 127.0.0.1; ls /dev/shm; id -u; pwd"));
+    assert_int_equal(fixture.end.exit_code, 0);
+    assert_log_has("F test-host");
+    assert_log_has("1 packets received");
+    end_all();
+}
+
+static void test_a_container_can_not_reach_the_machine(void **state)
+{
+    (void)state;
+    run_to_its_end(
+        SHELL("mount -t tmpfs x /tmp && echo mounted; echo 1 > /proc/sys/kernel/panic && echo written; "
+              "unshare -n true && echo unshared; cat /proc/kcore | head -c1 | wc -c; "
+              "grep Seccomp: /proc/self/status; grep CapEff /proc/self/status"));
+    autofree char *log = place_log(&fixture.place, UID, "c", 0);
+    assert_false(file_has(log, "F mounted"));
+    assert_false(file_has(log, "F written"));
+    assert_false(file_has(log, "F unshared"));
+    assert_log_has("F 0");
+    assert_log_has("Seccomp:\t2");
+    assert_log_has("00000000a80425fb");
+    end_all();
+}
+
+static void test_memory_limits_hold_and_are_named(void **state)
+{
+    (void)state;
+    run_to_its_end("{\"name\":\"c\",\"command\":[\"sh\",\"-c\",\"x=a; while :; do x=$x$x; done\"],"
+                   "\"resources\":{\"limits\":{\"memory\":\"16Mi\",\"cpu\":\"500m\"}}}");
+    assert_int_equal(fixture.end.exit_code, 137);
+    assert_true(fixture.end.out_of_memory);
+    end_all();
+}
+
+static void test_a_signal_ends_a_container(void **state)
+{
+    (void)state;
+    start_sandbox_and(SHELL("trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done"));
+    autofree char *log = place_log(&fixture.place, UID, "c", 0);
+    fixture_wait_for_text(&fixture, log, "ready");
+    assert_true(runtime_signal_container(fixture.runtime, UID, "c", 0, SIGTERM));
+    fixture_wait(&fixture, &fixture.container_ended);
+    assert_int_equal(fixture.end.exit_code, 3);
+    assert_false(runtime_signal_container(fixture.runtime, UID, "c", 0, SIGTERM));
+    end_all();
+}
+
+static void test_a_command_that_does_not_exist_is_said(void **state)
+{
+    (void)state;
+    assert_string_equal(fixture_run_sandbox(&fixture, UID), "");
+    const char *said = fixture_create(&fixture, UID, "c", 0, "{\"name\":\"c\",\"command\":[\"nosuch\"]}");
+    if (strstr(said, "exec: \"nosuch\": executable file not found in $PATH") == NULL)
+        fail_msg("it says: %s", said);
+    end_all();
+}
+
+static void test_the_same_attempt_is_not_made_twice(void **state)
+{
+    (void)state;
+    start_sandbox_and(SLEEP);
+    assert_string_not_equal(fixture_create(&fixture, UID, "c", 0, SLEEP), "");
+    end_all();
+}
+
+static void test_containers_survive_and_are_found_again(void **state)
+{
+    (void)state;
+    start_sandbox_and(SLEEP);
+    fixture_restart(&fixture);
+    struct runtime_end end;
+    assert_true(runtime_adopt_sandbox(fixture.runtime, UID) > 0);
+    assert_int_equal(runtime_adopt_container(fixture.runtime, UID, "c", 0, &end), RUNTIME_RUNNING);
+    assert_int_equal(runtime_adopt_container(fixture.runtime, UID, "c", 1, &end), RUNTIME_ABSENT);
+    assert_true(runtime_signal_container(fixture.runtime, UID, "c", 0, SIGKILL));
+    fixture_wait(&fixture, &fixture.container_ended);
+    assert_int_equal(fixture.end.exit_code, 137);
+    end_all();
+}
+
+static void test_an_end_that_nobody_saw_is_found(void **state)
+{
+    (void)state;
+    start_sandbox_and(SHELL("trap 'exit 4' TERM; echo ready; while :; do sleep 0.05; done"));
+    autofree char *log = place_log(&fixture.place, UID, "c", 0);
+    autofree char *exit_file = place_exit_file(&fixture.place, UID ".c.0");
+    fixture_wait_for_text(&fixture, log, "ready");
+    assert_true(runtime_signal_container(fixture.runtime, UID, "c", 0, SIGTERM));
+    fixture_restart(&fixture);
+    fixture_wait_for_text(&fixture, exit_file, "4");
+    struct runtime_end end = {0};
+    enum runtime_state found = runtime_adopt_container(fixture.runtime, UID, "c", 0, &end);
+    if (found == RUNTIME_RUNNING) { /* the file is there a moment before its writer has gone */
+        fixture_wait(&fixture, &fixture.container_ended);
+        end = fixture.end;
+    }
+    assert_int_equal(end.exit_code, 4);
+    runtime_adopt_sandbox(fixture.runtime, UID);
+    end_all();
+}
+
+static void test_a_container_whose_monitor_is_killed_ends(void **state)
+{
+    (void)state;
+    start_sandbox_and(SLEEP);
+    autofree char *bundle = place_bundle(&fixture.place, UID, "c", 0);
+    int pidfd;
+    assert_true(conmon_find(bundle, UID ".c.0", &pidfd) > 0);
+    assert_int_equal(syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0), 0);
+    close(pidfd);
+    fixture_wait(&fixture, &fixture.container_ended);
+    assert_true(fixture.end.lost);
+    assert_int_equal(fixture.end.exit_code, 137);
+    end_all();
+}
+
+static void test_a_created_container_is_known_as_not_started(void **state)
+{
+    (void)state;
+    assert_string_equal(fixture_run_sandbox(&fixture, UID), "");
+    assert_string_equal(fixture_create(&fixture, UID, "c", 0, SLEEP), "");
+    fixture_restart(&fixture);
+    struct runtime_end end;
+    assert_true(runtime_adopt_sandbox(fixture.runtime, UID) > 0);
+    assert_int_equal(runtime_adopt_container(fixture.runtime, UID, "c", 0, &end), RUNTIME_CREATED);
+    end_all();
+}
+
+static void test_the_end_of_a_sandbox_is_told(void **state)
+{
+    (void)state;
+    assert_string_equal(fixture_run_sandbox(&fixture, UID), "");
+    int pidfd;
+    pid_t pid = sandbox_find(&fixture.place, UID, &pidfd);
+    assert_true(pid > 0);
+    close(pidfd);
+    autoerror struct error *error = NULL;
+    assert_int_equal(runtime_remove_sandbox(fixture.runtime, UID, &error), -EBUSY);
+    assert_int_equal(runtime_adopt_sandbox(fixture.runtime, UID), pid);
+    kill(pid, SIGKILL);
+    fixture_wait(&fixture, &fixture.sandbox_ended);
+    assert_int_equal(runtime_adopt_sandbox(fixture.runtime, UID), 0);
+    assert_int_equal(runtime_remove_sandbox(fixture.runtime, UID, NULL), 0);
+}
+
+int main(void)
+{
+    if (fixture_must_skip())
+        return 77;
+#define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        ROW(test_a_container_runs_and_its_exit_code_is_told),
+        ROW(test_a_container_is_in_the_namespaces_of_its_sandbox),
+        ROW(test_a_container_can_not_reach_the_machine),
+        ROW(test_memory_limits_hold_and_are_named),
+        ROW(test_a_signal_ends_a_container),
+        ROW(test_a_command_that_does_not_exist_is_said),
+        ROW(test_the_same_attempt_is_not_made_twice),
+        ROW(test_containers_survive_and_are_found_again),
+        ROW(test_an_end_that_nobody_saw_is_found),
+        ROW(test_a_container_whose_monitor_is_killed_ends),
+        ROW(test_a_created_container_is_known_as_not_started),
+        ROW(test_the_end_of_a_sandbox_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
