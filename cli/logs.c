@@ -1,0 +1,76 @@
+#include "cli/logs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define TAIL_BYTES 2048
+
+static void log_path(const char *run, const char *name, const char *suffix, struct buf *out)
+{
+    buf_addf(out, "%s/log/%s%s", run, name, suffix);
+}
+
+int logs_open(const char *run, const char *component, struct error **err)
+{
+    autobuf struct buf directory = {0}, path = {0};
+    buf_addf(&directory, "%s/log", run);
+    if (mkdir(directory.at, 0750) < 0 && errno != EEXIST)
+        return error_errno(err, errno, "cannot make %s", directory.at);
+    log_path(run, component, ".log", &path);
+    int fd = open(path.at, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    return fd >= 0 ? fd : error_errno(err, errno, "cannot open %s", path.at);
+}
+
+/* Lines that are written between the last read and the cut are lost, a few at worst; every writer appends, so
+ * the file goes on at its beginning. */
+static void rotate(const char *run, const char *name, int64_t limit)
+{
+    autobuf struct buf from = {0}, to = {0};
+    log_path(run, name, "", &from);
+    log_path(run, name, ".1", &to);
+    struct stat status;
+    autoclose int source = open(from.at, O_RDWR | O_CLOEXEC);
+    if (source < 0 || fstat(source, &status) < 0 || status.st_size <= limit)
+        return;
+    autoclose int target = open(to.at, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    char bytes[65536];
+    ssize_t length;
+    while (target >= 0 && (length = read(source, bytes, sizeof(bytes))) > 0)
+        if (write(target, bytes, (size_t)length) < 0)
+            break; /* a full disk: making room here matters more than the old lines */
+    /* Whether or not the cut works, there is nobody to tell. */
+    (void)!ftruncate(source, 0);
+}
+
+void logs_rotate(const char *run, int64_t limit)
+{
+    autobuf struct buf directory = {0};
+    buf_addf(&directory, "%s/log", run);
+    DIR *logs = opendir(directory.at);
+    if (logs == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(logs)) != NULL;)
+        if (str_ends(str_of(entry->d_name), STR(".log")))
+            rotate(run, entry->d_name, limit);
+    closedir(logs);
+}
+
+void logs_tail(const char *run, const char *component, int lines, struct buf *out)
+{
+    autobuf struct buf path = {0};
+    log_path(run, component, ".log", &path);
+    autoclose int fd = open(path.at, O_RDONLY | O_CLOEXEC);
+    off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+    char bytes[TAIL_BYTES];
+    ssize_t length = end > 0 ? pread(fd, bytes, sizeof(bytes), end > TAIL_BYTES ? end - TAIL_BYTES : 0) : 0;
+    if (length <= 0)
+        return;
+    ssize_t start = length;
+    for (int seen = 0; start > 0; start--)
+        if (bytes[start - 1] == '\n' && start != length && ++seen == lines)
+            break;
+    buf_add(out, bytes + start, (size_t)(length - start));
+}

@@ -1,0 +1,128 @@
+#include "cli/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+void record_init(struct record *record)
+{
+    *record = (struct record){.processes = memory_zeroed(component_count, sizeof(*record->processes))};
+}
+
+void record_free(struct record *record)
+{
+    settings_free(&record->settings);
+    free(record->processes);
+    record->processes = NULL;
+}
+
+void record_format(const struct settings *settings, const struct child_identity *processes, const char *boot,
+                   struct buf *out)
+{
+    buf_addf(out, "boot %s\n", boot);
+    for (const struct settings_field *field = settings_fields; field->name != NULL; field++) {
+        const char *value = *(char *const *)(const void *)((const char *)settings + field->offset);
+        if (value != NULL)
+            buf_addf(out, "%s %s\n", field->name, value);
+    }
+    for (size_t i = 0; i < component_count; i++)
+        if (processes[i].pid != 0)
+            buf_addf(out, "process %s %d %" PRIu64 "\n", components[i].name, (int)processes[i].pid,
+                     processes[i].started);
+}
+
+static void parse_process(struct str rest, struct record *record)
+{
+    struct str name, pid, started;
+    int64_t pid_number, started_number;
+    if (!str_split(&rest, ' ', &name) || !str_split(&rest, ' ', &pid) || !str_split(&rest, ' ', &started) ||
+        !str_to_int64(pid, &pid_number) || !str_to_int64(started, &started_number))
+        return;
+    for (size_t i = 0; i < component_count; i++)
+        if (str_is(name, components[i].name))
+            record->processes[i] = (struct child_identity){(pid_t)pid_number, (uint64_t)started_number};
+}
+
+bool record_parse(struct str text, const char *boot, struct record *record)
+{
+    bool same_boot = false;
+    struct str line, key;
+    while (str_split(&text, '\n', &line)) {
+        struct str rest = line;
+        if (!str_split(&rest, ' ', &key) || rest.at == NULL)
+            continue;
+        char **member = settings_member(&record->settings, key);
+        if (str_is(key, "boot"))
+            same_boot = str_is(rest, boot);
+        else if (str_is(key, "process"))
+            parse_process(rest, record);
+        else if (member != NULL && *member == NULL)
+            *member = str_dup(rest);
+    }
+    return same_boot && record->settings.mount != NULL;
+}
+
+static int read_all(const char *path, struct buf *out)
+{
+    autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    ssize_t length;
+    while ((length = read(fd, buf_reserve(out, 4096), 4096)) > 0)
+        out->length += (size_t)length;
+    return length < 0 ? -errno : 0;
+}
+
+static int read_boot(struct buf *out, struct error **err)
+{
+    int result = read_all("/proc/sys/kernel/random/boot_id", out);
+    if (result < 0)
+        return error_errno(err, -result, "cannot read the id of this boot");
+    out->length = str_trim(buf_str(out)).length;
+    out->at[out->length] = '\0';
+    return 0;
+}
+
+static void record_path(const char *run, const char *suffix, struct buf *out)
+{
+    buf_addf(out, "%s/record%s", run, suffix);
+}
+
+int record_write(const struct settings *settings, const struct child_identity *processes, struct error **err)
+{
+    autobuf struct buf boot = {0}, text = {0}, path = {0}, scratch = {0};
+    int result = read_boot(&boot, err);
+    if (result < 0)
+        return result;
+    record_format(settings, processes, boot.at, &text);
+    record_path(settings->run, "", &path);
+    record_path(settings->run, ".new", &scratch);
+    autoclose int fd = open(scratch.at, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, text.at, text.length) != (ssize_t)text.length || rename(scratch.at, path.at) < 0)
+        return error_errno(err, errno, "cannot write %s", path.at);
+    return 0;
+}
+
+int record_read(const char *run, struct record *record, struct error **err)
+{
+    autobuf struct buf boot = {0}, text = {0}, path = {0};
+    int result = read_boot(&boot, err);
+    if (result < 0)
+        return result;
+    record_path(run, "", &path);
+    result = read_all(path.at, &text);
+    if (result == -ENOENT)
+        return 0;
+    if (result < 0)
+        return error_errno(err, -result, "cannot read %s", path.at);
+    return record_parse(buf_str(&text), boot.at, record) ? 1 : 0;
+}
+
+void record_remove(const char *run)
+{
+    autobuf struct buf path = {0};
+    record_path(run, "", &path);
+    unlink(path.at);
+}

@@ -1,0 +1,59 @@
+/* Where a cluster lives, and what it consists of: the options that the commands share. */
+#ifndef PODTREE_SETTINGS_H
+#define PODTREE_SETTINGS_H
+
+#include "lib/options.h"
+#include "lib/str.h"
+
+/* As given on the command line or in the environment (PODTREE_MOUNT, PODTREE_STATE, PODTREE_RUN), or the
+ * defaults. */
+struct directories {
+    const char *mount, *state, *run;
+};
+struct directories directories_default(void);
+
+#define OPTION_MOUNT(directories)                                                                            \
+    {                                                                                                        \
+        .name = "mount", .argument = "DIR", .help = "where the tree is (/k8s)", .text = &(directories).mount \
+    }
+#define OPTION_STATE(directories)                                                      \
+    {                                                                                  \
+        .name = "state", .argument = "DIR", .help = "what is kept (/var/lib/podtree)", \
+        .text = &(directories).state                                                   \
+    }
+#define OPTION_RUN(directories)                                                              \
+    {                                                                                        \
+        .name = "run", .argument = "DIR", .help = "sockets, logs, what runs (/run/podtree)", \
+        .text = &(directories).run                                                           \
+    }
+
+/* Everything that the supervisor must know; all strings are its own, paths are absolute. */
+struct settings {
+    char *mount, *state, *run;
+    char *node;    /* the name of this machine as a node; NULL: it is none */
+    char *hollow;  /* a number of hollow nodes; NULL: none */
+    char *libexec; /* the directory of the components' programs */
+    char *kinds;   /* the directory of the kinds */
+};
+
+/* The settings' members by name, for files and templates: "mount", "state", … */
+struct settings_field {
+    const char *name;
+    size_t offset;
+};
+extern const struct settings_field settings_fields[]; /* ends with a NULL name */
+/* The member called `name`, NULL when there is none. */
+char **settings_member(struct settings *settings, struct str name);
+
+/* Makes the directories' paths absolute. With `make` those that are not there are made. The other members
+ * stay empty. */
+int settings_resolve(const struct directories *directories, bool make, struct settings *settings,
+                     struct error **err);
+/* Finds the programs and kinds that belong to this very program: beside it, in a build tree as well as
+ * installed, or else where they were to be installed. */
+int settings_find_programs(struct settings *settings, struct error **err);
+
+void settings_free(struct settings *settings);
+#define autosettings cleanup(settings_free)
+
+#endif

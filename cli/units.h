@@ -1,0 +1,33 @@
+/* The units: the components of one cluster as they run, kept running, and stopped in order. */
+#ifndef PODTREE_UNITS_H
+#define PODTREE_UNITS_H
+
+#include "cli/held.h"
+#include "cli/record.h"
+#include "lib/loop.h"
+
+struct units;
+
+/* The settings, the held descriptors and the loop outlive it. */
+struct units *units_new(struct loop *loop, const struct settings *settings, struct held_fds *held);
+void units_free(struct units *units);
+
+/* Finds the processes that an earlier supervisor has left running, and takes from them what they hold. They
+ * are no children of ours: they can be stopped, not kept. */
+void units_adopt(struct units *units, const struct record *record);
+bool units_any_running(const struct units *units);
+
+/* Starts everything that the settings want. From now on what dies is started again. */
+int units_start(struct units *units, struct error **err);
+
+/* Stops the units of the phases `first` to `last`, phase by phase; nothing is started again until
+ * units_start(). Turns the loop until they are gone: SIGTERM, then SIGKILL, then they are given up. */
+void units_stop(struct units *units, enum stop_phase first, enum stop_phase last);
+
+/* How often fsd has ended since it was started, and what the last time was like. */
+int units_fsd_ends(const struct units *units, const char **how);
+
+/* A line for each unit: "name pid uptime_ms restarts how it ended last"; pid 0 when it isn't running. */
+void units_describe(const struct units *units, void (*line)(void *context, const char *text), void *context);
+
+#endif

@@ -1,0 +1,260 @@
+/* podtree up: starts a cluster and returns when its tree answers. */
+#include "cli/command.h"
+#include "cli/logs.h"
+#include "cli/mount.h"
+#include "cli/probe.h"
+#include "cli/supervisor.h"
+#include "lib/clock.h"
+#include "lib/identity.h"
+#include "lib/log.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define OTHER_MS 30000
+
+/* ---- what the command line says ---- */
+
+struct wishes {
+    struct directories directories;
+    const char *node, *libexec;
+    bool no_node, foreground;
+    int64_t hollow;
+};
+
+static int read_wishes(int argc, char **argv, struct wishes *wishes, struct error **err)
+{
+    const struct option_row options[] = {
+        OPTION_MOUNT(wishes->directories),
+        OPTION_STATE(wishes->directories),
+        OPTION_RUN(wishes->directories),
+        {.name = "node",
+         .argument = "NAME",
+         .help = "this machine's name as a node (the host's name)",
+         .text = &wishes->node},
+        {.name = "no-node", .help = "run no pods on this machine", .flag = &wishes->no_node},
+        {.name = "hollow",
+         .argument = "N",
+         .help = "play N nodes whose pods run at once, for trials",
+         .number = &wishes->hollow},
+        {.name = "foreground", .help = "stay in the foreground", .flag = &wishes->foreground},
+        {.name = "libexec",
+         .argument = "DIR",
+         .help = "take the components' programs from there",
+         .text = &wishes->libexec},
+        {0},
+    };
+    const struct usage usage = {
+        .synopsis = "podtree up [OPTION…]",
+        .about = "Mounts the tree, starts the cluster, and returns when the tree answers. Where it is "
+                 "running already,\n"
+                 "nothing happens; where its supervisor has died, this takes over.\n",
+        .options = options,
+    };
+    char **words;
+    int count;
+    return options_parse(&usage, argc, argv, &words, &count, err);
+}
+
+static int host_name(char **out, struct error **err)
+{
+    char name[HOST_NAME_MAX + 1];
+    if (gethostname(name, sizeof(name)) < 0)
+        return error_errno(err, errno, "cannot read the host's name");
+    name[sizeof(name) - 1] = '\0';
+    for (char *c = name; *c != '\0'; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a'); /* the names of objects have no capitals */
+    *out = str_dup(str_of(name));
+    return 0;
+}
+
+static int make_settings(const struct wishes *wishes, struct settings *settings, struct error **err)
+{
+    if (wishes->node != NULL && wishes->no_node)
+        return error_make(err, EINVAL, "--node and --no-node contradict each other");
+    int result = settings_resolve(&wishes->directories, true, settings, err);
+    if (result == 0 && !wishes->no_node && wishes->node == NULL)
+        result = host_name(&settings->node, err);
+    if (result < 0)
+        return result;
+    if (wishes->node != NULL)
+        settings->node = str_dup(str_of(wishes->node));
+    if (wishes->hollow > 0 && asprintf(&settings->hollow, "%lld", (long long)wishes->hollow) < 0)
+        abort();
+    if (wishes->libexec != NULL && (settings->libexec = realpath(wishes->libexec, NULL)) == NULL)
+        return error_errno(err, errno, "cannot find %s", wishes->libexec);
+    return settings_find_programs(settings, err);
+}
+
+/* Mounting over files would hide them. */
+static int check_mount_point(const char *directory, struct error **err)
+{
+    if (mount_exists(directory))
+        return 0;
+    DIR *entries = opendir(directory);
+    if (entries == NULL)
+        return error_errno(err, errno, "cannot open %s", directory);
+    const char *found = NULL;
+    for (struct dirent *entry; found == NULL && (entry = readdir(entries)) != NULL;)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            found = entry->d_name;
+    int result =
+        found != NULL ? error_make(err, ENOTEMPTY, "%s is not empty: there is %s", directory, found) : 0;
+    closedir(entries);
+    return result;
+}
+
+/* ---- telling that it is ready ---- */
+
+/* systemd's protocol for units of type notify: one datagram. */
+static void tell_systemd(void)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (path == NULL || strlen(path) >= sizeof(address.sun_path))
+        return;
+    memcpy(address.sun_path, path, strlen(path));
+    if (*path == '@')
+        address.sun_path[0] = '\0';
+    autoclose int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    static const char ready[] = "READY=1";
+    if (fd < 0 || sendto(fd, ready, sizeof(ready) - 1, 0, (struct sockaddr *)&address, length) < 0)
+        log_warning("cannot tell the service manager that the tree is ready: %s", strerror(errno));
+}
+
+#define READY_BYTE '+'
+
+/* To the process that has been started by the user: a plus when the tree answers, else the sentence. */
+static void tell_parent(void *context)
+{
+    int *report = context;
+    if (*report < 0) {
+        tell_systemd();
+        return;
+    }
+    if (write(*report, (char[]){READY_BYTE}, 1) < 0)
+        log_debug("podtree up has not waited for the tree");
+    close(take_fd(*report));
+}
+
+static int wait_for_report(int report, struct error **err)
+{
+    autobuf struct buf said = {0};
+    ssize_t length;
+    while ((length = read(report, buf_reserve(&said, 4096), 4096)) > 0)
+        said.length += (size_t)length;
+    if (said.length > 0 && said.at[0] == READY_BYTE)
+        return 0;
+    if (said.length == 0)
+        return error_make(err, EIO, "the supervisor has ended: its log says why");
+    return error_make(err, EIO, STR_FORMAT, STR_ARGS(buf_str(&said)));
+}
+
+/* ---- the two ways to run ---- */
+
+static int redirect_output(const char *run, struct error **err)
+{
+    autoclose int log = logs_open(run, "supervisor", err);
+    if (log < 0)
+        return log;
+    autoclose int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
+        dup2(log, STDERR_FILENO) < 0)
+        return error_errno(err, errno, "cannot redirect the output");
+    return 0;
+}
+
+static int supervise(const struct settings *settings, int *report, struct error **err)
+{
+    log_init(identity_name(IDENTITY_SUPERVISOR));
+    umask(022);
+    if (chdir("/") < 0)
+        return error_errno(err, errno, "cannot go to /");
+    return supervisor_run(settings, tell_parent, report, err);
+}
+
+__attribute__((noreturn)) static void be_daemon(const struct settings *settings, int report)
+{
+    autoerror struct error *err = NULL;
+    setsid();
+    int result = redirect_output(settings->run, &err);
+    if (result == 0)
+        result = supervise(settings, &report, &err);
+    if (result < 0) {
+        log_error("%s", error_message(err));
+        if (report >= 0 && write(report, error_message(err), strlen(error_message(err))) < 0)
+            log_warning("nobody hears it");
+    }
+    _exit(result < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+static int run_in_background(const struct settings *settings, struct error **err)
+{
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "cannot make a pipe");
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(report[0]);
+        be_daemon(settings, report[1]);
+    }
+    int number = errno;
+    close(report[1]);
+    autoclose int reading = report[0];
+    if (pid < 0)
+        return error_errno(err, number, "cannot fork");
+    return wait_for_report(reading, err);
+}
+
+static int find_running(const struct settings *settings, struct error **err)
+{
+    int result = probe_tree(settings->mount, OTHER_MS);
+    if (result < 0)
+        return error_errno(err, -result, "podtree is running already, but %s does not answer",
+                           settings->mount);
+    printf("podtree is running already: %s\n", settings->mount);
+    return 0;
+}
+
+int command_up(int argc, char **argv, struct error **err)
+{
+    struct wishes wishes = {.directories = directories_default()};
+    autosettings struct settings settings = {0};
+    int result = read_wishes(argc, argv, &wishes, err);
+    if (result != 0)
+        return result < 0 ? result : EXIT_SUCCESS;
+    if (geteuid() != 0)
+        return error_make(err, EPERM, "only root can start a cluster");
+    /* What a careless shell has left open may be a file of the tree, and closing it later would have to wait
+     * for an fsd that we are about to start. */
+    close_range(STDERR_FILENO + 1, ~0U, 0);
+    int64_t began_ms = clock_ms();
+    result = make_settings(&wishes, &settings, err);
+    if (result < 0)
+        return result;
+    autoerror struct error *held = NULL;
+    autoclose int lock = supervisor_lock(settings.run, &held);
+    if (lock == -EWOULDBLOCK)
+        return find_running(&settings, err);
+    if (lock < 0) {
+        error_move(err, take_pointer(held));
+        return lock;
+    }
+    result = check_mount_point(settings.mount, err);
+    if (result < 0)
+        return result;
+    int nobody = -1;
+    if (wishes.foreground)
+        return supervise(&settings, &nobody, err);
+    result = run_in_background(&settings, err);
+    if (result == 0)
+        printf("%s answers after %lld ms\n", settings.mount, (long long)(clock_ms() - began_ms));
+    return result;
+}
