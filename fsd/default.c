@@ -3,7 +3,16 @@
 #include "fsd/validate.h"
 #include "lib/quantity.h"
 
+/* Defaults come before the check of types, so they must leave alone what is malformed: it is to be refused.
+ */
+
 /* ---- named defaults ---- */
+
+/* Is the member of this type, or can it be made one? */
+static bool is_or_absent(struct value v, enum value_type type)
+{
+    return !value_exists(v) || value_type(v) == type;
+}
 
 static bool has_capital(struct str s)
 {
@@ -13,32 +22,61 @@ static bool has_capital(struct str s)
     return false;
 }
 
-/* The registry, if the reference begins with one, is cut off. */
-static struct str without_registry(struct str image)
+static bool is_plain(char c)
 {
-    struct str rest = image, first;
-    if (!str_split(&rest, '/', &first) || rest.at == NULL)
-        return image;
-    bool registry = str_is(first, "localhost") || memchr(first.at, '.', first.length) != NULL ||
-                    memchr(first.at, ':', first.length) != NULL || has_capital(first);
-    return registry ? rest : image;
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* Does the reference say, or mean, the tag latest? With a digest, or when it is none, it doesn't. */
+/* A piece of a repository's name: a-z and 0-9, between them ., _, __ or any number of hyphens. */
+static bool is_component(struct str s)
+{
+    size_t run = 0; /* of what is between */
+    for (size_t i = 0; i < s.length; i++) {
+        char c = s.at[i];
+        if (is_plain(c)) {
+            run = 0;
+            continue;
+        }
+        bool goes_on = run == 0 || (s.at[i - 1] == c && (c == '-' || (c == '_' && run == 1)));
+        if (i == 0 || !goes_on || (c != '-' && c != '_' && c != '.'))
+            return false;
+        run++;
+    }
+    return s.length != 0 && run == 0;
+}
+
+static bool is_registry(struct str s)
+{
+    return str_is(s, "localhost") || memchr(s.at, '.', s.length) != NULL ||
+           memchr(s.at, ':', s.length) != NULL || has_capital(s);
+}
+
+#define REPOSITORY_AT_MOST 255
+
+/* Does the reference say, or mean, the tag latest? With a digest, or when it is no reference, it doesn't. */
 static bool means_latest(struct str image)
 {
-    struct str repository = without_registry(image);
-    if (repository.length == 0 || memchr(repository.at, '@', repository.length) != NULL)
+    struct str rest = image, first = STR_NONE, name, piece;
+    if (str_split(&rest, '/', &first) && rest.at != NULL && is_registry(first)) {
+        if (first.length == 0 || !(is_plain(first.at[0]) || has_capital((struct str){first.at, 1})))
+            return false;
+    } else {
+        rest = image;
+    }
+    struct str tag = rest;
+    if (!str_split(&tag, ':', &name) || name.length > REPOSITORY_AT_MOST)
         return false;
-    struct str tag = repository, name;
-    str_split(&tag, ':', &name);
-    return !has_capital(name) && (tag.at == NULL || str_is(tag, "latest"));
+    while (str_split(&name, '/', &piece))
+        if (!is_component(piece))
+            return false;
+    return tag.at == NULL || str_is(tag, "latest");
 }
 
 /* Kubernetes: Always for :latest, which moves, IfNotPresent for what should stay. */
 static void image_pull_policy(struct value container)
 {
-    if (value_exists(value_at(container, "imagePullPolicy")))
+    struct value policy = value_at(container, "imagePullPolicy");
+    if (value_exists(policy) && !value_is(policy, ""))
         return;
     bool latest = means_latest(value_str(value_at(container, "image")));
     value_setf(container, STR("imagePullPolicy"), "%s", latest ? "Always" : "IfNotPresent");
@@ -59,7 +97,8 @@ static void pod_spec(struct value spec)
 static void requests_from_limits(struct value container)
 {
     struct value limits = value_at(container, "resources", "limits");
-    if (value_count(limits) == 0 || value_type(limits) != VALUE_OBJECT)
+    if (value_count(limits) == 0 || value_type(limits) != VALUE_OBJECT ||
+        !is_or_absent(value_at(container, "resources", "requests"), VALUE_OBJECT))
         return;
     struct value requests = value_ensure_object(value_at(container, "resources"), STR("requests"));
     value_each (limit, limits)
@@ -86,6 +125,8 @@ static void tolerate(struct value spec, const char *key)
             (value_str(effect).length == 0 || value_is(effect, "NoExecute")))
             return;
     }
+    if (!is_or_absent(value_at(spec, "tolerations"), VALUE_ARRAY))
+        return;
     struct value added = value_append_object(value_ensure_array(spec, STR("tolerations")));
     value_setf(added, STR("key"), "%s", key);
     value_setf(added, STR("operator"), "Exists");
@@ -150,7 +191,7 @@ static void deployment_strategy(struct value strategy)
 static void namespace_label(struct value object)
 {
     struct str name = value_str(value_at(object, "metadata", "name"));
-    if (name.length == 0)
+    if (name.length == 0 || !is_or_absent(value_at(object, "metadata", "labels"), VALUE_OBJECT))
         return;
     struct value labels = value_ensure_object(value_at(object, "metadata"), STR("labels"));
     value_set_str(labels, STR("kubernetes.io/metadata.name"), name);
@@ -187,6 +228,15 @@ static void bring_in_form(struct value v)
     value_replace(v, value_set_str(doc_root(doc), STR("quantity"), str_of(text)));
 }
 
+/* Kubernetes' own types can't tell the zero of many fields from nothing. */
+static bool is_unset(const struct schema *schema, struct value v)
+{
+    int64_t number;
+    return !value_exists(v) ||
+           (schema->zero_unset && (value_is(v, "") || (value_int(v, &number) && number == 0) ||
+                                   (value_type(v) == VALUE_BOOL && !value_true(v))));
+}
+
 void schema_default(const struct schema *schema, struct value v)
 {
     if (!schema->wants_defaults)
@@ -204,7 +254,8 @@ void schema_default(const struct schema *schema, struct value v)
         schema->default_rules[i]->apply(v);
     for (size_t i = 0; i < schema->property_count; i++) {
         const struct property *property = &schema->properties[i];
-        if (value_exists(property->schema->default_value) && !value_exists(value_get(v, property->name)))
+        if (value_exists(property->schema->default_value) &&
+            is_unset(property->schema, value_get(v, property->name)))
             value_set_copy(v, property->name, property->schema->default_value);
     }
     value_each (member, v) {
@@ -215,22 +266,60 @@ void schema_default(const struct schema *schema, struct value v)
     }
 }
 
-void schema_prune_nulls(const struct schema *schema, struct value v)
+/* In a list or a map a null can't be left out: it becomes the zero of the type, as in Kubernetes. */
+static void replace_null(const struct schema *schema, struct value v)
 {
-    if (value_type(v) == VALUE_ARRAY && schema->type == SCHEMA_ARRAY) {
-        value_each (element, v)
-            schema_prune_nulls(schema->items, element);
+    autodoc struct doc *doc = doc_new();
+    struct value zero = doc_root(doc);
+    switch (schema->type) {
+    case SCHEMA_STRING:
+        zero = value_set_str(zero, STR("zero"), str_is(schema->format, "quantity") ? STR("0") : STR(""));
+        break;
+    case SCHEMA_INTEGER:
+    case SCHEMA_NUMBER:
+    case SCHEMA_INT_OR_STRING:
+        zero = value_set_int(zero, STR("zero"), 0);
+        break;
+    case SCHEMA_BOOLEAN:
+        zero = value_set_bool(zero, STR("zero"), false);
+        break;
+    case SCHEMA_ARRAY:
+        zero = value_set_array(zero, STR("zero"));
+        break;
+    default:
+        break; /* the empty object */
     }
-    if (value_type(v) != VALUE_OBJECT)
-        return;
+    value_replace(v, zero);
+}
+
+static void prune_inside(const struct schema *schema, struct value v)
+{
+    if (value_type(v) == VALUE_NULL && !schema->nullable && schema->type != SCHEMA_ANY)
+        replace_null(schema, v);
+    schema_prune_nulls(schema, v);
+}
+
+static void prune_members(const struct schema *schema, struct value v)
+{
     value_each (member, v) {
-        const struct schema *below =
-            schema->type == SCHEMA_MAP ? schema->items : schema_property(schema, value_key(member));
+        const struct schema *below = schema_property(schema, value_key(member));
         if (below == NULL)
             continue;
-        if (value_type(member) == VALUE_NULL && !below->nullable)
+        if ((value_type(member) == VALUE_NULL && !below->nullable) || is_unset(below, member))
             value_remove(member);
         else
             schema_prune_nulls(below, member);
+    }
+}
+
+void schema_prune_nulls(const struct schema *schema, struct value v)
+{
+    enum value_type type = value_type(v);
+    if (type == VALUE_OBJECT && schema->type == SCHEMA_OBJECT) {
+        prune_members(schema, v);
+    } else if ((type == VALUE_OBJECT && schema->type == SCHEMA_MAP) ||
+               (type == VALUE_ARRAY && schema->type == SCHEMA_ARRAY)) {
+        value_each (child, v)
+            prune_inside(schema->items, child);
     }
 }

@@ -213,6 +213,11 @@ static bool sysctl(struct str s)
     return is_lower(s.at[s.length - 1]) || is_digit(s.at[s.length - 1]);
 }
 
+static bool iscsi_name(struct str s)
+{
+    return str_starts(s, STR("iqn.")) || str_starts(s, STR("eui.")) || str_starts(s, STR("naa."));
+}
+
 static bool base64(struct str s)
 {
     size_t padding = 0;
@@ -296,6 +301,7 @@ static const struct format formats[] = {
     {"path-inside", path_inside, "a path without \"..\""},
     {"header-name", header_name, "the name of an HTTP header: letters, digits and -"},
     {"sysctl", sysctl, "the name of a sysctl, as net.core.somaxconn"},
+    {"iscsi-name", iscsi_name, "an iSCSI name, beginning with iqn., eui. or naa."},
     {"byte", base64, "base64"},
     {"date-time", date_time, "a time as 2026-01-31T12:00:00Z"},
     {"micro-time", date_time, "a time as 2026-01-31T12:00:00.000000Z"},

@@ -59,6 +59,7 @@ struct schema {
     struct str pattern;                                   /* as written, for sentences */
     const regex_t *pattern_compiled;
     bool nullable;
+    bool zero_unset;     /* x-podtree-zero-unset: empty, 0 and false mean that it is not set */
     bool content;        /* x-podtree-content: exact bytes, no newline added (entries of data …) */
     bool long_text;      /* x-podtree-long: any string that may be long: collected until close */
     bool server_managed; /* x-podtree-server: only fsd and components write it */

@@ -235,6 +235,20 @@ static void host_path(struct check *check, const struct step *at, struct value v
         }
 }
 
+/* A disk is named by its targets and a number there, or by its own world wide names. */
+static void fibre_channel(struct check *check, const struct step *at, struct value v)
+{
+    size_t targets = value_count(value_at(v, "targetWWNs")), names = value_count(value_at(v, "wwids"));
+    struct step targets_step = STEP_MEMBER(at, STR("targetWWNs"));
+    struct step lun_step = STEP_MEMBER(at, STR("lun"));
+    if (targets == 0 && names == 0)
+        check_say(check, &targets_step, "is required where there are no wwids");
+    if (targets != 0 && names != 0)
+        check_say(check, &targets_step, "must not be there beside wwids");
+    if (targets != 0 && !value_exists(value_at(v, "lun")))
+        check_say(check, &lun_step, "is required when targetWWNs is set");
+}
+
 static void volume_projection(struct check *check, const struct step *at, struct value v)
 {
     static const char *const sources[] = {
@@ -280,6 +294,7 @@ const struct rule rules_of_pods[] = {
     {"pod", check_tokens, pod_update},
     {"volume", volume, NULL},
     {"hostPath", host_path, NULL},
+    {"fibreChannel", fibre_channel, NULL},
     {"volumeProjection", volume_projection, NULL},
     {"nodeSelectorRequirement", node_selector_requirement, NULL},
     {"toleration", toleration, NULL},

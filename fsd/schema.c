@@ -416,6 +416,7 @@ static const struct keyword {
     {"x-podtree-content", NULL, offsetof(struct schema, content)},
     {"x-podtree-long", NULL, offsetof(struct schema, long_text)},
     {"x-podtree-repeatable", NULL, offsetof(struct schema, repeatable)},
+    {"x-podtree-zero-unset", NULL, offsetof(struct schema, zero_unset)},
     {"x-podtree-server", NULL, offsetof(struct schema, server_managed)},
     {"x-podtree-immutable", NULL, offsetof(struct schema, immutable)},
     {"x-podtree-write-once", NULL, offsetof(struct schema, write_once)},

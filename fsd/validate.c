@@ -86,7 +86,8 @@ static void check_text(struct check *check, const struct step *at, const struct 
     }
     if (schema->enumeration_count != 0 && !is_listed(schema, text))
         say_choices(check, at, schema, v);
-    if (schema->format_check != NULL && text.length != 0 && !schema->format_check->check(text))
+    if (schema->format_check != NULL && (text.length != 0 || !schema->zero_unset) &&
+        !schema->format_check->check(text))
         say_given(check, at, schema->format_check->wanted, v);
     if (schema->pattern_compiled != NULL) {
         regmatch_t range = {0, (regoff_t)text.length};
@@ -266,8 +267,7 @@ static void check_map(struct check *check, const struct step *at, const struct s
     value_each (member, map) {
         struct step step = STEP_KEY(at, value_key(member));
         if (schema->key_check != NULL && !schema->key_check->check(value_key(member)))
-            check_say(check, at, "the key \"" STR_FORMAT "\" must be %s", STR_ARGS(value_key(member)),
-                      schema->key_check->wanted);
+            check_say(check, &step, "the key must be %s", schema->key_check->wanted);
         check_value(check, &step, schema->items, member);
     }
 }

@@ -4,11 +4,13 @@
 
 #include "fsd/kind.h"
 
-/* Puts in the schema's defaults wherever a field is absent (in its parent, if that is there). */
+/* Puts in the schema's defaults wherever a field is absent (in its parent, if that is there), and brings
+ * quantities into their one form. To be done before the check of types: what is malformed is left alone. */
 void schema_default(const struct schema *schema, struct value v);
 
-/* Takes out nulls (as Kubernetes does for built-in kinds), and the members of lists and maps that they leave
- * empty stay. */
+/* Takes out members that are null, as Kubernetes does for built-in kinds, or, where the schema says
+ * x-podtree-zero-unset, the zero of their type; in lists and maps null becomes the zero. For documents that come
+ * from outside. */
 void schema_prune_nulls(const struct schema *schema, struct value v);
 
 /* Checks types, unknown fields (named with the nearest known name), required, enums, ranges, lengths,
@@ -19,7 +21,7 @@ void schema_prune_nulls(const struct schema *schema, struct value v);
 int object_validate(const struct kind *kind, struct value object, bool draft, struct error **err);
 
 /* What may not change between two versions: immutable and write-once fields, by schema. EPERM with the
- * field's path. Server-managed fields are not looked at: txn keeps them by itself. */
+ * field's path. Not for drafts. Server-managed fields are not looked at: txn keeps them by itself. */
 int object_validate_update(const struct kind *kind, struct value before, struct value after,
                            struct error **err);
 
