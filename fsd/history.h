@@ -5,6 +5,7 @@
 #define PODTREE_HISTORY_H
 
 #include "lib/error.h"
+#include "lib/loop.h"
 #include "lib/str.h"
 
 struct history;
@@ -15,20 +16,29 @@ struct history_change {
     struct str text;
 };
 
-/* Opens or makes the bare repository (0700, branch main, fsync on). */
+struct history_author {
+    struct str name, email;
+};
+
+/* Opens or makes the bare repository (0700, branch main, fsync on), and clears away what a killed process has
+ * left. EBUSY while another process has it open. */
 int history_open(const char *path, struct history **history, struct error **err);
+/* NULL is fine. Ends a repacking that is under way: its loop must still be there. */
 void history_close(struct history *history);
 
-/* The Seq of the newest commit, 0 when there is none. */
+/* Everything up to this version is there. At first the Seq of the newest commit that has one, 0 when there is
+ * none. */
 int64_t history_sequence(const struct history *history);
 
-/* One durable commit. Directories that become empty go. `message` is the subject and, behind an empty line,
- * whatever body; the trailer is added here. */
+/* One durable commit; each path at most once. Directories that become empty go. `message` is the subject and,
+ * behind an empty line, whatever body; the trailer is added here. When nothing differs from the newest commit
+ * none is made. After a failure nothing has changed, and the same may be tried again. */
 int history_commit(struct history *history, const struct history_change *changes, size_t count,
-                   struct str author_name, struct str author_email, struct str message, int64_t time_ms,
-                   int64_t sequence, struct error **err);
+                   struct history_author author, struct str message, int64_t time_ms, int64_t sequence,
+                   struct error **err);
 
-/* Repacks when enough loose objects have gathered, by the git program in the background. */
-void history_maintain(struct history *history);
+/* Repacks by the git program, in the background and at low priority, once enough loose objects have gathered.
+ * To be called now and then, from the loop's thread. */
+void history_maintain(struct history *history, struct loop *loop);
 
 #endif

@@ -1,0 +1,44 @@
+/* What the parts of the history share: history.c (the repository, commits), history_place.c (its directory:
+ * making it, clearing up) and history_pack.c (repacking). */
+#ifndef PODTREE_HISTORY_PRIVATE_H
+#define PODTREE_HISTORY_PRIVATE_H
+
+#include "fsd/history.h"
+#include "lib/process.h"
+#include <git2.h>
+
+struct history {
+    git_repository *repository;
+    char *path;
+    int lock;      /* held while it is open */
+    bool unsynced; /* objects may have been written that are not on the disk yet */
+    bool any;      /* is there a commit? */
+    git_oid head;  /* the newest */
+    git_oid tree;
+    int64_t sequence;
+    /* Repacking: */
+    size_t loose; /* objects, about */
+    struct process *repacking;
+    struct loop *loop; /* in which it runs */
+    int64_t retry_ms;
+    bool closing;
+};
+
+/* The last error of libgit2, as errno and sentence. */
+int history_error(struct error **err, const char *what);
+
+/* Makes an empty repository at `path`, whole or not at all. */
+int history_make(const char *path, struct error **err);
+/* Takes the repository's lock: returns its descriptor. */
+int history_lock(const char *path, struct error **err);
+/* Removes what a process that was killed while writing has left behind: its locks, its half-written files. */
+void history_clear(const char *path);
+/* How many loose objects there are. */
+size_t history_count_loose(const char *path);
+/* Removes the half-written packs of a repacking that was killed. */
+void history_clear_packs(const char *path);
+
+/* Ends a repacking and waits for its end. */
+void history_stop_repacking(struct history *history);
+
+#endif
