@@ -65,7 +65,14 @@ const struct cache *controllers_cache(const struct controllers *controllers);
 /* Steps until SIGTERM or SIGINT. */
 int controllers_run(struct tree *tree, const struct controller *const *list, struct error **err);
 
-/* The main function of a process: --mount DIR and nothing else. `name` is the process's for the log. */
-int controllers_main(int argc, char **argv, const char *name, const struct controller *const *list);
+/* A process of controllers. */
+struct controllers_program {
+    const char *name;                 /* without podtree- */
+    const char *about;                /* a line for --help */
+    const struct option_row *options; /* beside --mount (lib/options.h); NULL: none */
+    /* Once the options are known: what to run, ending with NULL; NULL is a failure. */
+    const struct controller *const *(*controllers)(struct tree *tree, struct error **err);
+};
+int controllers_main(int argc, char **argv, const struct controllers_program *program);
 
 #endif

@@ -1,9 +1,9 @@
 #include "lib/controller.h"
 
+#include "lib/file.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/options.h"
-#include <stdio.h>
 #include <sys/epoll.h>
 
 /* The event loop around controllers_step(): it sleeps until the tree has events or the step wants more. */
@@ -55,35 +55,41 @@ int controllers_run(struct tree *tree, const struct controller *const *list, str
     return 0;
 }
 
-static int run(int argc, char **argv, const char *name, const struct controller *const *list,
-               struct error **err)
+enum { OPTIONS_MOST = 8 };
+
+static int parse(int argc, char **argv, const struct controllers_program *program, const char **mount,
+                 struct error **err)
 {
-    const char *mount = "/k8s";
-    const struct option_row options[] = {
-        {.name = "mount", .argument = "DIR", .help = "where the tree is mounted (/k8s)", .text = &mount},
-        {0},
-    };
-    autofree char *synopsis = NULL;
-    if (asprintf(&synopsis, "podtree-%s [--mount DIR]", name) < 0)
-        abort();
-    struct usage usage = {.synopsis = synopsis,
-                          .about = "Control loops of podtree; podtree up starts them.\n",
-                          .options = options};
+    struct option_row options[OPTIONS_MOST + 2] = {
+        {.name = "mount", .argument = "DIR", .help = "where the tree is mounted (/k8s)", .text = mount}};
+    for (size_t i = 0; program->options != NULL && program->options[i].name != NULL && i < OPTIONS_MOST; i++)
+        options[i + 1] = program->options[i];
+    autofree char *synopsis = path_format("podtree-%s [options]", program->name);
+    struct usage usage = {.synopsis = synopsis, .about = program->about, .options = options};
     char **words;
     int count;
-    int result = options_parse(&usage, argc, argv, &words, &count, err);
+    return options_parse(&usage, argc, argv, &words, &count, err);
+}
+
+static int run(int argc, char **argv, const struct controllers_program *program, struct error **err)
+{
+    const char *mount = "/k8s";
+    int result = parse(argc, argv, program, &mount, err);
     if (result != 0)
         return result;
     autotree struct tree *tree = NULL;
     result = tree_mount(mount, &tree, err);
-    return result < 0 ? result : controllers_run(tree, list, err);
+    if (result < 0)
+        return result;
+    const struct controller *const *list = program->controllers(tree, err);
+    return list != NULL ? controllers_run(tree, list, err) : -(*err)->number;
 }
 
-int controllers_main(int argc, char **argv, const char *name, const struct controller *const *list)
+int controllers_main(int argc, char **argv, const struct controllers_program *program)
 {
-    log_init(name);
+    log_init(program->name);
     autoerror struct error *err = NULL;
-    if (run(argc, argv, name, list, &err) >= 0)
+    if (run(argc, argv, program, &err) >= 0)
         return 0;
     log_error("%s", error_message(err));
     return 1;

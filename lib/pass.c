@@ -175,6 +175,13 @@ void plan_delete(struct pass *pass, const struct meta *meta, int grace_seconds)
     line_end(pass, request);
 }
 
+void plan_delete_unchanged(struct pass *pass, const struct meta *meta)
+{
+    struct request *request = object_begin(pass, REQUEST_CHANGE, "delete", meta);
+    buf_addf(&pass->plan->text, ",\"rv\":\"%lld\"", (long long)meta->version);
+    line_end(pass, request);
+}
+
 void plan_delete_finished(struct pass *pass, const struct meta *meta)
 {
     struct request *request = object_begin(pass, REQUEST_CHANGE, "delete", meta);

@@ -49,6 +49,8 @@ void plan_status(struct pass *pass, const struct meta *meta, struct doc *merge);
 void plan_status_change(struct pass *pass, const struct meta *meta, struct value current, struct doc *merge);
 /* Carries the uid. grace -1: the object's own. */
 void plan_delete(struct pass *pass, const struct meta *meta, int grace_seconds);
+/* The same, but only if nothing has changed: it carries the version as well. */
+void plan_delete_unchanged(struct pass *pass, const struct meta *meta);
 /* For the node that ran a pod: its grace has been given. */
 void plan_delete_finished(struct pass *pass, const struct meta *meta);
 

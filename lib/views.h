@@ -2,7 +2,7 @@
 #ifndef PODTREE_VIEWS_H
 #define PODTREE_VIEWS_H
 
-#include "lib/view.h"
+#include "lib/cache.h"
 
 /* ---- pods ---- */
 
@@ -114,10 +114,16 @@ extern const struct view lease_view;
 struct owned {
     struct meta meta;
     struct value finalizers;
-    bool orphan_dependents, delete_dependents; /* the finalizers "orphan" and "foregroundDeletion" */
+    bool orphans_dependents, deletes_dependents; /* the finalizers "orphan" and "foregroundDeletion" */
 };
-/* Makes a view of such objects for a resource (the name is copied; never freed: there are as many as kinds).
- */
-const struct view *owned_view_new(struct str resource);
+
+/* A kind that is seen so, and the indexes that come with it. */
+struct owned_kind {
+    struct view view;
+    struct cache_index *by_uid, *by_owner, *by_namespace; /* by_owner: the uid of each owner */
+};
+
+/* For a resource; never freed: there are as many as kinds. */
+struct owned_kind *owned_kind_new(struct str resource);
 
 #endif

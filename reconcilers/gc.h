@@ -1,0 +1,26 @@
+/* The garbage collector: what nobody owns any more goes. And namespaces that are being deleted: first what is
+ * in them, then they. Both look at objects of all kinds. */
+#ifndef PODTREE_RECONCILERS_GC_H
+#define PODTREE_RECONCILERS_GC_H
+
+#include "lib/controller.h"
+#include "lib/views.h"
+
+/* All kinds that there are, seen as owned objects. */
+struct owned_kinds {
+    struct owned_kind **kinds;
+    size_t count;
+};
+
+/* From the names of resources, a line each. Never freed: a process has one. */
+struct owned_kinds *owned_kinds_new(struct str names);
+
+/* The kind that an owner reference means; NULL if there is none. */
+const struct owned_kind *owned_kinds_find(const struct owned_kinds *kinds, struct str api_version,
+                                          struct str kind);
+
+/* The controllers over these kinds; `kinds` stays theirs. */
+const struct controller *gc_controller(const struct owned_kinds *kinds);
+const struct controller *namespace_controller(const struct owned_kinds *kinds);
+
+#endif
