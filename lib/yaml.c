@@ -13,8 +13,9 @@
 #define LARGEST_TEXT ((size_t)64 << 20)
 #define MOST_NODES   1000000
 #define MOST_ANCHORS 1000
-#define USUAL_TEXT   4000
-#define USUAL_NODES  128
+/* Room to begin with: a stream may have very many small documents. */
+#define FIRST_TEXT  400
+#define FIRST_NODES 14
 
 /* A place in the text, from 1. */
 struct place {
@@ -484,8 +485,7 @@ static bool read_document(struct reader *r, struct stream *s)
     autoevent event_t event = {0}, end = {0};
     if (!next_event(r, &event))
         return false;
-    size_t bytes = r->text.length < USUAL_TEXT ? r->text.length : USUAL_TEXT;
-    autodoc struct doc *doc = r->doc = doc_make(bytes, USUAL_NODES);
+    autodoc struct doc *doc = r->doc = doc_make(FIRST_TEXT, FIRST_NODES);
     bool good = read_node(r, DOC_ROOT, &event) && next_event(r, &end); /* the end is DOCUMENT_END */
     forget_anchors(r);
     if (good && !is_nothing(&event))
@@ -530,9 +530,13 @@ static struct str without_byte_order_mark(struct str text)
     return str_starts(text, mark) ? (struct str){text.at + mark.length, text.length - mark.length} : text;
 }
 
+/* An object of JSON, or a map of YAML that begins like one. */
 static bool looks_like_json(struct str text)
 {
-    return text.length > 0 && text.at[0] == '{';
+    if (text.length == 0 || text.at[0] != '{')
+        return false;
+    struct str rest = str_trim((struct str){text.at + 1, text.length - 1});
+    return rest.length > 0 && (rest.at[0] == '"' || rest.at[0] == '}');
 }
 
 struct doc *yaml_parse(struct str text, struct error **err)

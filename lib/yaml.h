@@ -1,13 +1,12 @@
 /* YAML as Kubernetes reads and writes it, by libyaml's scanner.
  *
- * Read: plain scalars are typed by YAML 1.1's rules as sigs.k8s.io/yaml does it for Kubernetes (null, ~,
- * true/false, yes/no/on/off, y/n as booleans, decimal, 0x, 0o and leading-zero octal integers, floats; .inf
- * and .nan are refused, since JSON has none); quoted ones are strings; keys become strings; anchors, aliases
- * and
- * << merges are resolved (aliases that grow the document beyond a million nodes are refused); tags other
- * than the core's are refused; repeated keys are refused. Keys keep their text as it stands, so `on:` is the
- * key "on". JSON is YAML, so this reads both, but text whose first byte is { is first tried with doc_parse:
- * it is faster, and its messages fit.
+ * Plain scalars are typed by YAML 1.1's rules as sigs.k8s.io/yaml does it for Kubernetes: null, ~;
+ * true/false, yes/no, on/off, y/n as booleans; decimal, 0x, 0o, 0b and leading-zero octal integers, floats.
+ * .inf and .nan are refused, since JSON has none. Quoted scalars are strings. Keys are text as it stands, so
+ * `on:` is the key "on"; repeated keys are refused. Anchors, aliases and << merges are resolved; aliases that
+ * grow the document beyond a million nodes are refused, and so are tags other than the core's. JSON is YAML,
+ * so this reads both, but text that begins like an object of JSON is first tried with doc_parse: it is
+ * faster, and its messages fit.
  */
 #ifndef PODTREE_YAML_H
 #define PODTREE_YAML_H

@@ -108,6 +108,7 @@ static const struct {
     {"<<: [{a: 1}, 2]\n", "line 1, column 1: '<<' needs a map or a list of maps"},
     {"<<: {a: 1}\n<<: {b: 1}\n", "line 2, column 1: the key \"<<\" appears twice"},
     {"{\"a\": 1,\n \"b\" 2}\n", "line 2, column 6: expected ':' behind a key, found '2'"},
+    {"{a: 1,\n b: [}\n", "line 2, column 6: expected a value"},
 };
 
 static void errors_say_where_and_what(void **state)
