@@ -123,7 +123,7 @@ static bool is_member(struct str members, struct str name)
     return false;
 }
 
-static void add_memberships(struct str groups, struct str name, struct config_user *found)
+static void add_memberships(struct str groups, struct str name, struct oci_user *found)
 {
     struct str line;
     int64_t gid;
@@ -134,9 +134,9 @@ static void add_memberships(struct str groups, struct str name, struct config_us
             found->groups[found->group_count++] = (gid_t)gid;
 }
 
-int rootfs_user(const char *target, struct str user, struct config_user *found, struct error **err)
+int rootfs_user(const char *target, struct str user, struct oci_user *found, struct error **err)
 {
-    *found = (struct config_user){0};
+    *found = (struct oci_user){0};
     autobuf struct buf passwd = {0}, group = {0};
     /* Images without these files know numbers only, and root. */
     if (read_inside(target, "/etc/passwd", &passwd) < 0)

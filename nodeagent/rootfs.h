@@ -3,7 +3,7 @@
 #define PODTREE_ROOTFS_H
 
 #include "lib/doc.h"
-#include "nodeagent/config.h"
+#include "nodeagent/oci.h"
 
 /* Mounts the image's layers at `target`; what the container writes goes to LAYER/upper. The image's lock must
  * be held (image.h). */
@@ -14,6 +14,6 @@ int rootfs_unmount(const char *target, struct error **err);
 
 /* Finds out whom "user", "user:group", "1000:1000" or "" means in a mounted root filesystem, by its own
  * /etc/passwd and /etc/group. Symlinks in it can't lead out of it. */
-int rootfs_user(const char *target, struct str user, struct config_user *found, struct error **err);
+int rootfs_user(const char *target, struct str user, struct oci_user *found, struct error **err);
 
 #endif

@@ -4,9 +4,9 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/process.h"
-#include "nodeagent/config.h"
 #include "nodeagent/conmon.h"
 #include "nodeagent/image.h"
+#include "nodeagent/oci.h"
 #include "nodeagent/rootfs.h"
 #include <dirent.h>
 #include <errno.h>
@@ -241,14 +241,11 @@ static void job_enqueue(struct job *job, void (*begin)(struct job *))
     loop_timer(runtime->loop, 0, on_turn, runtime);
 }
 
-/* Calls back with job->error, and lets the next one begin. */
-static void job_end(struct job *job)
+static void job_free(struct job *job)
 {
-    struct runtime *runtime = job->runtime;
     loop_remove(job->source);
     if (job->fd >= 0)
         close(job->fd);
-    job->done(job->context, job->error);
     error_free(job->error);
     free(job->uid);
     free(job->name);
@@ -257,6 +254,14 @@ static void job_end(struct job *job)
     free(job->hostname);
     free(job->title);
     free(job);
+}
+
+/* Calls back with job->error, and lets the next one begin. */
+static void job_end(struct job *job)
+{
+    struct runtime *runtime = job->runtime;
+    job->done(job->context, job->error);
+    job_free(job);
     runtime->working--;
     begin_waiting_jobs(runtime);
 }
@@ -309,7 +314,7 @@ static int write_config(const struct job *job, const struct runtime_container *c
 {
     const struct place *place = job->runtime->place;
     struct value built = value_get(container->image, STR("config"));
-    struct config_user user;
+    struct oci_user user;
     int result = rootfs_user(target, value_str(value_get(built, STR("User"))), &user, err);
     if (result < 0)
         return result;
@@ -318,7 +323,7 @@ static int write_config(const struct job *job, const struct runtime_container *c
         return error_make(err, ESRCH, "the pod has no sandbox");
     autofree char *cgroup = place_container_cgroup(place, job->uid, job->name, job->attempt);
     autofree char *pod_directory = place_pod_run(place, job->uid);
-    struct config_input input = {
+    struct oci_input input = {
         .container = container->spec,
         .image = built,
         .user = &user,
@@ -327,7 +332,7 @@ static int write_config(const struct job *job, const struct runtime_container *c
         .pod_directory = pod_directory,
         .sandbox = sandbox->pid,
     };
-    autodoc struct doc *config = config_make(&input, err);
+    autodoc struct doc *config = oci_config(&input, err);
     if (config == NULL)
         return -EINVAL;
     autobuf struct buf text = {0};
@@ -369,17 +374,20 @@ static void begin_container(struct job *job)
     struct runtime *runtime = job->runtime;
     autofree char *log = place_log(runtime->place, job->uid, job->name, job->attempt);
     struct conmon_plan plan = {.id = job->id, .bundle = job->bundle, .log = log};
-    if (job->error != NULL ||
-        conmon_start(runtime->loop, runtime->place, &plan, on_container_created, job, &job->error) < 0)
+    if (conmon_start(runtime->loop, runtime->place, &plan, on_container_created, job, &job->error) < 0)
         job_end(job);
 }
 
-void runtime_create_container(struct runtime *runtime, const struct runtime_container *container,
-                              runtime_done_fn *done, void *context)
+int runtime_create_container(struct runtime *runtime, const struct runtime_container *container,
+                             runtime_done_fn *done, void *context, struct error **err)
 {
     struct job *job = job_new(runtime, container->uid, container->name, container->attempt, done, context);
-    prepare_container(job, container, &job->error);
-    job_enqueue(job, begin_container);
+    int result = prepare_container(job, container, err);
+    if (result < 0)
+        job_free(job);
+    else
+        job_enqueue(job, begin_container);
+    return result;
 }
 
 /* ---- starting it ---- */

@@ -63,10 +63,11 @@ struct runtime_container {
     const char *hostname;
 };
 
-/* Makes the container's directories, configuration, monitor and first process, which waits. When it fails
- * nothing is left of it but its directories (runtime_remove_container). */
-void runtime_create_container(struct runtime *runtime, const struct runtime_container *container,
-                              runtime_done_fn *done, void *context);
+/* Makes the container's directories, configuration, monitor and first process, which waits. Returns an error
+ * when it can't be prepared; `done` hears whether it could be made. Whatever fails, there may be remains to
+ * be removed. */
+int runtime_create_container(struct runtime *runtime, const struct runtime_container *container,
+                             runtime_done_fn *done, void *context, struct error **err);
 /* Lets the first process go on with the container's command. */
 void runtime_start_container(struct runtime *runtime, const char *uid, const char *name, int attempt,
                              runtime_done_fn *done, void *context);

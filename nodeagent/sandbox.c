@@ -338,7 +338,9 @@ int sandbox_remove(const struct place *place, const struct cgroups *cgroups, con
     autofree char *shm = path_format("%s/shm", directory);
     if (umount2(shm, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
         return error_errno(err, errno, "cannot unmount %s", shm);
+    /* Whatever is still in the group belongs to nobody. */
     autofree char *cgroup = place_pod_cgroup(place, uid);
+    cgroups_kill(cgroups, cgroup);
     int result = cgroups_remove(cgroups, cgroup, err);
     return result < 0 ? result : directory_remove(directory, err);
 }

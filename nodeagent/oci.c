@@ -1,4 +1,4 @@
-#include "nodeagent/config.h"
+#include "nodeagent/oci.h"
 
 #include "lib/file.h"
 #include "lib/quantity.h"
@@ -102,7 +102,7 @@ static struct value add_mount(struct value array, const char *destination, const
     return mount;
 }
 
-static void add_mounts(struct value root, const struct config_input *input)
+static void add_mounts(struct value root, const struct oci_input *input)
 {
     struct value array = value_set_array(root, STR("mounts"));
     for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
@@ -113,7 +113,7 @@ static void add_mounts(struct value root, const struct config_input *input)
     }
 }
 
-static void add_namespaces(struct value linux_part, const struct config_input *input)
+static void add_namespaces(struct value linux_part, const struct oci_input *input)
 {
     struct value array = value_set_array(linux_part, STR("namespaces"));
     for (size_t i = 0; i < sizeof(own_namespaces) / sizeof(own_namespaces[0]); i++)
@@ -147,7 +147,7 @@ static struct doc *own_variables(struct value container)
     return doc;
 }
 
-static void add_environment(struct value process, const struct config_input *input, struct value variables)
+static void add_environment(struct value process, const struct oci_input *input, struct value variables)
 {
     autodoc struct doc *all = doc_new();
     value_set_str(doc_root(all), STR("PATH"), STR(DEFAULT_PATH));
@@ -182,7 +182,7 @@ static void add_verbatim(struct value array, struct value words)
 
 /* The pod's command stands for the image's entry point, its args for the image's command; a command of the
  * pod without args drops the image's command. */
-static int add_arguments(struct value process, const struct config_input *input, struct value variables,
+static int add_arguments(struct value process, const struct oci_input *input, struct value variables,
                          struct error **err)
 {
     struct value array = value_set_array(process, STR("args"));
@@ -239,7 +239,7 @@ static void add_resources(struct value linux_part, struct value container)
 
 /* ---- the whole ---- */
 
-static void add_user(struct value process, const struct config_user *user)
+static void add_user(struct value process, const struct oci_user *user)
 {
     struct value part = value_set_object(process, STR("user"));
     value_set_int(part, STR("uid"), user->uid);
@@ -259,7 +259,7 @@ static void add_capabilities(struct value process)
         ADD_TEXTS(value_set_array(part, str_of(sets[i])), capabilities);
 }
 
-static struct str working_directory(const struct config_input *input)
+static struct str working_directory(const struct oci_input *input)
 {
     struct str own = value_str(value_get(input->container, STR("workingDir")));
     if (own.length == 0)
@@ -267,7 +267,7 @@ static struct str working_directory(const struct config_input *input)
     return own.length != 0 ? own : STR("/");
 }
 
-static int add_process(struct value root, const struct config_input *input, struct error **err)
+static int add_process(struct value root, const struct oci_input *input, struct error **err)
 {
     struct value process = value_set_object(root, STR("process"));
     autodoc struct doc *variables = own_variables(input->container);
@@ -283,7 +283,7 @@ static int add_process(struct value root, const struct config_input *input, stru
     return 0;
 }
 
-struct doc *config_make(const struct config_input *input, struct error **err)
+struct doc *oci_config(const struct oci_input *input, struct error **err)
 {
     autodoc struct doc *doc = doc_new();
     struct value root = doc_root(doc);
@@ -304,7 +304,7 @@ struct doc *config_make(const struct config_input *input, struct error **err)
     return take_pointer(doc);
 }
 
-int config_stop_signal(struct value image)
+int oci_stop_signal(struct value image)
 {
     struct str name = value_str(value_get(image, STR("StopSignal"))), prefix = STR("SIG");
     int64_t number;

@@ -1,23 +1,23 @@
 /* From a container of a pod and its image to what the OCI runtime is told: config.json. A pure function; the
  * paths and numbers in it are given. */
-#ifndef PODTREE_CONFIG_H
-#define PODTREE_CONFIG_H
+#ifndef PODTREE_OCI_H
+#define PODTREE_OCI_H
 
 #include "lib/doc.h"
 #include <sys/types.h>
 
 /* Whom a container runs as. */
-struct config_user {
+struct oci_user {
     uid_t uid;
     gid_t gid;
     gid_t groups[64]; /* further ones */
     int group_count;
 };
 
-struct config_input {
+struct oci_input {
     struct value container; /* of the PodSpec */
     struct value image;     /* the image's configuration: Env, Entrypoint, Cmd, WorkingDir … */
-    const struct config_user *user;
+    const struct oci_user *user;
     const char *hostname;
     const char *cgroup;        /* "/podtree/1f0c43aa/pod…/web.0" */
     const char *pod_directory; /* where the sandbox's shm, hosts, hostname and resolv.conf are */
@@ -25,10 +25,10 @@ struct config_input {
 };
 
 /* NULL and EINVAL when there is nothing to run. */
-struct doc *config_make(const struct config_input *input, struct error **err);
+struct doc *oci_config(const struct oci_input *input, struct error **err);
 
 /* The number of the signal that asks the container to stop ("SIGQUIT", "QUIT", "3" in the image); SIGTERM
  * where it names none. */
-int config_stop_signal(struct value image);
+int oci_stop_signal(struct value image);
 
 #endif

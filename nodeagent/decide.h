@@ -1,0 +1,50 @@
+/* What to do next with a pod: a pure function of what should be (its document), what is (its record), and the
+ * clock.
+ *
+ * It looks at the whole pod each time and says everything that can be done now; what is being done already
+ * (busy) is left alone. So it doesn't matter whether the pod has just come, was found after a restart or has
+ * been changed meanwhile: the same state leads to the same steps.
+ */
+#ifndef PODTREE_DECIDE_H
+#define PODTREE_DECIDE_H
+
+#include "nodeagent/record.h"
+
+enum action_kind {
+    ACTION_RUN_SANDBOX,
+    ACTION_STOP_SANDBOX,
+    ACTION_REMOVE_SANDBOX,
+    ACTION_CREATE, /* the next attempt of a container */
+    ACTION_START,
+    ACTION_ASK, /* to stop */
+    ACTION_KILL,
+    ACTION_REMOVE, /* what there is of the newest attempt */
+    ACTION_FINISH, /* nothing is left: the pod's object may go */
+};
+
+struct action {
+    enum action_kind kind;
+    int container;
+};
+
+struct decision {
+    struct action *actions;
+    int count, capacity;
+    int64_t wake_ms; /* look again at that time; 0: no need */
+};
+
+struct circumstances {
+    struct value pod; /* absent: there is no such pod any more */
+    int64_t now_ms;   /* wall clock */
+    bool ending_all;  /* the node is being cleared */
+};
+
+/* Fills an empty decision (to be freed with decision_free). Sets record->over when the pod's containers have
+ * ended for good. */
+void decide(struct pod_record *record, const struct circumstances *circumstances, struct decision *decision);
+void decision_free(struct decision *decision);
+
+/* Is the container to be run again after it has ended, by the pod's restartPolicy? */
+bool decide_restarts(struct value pod, const struct container_record *container);
+
+#endif

@@ -1,0 +1,168 @@
+#include "nodeagent/node.h"
+
+#include "config.h"
+#include "lib/clock.h"
+#include "lib/condition.h"
+#include "lib/file.h"
+#include "lib/quantity.h"
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+#define MOST_PODS     110
+#define LEASE_SECONDS 40
+
+char *node_address(void)
+{
+    struct ifaddrs *all;
+    char text[INET_ADDRSTRLEN] = "127.0.0.1";
+    if (getifaddrs(&all) < 0)
+        return str_dup(str_of(text));
+    for (const struct ifaddrs *one = all; one != NULL; one = one->ifa_next) {
+        if (one->ifa_addr == NULL || one->ifa_addr->sa_family != AF_INET ||
+            (one->ifa_flags & IFF_LOOPBACK) != 0 || (one->ifa_flags & IFF_UP) == 0)
+            continue;
+        const struct sockaddr_in *address = (const struct sockaddr_in *)(const void *)one->ifa_addr;
+        inet_ntop(AF_INET, &address->sin_addr, text, sizeof(text));
+        break;
+    }
+    freeifaddrs(all);
+    return str_dup(str_of(text));
+}
+
+static const char *architecture(const char *machine)
+{
+    static const struct {
+        const char *machine, *name;
+    } names[] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv7l", "arm"}, {"i686", "386"}};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i].machine, machine) == 0)
+            return names[i].name;
+    return machine;
+}
+
+static int processors(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : get_nprocs();
+}
+
+void node_object(struct value object, const char *name)
+{
+    struct utsname system = {0};
+    uname(&system);
+    value_set_str(object, STR("apiVersion"), STR("v1"));
+    value_set_str(object, STR("kind"), STR("Node"));
+    struct value meta = value_set_object(object, STR("metadata"));
+    value_set_str(meta, STR("name"), str_of(name));
+    struct value labels = value_set_object(meta, STR("labels"));
+    value_set_str(labels, STR("kubernetes.io/hostname"), str_of(name));
+    value_set_str(labels, STR("kubernetes.io/os"), STR("linux"));
+    value_set_str(labels, STR("kubernetes.io/arch"), str_of(architecture(system.machine)));
+}
+
+static void set_file(struct value object, struct str key, const char *path)
+{
+    autobuf struct buf text = {0};
+    struct str value = file_read(path, &text, NULL) == 0 ? str_trim(buf_str(&text)) : STR_NONE;
+    value_set_str(object, key, value.length != 0 ? value : STR(""));
+}
+
+/* PRETTY_NAME="Debian GNU/Linux 12 (bookworm)" */
+static void set_os_image(struct value info)
+{
+    autobuf struct buf text = {0};
+    struct str rest, line, name, found = STR("Linux");
+    if (file_read("/etc/os-release", &text, NULL) == 0) {
+        rest = buf_str(&text);
+        while (str_split(&rest, '\n', &line))
+            if (str_split(&line, '=', &name) && str_is(name, "PRETTY_NAME") && line.length >= 2 &&
+                line.at[0] == '"')
+                found = (struct str){line.at + 1, line.length - 2};
+    }
+    value_set_str(info, STR("osImage"), found);
+}
+
+static void set_info(struct value status, const char *runtime_version)
+{
+    struct utsname system = {0};
+    uname(&system);
+    struct value info = value_set_object(status, STR("nodeInfo"));
+    set_file(info, STR("machineID"), "/etc/machine-id");
+    set_file(info, STR("systemUUID"), "/etc/machine-id");
+    set_file(info, STR("bootID"), "/proc/sys/kernel/random/boot_id");
+    value_set_str(info, STR("kernelVersion"), str_of(system.release));
+    set_os_image(info);
+    value_set_str(info, STR("containerRuntimeVersion"), str_of(runtime_version));
+    value_set_str(info, STR("kubeletVersion"), STR("podtree-" PACKAGE_VERSION));
+    value_set_str(info, STR("kubeProxyVersion"), STR(""));
+    value_set_str(info, STR("operatingSystem"), STR("linux"));
+    value_set_str(info, STR("architecture"), str_of(architecture(system.machine)));
+}
+
+static void set_resources(struct value status)
+{
+    struct sysinfo memory = {0};
+    sysinfo(&memory);
+    char cpu[32], bytes[32];
+    quantity_format_cpu(processors() * 1000LL, cpu);
+    quantity_format_bytes((int64_t)memory.totalram * memory.mem_unit, bytes);
+    static const char *const lists[] = {"capacity", "allocatable"};
+    for (size_t i = 0; i < 2; i++) {
+        struct value list = value_set_object(status, str_of(lists[i]));
+        value_set_str(list, STR("cpu"), str_of(cpu));
+        value_set_str(list, STR("memory"), str_of(bytes));
+        value_setf(list, STR("pods"), "%d", MOST_PODS);
+    }
+}
+
+static void add_address(struct value addresses, const char *type, const char *address)
+{
+    struct value entry = value_append_object(addresses);
+    value_set_str(entry, STR("type"), str_of(type));
+    value_set_str(entry, STR("address"), str_of(address));
+}
+
+static void set_conditions(struct value status, int64_t now_ms)
+{
+    static const struct {
+        const char *type, *status, *reason, *message;
+    } conditions[] = {
+        {"MemoryPressure", "False", "AgentHasSufficientMemory", "there is memory enough"},
+        {"DiskPressure", "False", "AgentHasNoDiskPressure", "there is room on the disk"},
+        {"PIDPressure", "False", "AgentHasSufficientPID", "there are process ids enough"},
+        {"Ready", "True", "AgentReady", "the node agent is well"},
+    };
+    char now[CLOCK_TEXT];
+    clock_format(now_ms, now);
+    struct value array = value_ensure_array(status, STR("conditions"));
+    for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
+        condition_set(array, conditions[i].type, conditions[i].status, conditions[i].reason,
+                      str_of(conditions[i].message), now_ms);
+        value_set_str(condition_find(array, conditions[i].type), STR("lastHeartbeatTime"), str_of(now));
+    }
+}
+
+void node_status(struct value status, const char *name, const char *address, const char *runtime_version,
+                 int64_t now_ms)
+{
+    set_resources(status);
+    struct value addresses = value_set_array(status, STR("addresses"));
+    add_address(addresses, "InternalIP", address);
+    add_address(addresses, "Hostname", name);
+    set_info(status, runtime_version);
+    set_conditions(status, now_ms);
+}
+
+void node_lease(struct value spec, const char *name, int64_t now_us)
+{
+    char now[CLOCK_TEXT];
+    clock_format_micro(now_us, now);
+    value_set_str(spec, STR("holderIdentity"), str_of(name));
+    value_set_int(spec, STR("leaseDurationSeconds"), LEASE_SECONDS);
+    value_set_str(spec, STR("renewTime"), str_of(now));
+}
