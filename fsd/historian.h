@@ -4,21 +4,26 @@
  * wait are coalesced into one commit, the last state of each object, at most a second after the first of
  * them. Order is kept: a person's commit comes after the components' changes before it. When persons change
  * faster than git can follow for more than a second, what waits is coalesced per author as well, and the
- * subject says how many changes there were. */
+ * subject says how many changes there were.
+ *
+ * When the repository can't be written (a full disk), changes wait, and are tried again until it can. */
 #ifndef PODTREE_HISTORIAN_H
 #define PODTREE_HISTORIAN_H
 
 #include "fsd/history.h"
 
-/* A change with everything that the commit needs. The historian takes it over and frees it with `release`. */
+/* A change with everything that the commit needs. The historian takes it over and frees it with `release`,
+ * which is called from its own thread. */
 struct history_entry {
     int64_t version;
     int64_t time_ms;
-    struct str path, author, email, subject;
+    struct str path; /* without .yaml, as in the store's outbox */
+    struct str author, email, subject;
     struct str document; /* JSON; STR_NONE: the object is gone */
     bool person;
     void (*release)(struct history_entry *entry);
-    struct history_entry *next;
+    struct history_entry *next; /* the historian's, as what follows */
+    int64_t arrived_ms;
 };
 
 struct historian;
@@ -26,11 +31,11 @@ struct historian;
 /* Opens the repository and starts the thread. Entries up to the repository's own sequence are skipped: they
  * are there already. `event_fd` is written to when more has become durable. */
 int historian_start(const char *repository, int event_fd, struct historian **historian, struct error **err);
-/* Never blocks. */
+/* In the order of versions. Never blocks. */
 void historian_push(struct historian *historian, struct history_entry *entry);
 /* Everything up to this version is in git. Never blocks. */
 int64_t historian_done(struct historian *historian);
-/* Writes what waits, and ends. */
+/* Writes what waits, and ends; what can't be written stays in the store's outbox. NULL is fine. */
 void historian_stop(struct historian *historian);
 
 #endif

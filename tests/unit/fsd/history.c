@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/fsd/git.h"
+
 static const struct history_author alice = {STR("alice (uid 1000)"), STR("alice@host")};
 
 static char *repository_in(void **state)
@@ -47,23 +49,10 @@ static void commit_file(struct history *history, const char *path, const char *t
     commit(history, &change, 1, message, sequence);
 }
 
-/* What git says; fails when it does. */
 static char *git(void **state, const char *arguments)
 {
     autofree char *path = repository_in(state);
-    autofree char *command = path_format("exec 2>&1; git --git-dir=%s %s", path, arguments);
-    FILE *output = popen(command, "re");
-    assert_non_null(output);
-    struct buf text = {0};
-    size_t n;
-    while ((n = fread(buf_reserve(&text, 4096), 1, 4096, output)) > 0)
-        text.length += n;
-    int status = pclose(output);
-    buf_add(&text, "", 0);
-    autofree char *said = buf_take(&text);
-    if (status != 0)
-        fail_msg("git %s: %s", arguments, said);
-    return take_pointer(said);
+    return git_says(path, arguments);
 }
 
 static void expect_git(void **state, const char *arguments, const char *expected)

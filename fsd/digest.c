@@ -1,0 +1,210 @@
+#include "fsd/digest.h"
+
+#define GATHER_MS     1000 /* components' changes wait so long for more of them */
+#define BEHIND_MS     1000 /* the history can't follow: something has waited so long … */
+#define BEHIND_COUNT  64   /* … and so many are waiting */
+#define SUBJECT_BYTES 72
+#define LISTED_MOST   100
+#define MORE          ", …"
+
+void queue_add(struct history_queue *queue, struct history_entry *entry)
+{
+    entry->next = NULL;
+    *(queue->last != NULL ? &queue->last->next : &queue->first) = entry;
+    queue->last = entry;
+    queue->count++;
+}
+
+struct history_entry *queue_take(struct history_queue *queue)
+{
+    struct history_entry *entry = queue->first;
+    queue->first = entry->next;
+    if (queue->first == NULL)
+        queue->last = NULL;
+    queue->count--;
+    return entry;
+}
+
+size_t digest_due(const struct history_queue *queue, int64_t now_ms, bool ending, int64_t *wait_ms)
+{
+    const struct history_entry *entry = queue->first;
+    *wait_ms = -1;
+    if (entry == NULL)
+        return 0;
+    int64_t waited = now_ms - entry->arrived_ms;
+    if (waited > BEHIND_MS && queue->count > BEHIND_COUNT)
+        return queue->count;
+    if (entry->person)
+        return 1;
+    size_t run = 0;
+    for (; entry != NULL && !entry->person; entry = entry->next)
+        run++;
+    if (entry != NULL || ending || waited >= GATHER_MS)
+        return run;
+    *wait_ms = GATHER_MS - waited;
+    return 0;
+}
+
+/* ---- who and what ---- */
+
+/* Components share a commit, persons don't. */
+static bool same_commit(const struct history_entry *a, const struct history_entry *b)
+{
+    return a->person == b->person && (!a->person || str_equal(a->author, b->author));
+}
+
+struct group {
+    const struct history_entry **entries, **files;
+    size_t count, capacity, file_count, file_capacity;
+    bool one_author;
+};
+
+static struct group *group_for(struct group **groups, size_t *count, size_t *capacity,
+                               const struct history_entry *entry)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (same_commit((*groups)[i].entries[0], entry))
+            return &(*groups)[i];
+    array_grow(*groups, *count, *capacity);
+    (*groups)[*count] = (struct group){.one_author = true};
+    return &(*groups)[(*count)++];
+}
+
+static void group_add(struct group *group, const struct history_entry *entry, bool last_of_path)
+{
+    array_grow(group->entries, group->count, group->capacity);
+    group->entries[group->count++] = entry;
+    group->one_author &= str_equal(group->entries[0]->author, entry->author);
+    if (!last_of_path)
+        return;
+    array_grow(group->files, group->file_count, group->file_capacity);
+    group->files[group->file_count++] = entry;
+}
+
+/* One line, whatever somebody has put into a name. */
+static void add_line(struct buf *message, struct str text)
+{
+    size_t from = message->length;
+    buf_add_str(message, text);
+    for (size_t i = from; i < message->length; i++)
+        if ((unsigned char)message->at[i] < ' ')
+            message->at[i] = ' ';
+}
+
+/* At the end of a character. */
+static void cut(struct buf *message, size_t length)
+{
+    while (length > 0 && (message->at[length] & 0xc0) == 0x80)
+        length--;
+    message->length = length;
+    message->at[length] = '\0';
+}
+
+/* "12 changes: pods/a: Running, pods/b: Running, …" */
+static void write_subject(struct buf *message, const struct group *group)
+{
+    buf_addf(message, "%zu changes: ", group->count);
+    size_t room = SUBJECT_BYTES - strlen(MORE);
+    for (size_t i = 0; i < group->count; i++) {
+        size_t before = message->length;
+        buf_add_text(message, i == 0 ? "" : ", ");
+        add_line(message, group->entries[i]->subject);
+        bool last = i + 1 == group->count;
+        if (message->length <= (last ? SUBJECT_BYTES : room))
+            continue;
+        cut(message, i == 0 ? room : before);
+        buf_add_text(message, MORE);
+        return;
+    }
+}
+
+static void write_body(struct buf *message, const struct group *group)
+{
+    size_t listed = group->count <= LISTED_MOST ? group->count : LISTED_MOST - 1;
+    buf_add_text(message, "\n\n");
+    for (size_t i = 0; i < listed; i++) {
+        buf_add_text(message, "- ");
+        if (!group->one_author) {
+            add_line(message, group->entries[i]->author);
+            buf_add_text(message, ": ");
+        }
+        add_line(message, group->entries[i]->subject);
+        buf_add_char(message, '\n');
+    }
+    if (listed < group->count)
+        buf_addf(message, "- and %zu more\n", group->count - listed);
+}
+
+/* ---- which files ---- */
+
+struct place {
+    const struct history_entry *entry;
+    size_t at;
+};
+
+static int by_path_then_time(const void *a, const void *b)
+{
+    const struct place *left = a, *right = b;
+    int order = str_compare(left->entry->path, right->entry->path);
+    return order != 0 ? order : (left->at > right->at) - (left->at < right->at);
+}
+
+/* Which entries are the last ones of their path, over all commits of this turn: a later one must not be
+ * overwritten by a commit that comes after it. By place in the queue. */
+static bool *last_of_path(const struct history_queue *queue, size_t count)
+{
+    autofree struct place *places = memory_new(count * sizeof(*places));
+    bool *last = memory_zeroed(count, sizeof(*last));
+    const struct history_entry *entry = queue->first;
+    for (size_t i = 0; i < count; i++, entry = entry->next)
+        places[i] = (struct place){entry, i};
+    qsort(places, count, sizeof(*places), by_path_then_time);
+    for (size_t i = 0; i < count; i++)
+        last[places[i].at] = i + 1 == count || !str_equal(places[i].entry->path, places[i + 1].entry->path);
+    return last;
+}
+
+static struct digest digest_of(const struct group *group)
+{
+    const struct history_entry *first = group->entries[0];
+    struct digest digest = {.author = {STR("podtree"), STR("podtree@localhost")},
+                            .files = group->files,
+                            .file_count = group->file_count,
+                            .time_ms = group->entries[group->count - 1]->time_ms};
+    if (group->one_author)
+        digest.author = (struct history_author){first->author, first->email};
+    if (group->count == 1) {
+        add_line(&digest.message, first->subject);
+        return digest;
+    }
+    write_subject(&digest.message, group);
+    write_body(&digest.message, group);
+    return digest;
+}
+
+size_t digest_make(const struct history_queue *queue, size_t count, struct digest **digests)
+{
+    autofree bool *last = last_of_path(queue, count);
+    struct group *groups = NULL;
+    size_t group_count = 0, capacity = 0;
+    const struct history_entry *entry = queue->first;
+    for (size_t i = 0; i < count; i++, entry = entry->next)
+        group_add(group_for(&groups, &group_count, &capacity, entry), entry, last[i]);
+
+    *digests = memory_zeroed(group_count, sizeof(**digests));
+    for (size_t i = 0; i < group_count; i++) {
+        (*digests)[i] = digest_of(&groups[i]);
+        free(groups[i].entries);
+    }
+    free(groups);
+    return group_count;
+}
+
+void digest_free_all(struct digest *digests, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        buf_free(&digests[i].message);
+        free(digests[i].files);
+    }
+    free(digests);
+}

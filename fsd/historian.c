@@ -1,0 +1,279 @@
+/* Main pushes entries and rings; the thread, an event loop, moves them to a queue of its own, and writes one
+ * turn's commits at a time, so that what came meanwhile is seen before the next is planned. A failed turn is
+ * repeated whole: what it had already written makes no second commit, since nothing differs. */
+#include "fsd/historian.h"
+
+#include "fsd/digest.h"
+#include "lib/clock.h"
+#include "lib/doc.h"
+#include "lib/log.h"
+#include "lib/yaml.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#define RETRY_FIRST_MS 100
+#define RETRY_LAST_MS  30000
+
+struct historian {
+    pthread_t thread;
+    int event_fd; /* main's */
+    int bell;     /* ours */
+    _Atomic int64_t done;
+
+    pthread_mutex_t lock;
+    struct history_queue pushed;
+    bool stopping;
+
+    /* The thread's own: */
+    struct loop *loop;
+    struct loop_source *timer;
+    struct history *history;
+    struct history_queue waiting;
+    int64_t skip; /* what the repository had when it was opened */
+    bool ending;
+    int64_t retry_ms; /* 0: all is well */
+    int64_t failing_since_ms;
+};
+
+/* ---- writing ---- */
+
+static void release_first(struct historian *historian, size_t count)
+{
+    for (; count > 0; count--) {
+        struct history_entry *entry = queue_take(&historian->waiting);
+        entry->release(entry);
+    }
+}
+
+/* False for what is no document: the store holds nothing of the kind, and the others shall not wait for it.
+ */
+static bool file_of(const struct history_entry *entry, struct buf *path, struct buf *text)
+{
+    buf_add_str(path, entry->path);
+    buf_add_text(path, ".yaml");
+    if (entry->document.at == NULL)
+        return true;
+    autoerror struct error *err = NULL;
+    autodoc struct doc *doc = doc_parse(entry->document, &err);
+    if (doc == NULL) {
+        log_error("history: " STR_FORMAT " is left out: %s", STR_ARGS(entry->path), error_message(err));
+        return false;
+    }
+    yaml_write(text, doc_root(doc));
+    return true;
+}
+
+static int write_digest(struct historian *historian, const struct digest *digest, int64_t sequence,
+                        struct error **err)
+{
+    struct buf *texts = memory_zeroed(digest->file_count * 2, sizeof(*texts));
+    struct history_change *changes = memory_zeroed(digest->file_count, sizeof(*changes));
+    size_t count = 0;
+    for (size_t i = 0; i < digest->file_count; i++)
+        if (file_of(digest->files[i], &texts[2 * i], &texts[2 * i + 1]))
+            changes[count++] = (struct history_change){buf_str(&texts[2 * i]), buf_str(&texts[2 * i + 1])};
+    int result = history_commit(historian->history, changes, count, digest->author, buf_str(&digest->message),
+                                digest->time_ms, sequence, err);
+    for (size_t i = 0; i < digest->file_count * 2; i++)
+        buf_free(&texts[i]);
+    free(texts);
+    free(changes);
+    return result;
+}
+
+/* Only the last commit of a turn says that all of it is there. */
+static int write_turn(struct historian *historian, size_t count, struct error **err)
+{
+    const struct history_entry *last = historian->waiting.first;
+    for (size_t i = 1; i < count; i++)
+        last = last->next;
+    struct digest *digests;
+    size_t digest_count = digest_make(&historian->waiting, count, &digests);
+    int result = 0;
+    for (size_t i = 0; i < digest_count && result == 0; i++) {
+        int64_t before = history_sequence(historian->history);
+        result = write_digest(historian, &digests[i], i + 1 == digest_count ? last->version : before, err);
+    }
+    digest_free_all(digests, digest_count);
+    return result;
+}
+
+/* ---- failing and recovering ---- */
+
+static void note_failure(struct historian *historian, const struct error *err)
+{
+    if (historian->retry_ms == 0) {
+        historian->failing_since_ms = clock_ms();
+        log_error("history: changes wait until they can be written: %s", error_message(err));
+    }
+    int64_t next = historian->retry_ms * 2;
+    historian->retry_ms = next == 0 ? RETRY_FIRST_MS : next < RETRY_LAST_MS ? next : RETRY_LAST_MS;
+}
+
+static void note_success(struct historian *historian)
+{
+    if (historian->retry_ms != 0)
+        log_info("history: is written again, after %lld s",
+                 (long long)(clock_ms() - historian->failing_since_ms) / 1000);
+    historian->retry_ms = 0;
+    atomic_store(&historian->done, history_sequence(historian->history));
+    eventfd_write(historian->event_fd, 1);
+}
+
+/* ---- the loop ---- */
+
+static void work(struct historian *historian);
+
+static void on_timer(void *context)
+{
+    struct historian *historian = context;
+    historian->timer = NULL;
+    work(historian);
+}
+
+static void work_later(struct historian *historian, int64_t after_ms)
+{
+    loop_remove(historian->timer);
+    historian->timer = loop_timer(historian->loop, after_ms, on_timer, historian);
+}
+
+/* While it fails only the clock starts another attempt, not what is pushed. */
+static void work(struct historian *historian)
+{
+    int64_t wait_ms;
+    size_t count = digest_due(&historian->waiting, clock_ms(), historian->ending, &wait_ms);
+    if (count == 0) {
+        if (historian->ending)
+            loop_stop(historian->loop);
+        else if (wait_ms >= 0)
+            work_later(historian, wait_ms);
+        return;
+    }
+    autoerror struct error *err = NULL;
+    if (write_turn(historian, count, &err) == 0) {
+        release_first(historian, count);
+        note_success(historian);
+        history_maintain(historian->history, historian->loop);
+        work_later(historian, 0);
+    } else if (historian->ending) {
+        log_error("history: %zu changes stay in the store's outbox: %s", historian->waiting.count,
+                  error_message(err));
+        loop_stop(historian->loop);
+    } else {
+        note_failure(historian, err);
+        work_later(historian, historian->retry_ms);
+    }
+}
+
+static void fetch(struct historian *historian)
+{
+    pthread_mutex_lock(&historian->lock);
+    struct history_queue pushed = historian->pushed;
+    historian->pushed = (struct history_queue){0};
+    historian->ending = historian->stopping;
+    pthread_mutex_unlock(&historian->lock);
+    while (pushed.first != NULL) {
+        struct history_entry *entry = queue_take(&pushed);
+        if (entry->version <= historian->skip)
+            entry->release(entry);
+        else
+            queue_add(&historian->waiting, entry);
+    }
+}
+
+static void on_bell(void *context, uint32_t events)
+{
+    struct historian *historian = context;
+    (void)events;
+    eventfd_t rings;
+    if (eventfd_read(historian->bell, &rings) != 0)
+        return;
+    fetch(historian);
+    if (historian->retry_ms == 0 || historian->ending)
+        work_later(historian, 0);
+}
+
+static void *historian_thread(void *argument)
+{
+    struct historian *historian = argument;
+    autoerror struct error *err = NULL;
+    if (loop_run(historian->loop, &err) != 0)
+        log_error("history: %s", error_message(err));
+    return NULL;
+}
+
+/* ---- for main ---- */
+
+static void historian_free(struct historian *historian)
+{
+    history_close(historian->history); /* before the loop: a repacking may run in it */
+    loop_free(historian->loop);
+    release_first(historian, historian->waiting.count);
+    if (historian->bell >= 0)
+        close(historian->bell);
+    pthread_mutex_destroy(&historian->lock);
+    free(historian);
+}
+
+static int prepare(struct historian *historian, const char *repository, struct error **err)
+{
+    historian->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (historian->bell < 0)
+        return error_errno(err, errno, "cannot make an event descriptor");
+    historian->loop = loop_new(err);
+    if (historian->loop == NULL ||
+        loop_fd(historian->loop, historian->bell, EPOLLIN, on_bell, historian, err) == NULL)
+        return -EIO;
+    int result = history_open(repository, &historian->history, err);
+    if (result != 0)
+        return result;
+    historian->skip = history_sequence(historian->history);
+    atomic_store(&historian->done, historian->skip);
+    int number = pthread_create(&historian->thread, NULL, historian_thread, historian);
+    return number == 0 ? 0 : error_errno(err, number, "cannot start the historian");
+}
+
+int historian_start(const char *repository, int event_fd, struct historian **historian, struct error **err)
+{
+    struct historian *made = memory_zeroed(1, sizeof(*made));
+    made->event_fd = event_fd;
+    pthread_mutex_init(&made->lock, NULL);
+    int result = prepare(made, repository, err);
+    if (result != 0) {
+        historian_free(made);
+        return result;
+    }
+    *historian = made;
+    return 0;
+}
+
+void historian_push(struct historian *historian, struct history_entry *entry)
+{
+    entry->arrived_ms = clock_ms();
+    pthread_mutex_lock(&historian->lock);
+    bool first = historian->pushed.count == 0;
+    queue_add(&historian->pushed, entry);
+    pthread_mutex_unlock(&historian->lock);
+    if (first)
+        eventfd_write(historian->bell, 1);
+}
+
+int64_t historian_done(struct historian *historian)
+{
+    return atomic_load(&historian->done);
+}
+
+void historian_stop(struct historian *historian)
+{
+    if (historian == NULL)
+        return;
+    pthread_mutex_lock(&historian->lock);
+    historian->stopping = true;
+    pthread_mutex_unlock(&historian->lock);
+    eventfd_write(historian->bell, 1);
+    pthread_join(historian->thread, NULL);
+    historian_free(historian);
+}
