@@ -96,31 +96,57 @@ bool decimal_equal(struct decimal a, struct decimal b)
     return true;
 }
 
-bool decimal_to_int64(struct decimal number, int64_t factor, int64_t *whole, bool *exact)
+/* The digits before the point. */
+static bool take_integer(struct decimal *number, __int128 *integer)
 {
-    unsigned __int128 integer = 0, fraction = 0, scale = 1;
-    if (number.point > 19)
+    *integer = 0;
+    for (; number->point > 0; number->point--)
+        if (__builtin_mul_overflow(*integer, 10, integer) ||
+            __builtin_add_overflow(*integer, next_digit(&number->digits), integer))
+            return false;
+    return true;
+}
+
+/* The digits behind the point as *part / *scale; *rest says whether there is more that is not zero. */
+static void take_fraction(struct decimal *number, uint64_t *part, uint64_t *scale, bool *rest)
+{
+    *part = 0;
+    *scale = 1;
+    for (; number->digits.length > 0 && *scale < FRACTION_SCALE; *scale *= 10)
+        if (number->point < 0)
+            number->point++; /* a zero between the point and the first digit */
+        else
+            *part = *part * 10 + (unsigned)next_digit(&number->digits);
+    for (*rest = false; !*rest && number->digits.length > 0;)
+        *rest = next_digit(&number->digits) != 0;
+}
+
+bool decimal_to_int128(struct decimal number, int64_t factor, __int128 *whole, bool *exact)
+{
+    bool negative = number.negative, rest;
+    uint64_t part, scale;
+    __int128 magnitude;
+    if (!take_integer(&number, &magnitude) || __builtin_mul_overflow(magnitude, factor, &magnitude))
         return false;
-    for (int64_t i = 0; i < number.point; i++)
-        integer = integer * 10 + (unsigned)next_digit(&number.digits);
-    for (int64_t i = number.point < 0 ? number.point : 0; i < 0 && scale < FRACTION_SCALE; i++)
-        scale *= 10; /* zeros between the point and the first digit */
-    bool rest = scale >= FRACTION_SCALE && number.digits.length > 0;
-    while (!rest && number.digits.length > 0 && scale < FRACTION_SCALE) {
-        fraction = fraction * 10 + (unsigned)next_digit(&number.digits);
-        scale *= 10;
-    }
-    while (!rest && number.digits.length > 0)
-        rest = next_digit(&number.digits) != 0;
-    /* The integer part is below 10^19 and the factor below 2^63, the fraction below 10^18: all fits in 128.
-     */
-    unsigned __int128 magnitude = integer * (uint64_t)factor + fraction * (uint64_t)factor / scale;
-    bool rounds = rest || fraction * (uint64_t)factor % scale != 0;
-    magnitude += rounds;
-    if (magnitude > (unsigned __int128)INT64_MAX + number.negative)
+    take_fraction(&number, &part, &scale, &rest);
+    __int128 product = (__int128)part * factor; /* below 10^18 * 2^63 */
+    bool rounds = rest || product % scale != 0;
+    if (__builtin_add_overflow(magnitude, product / scale + rounds, &magnitude))
         return false;
-    *whole = number.negative ? (int64_t)(0 - (uint64_t)magnitude) : (int64_t)magnitude;
+    *whole = negative ? -magnitude : magnitude;
     if (exact != NULL)
         *exact = !rounds;
+    return true;
+}
+
+bool decimal_to_int64(struct decimal number, int64_t factor, int64_t *whole, bool *exact)
+{
+    __int128 wide;
+    bool good;
+    if (!decimal_to_int128(number, factor, &wide, &good) || wide > INT64_MAX || wide < INT64_MIN)
+        return false;
+    *whole = (int64_t)wide;
+    if (exact != NULL)
+        *exact = good;
     return true;
 }

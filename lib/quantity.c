@@ -3,23 +3,30 @@
 #include "lib/decimal.h"
 #include <stdio.h>
 
-/* A suffix multiplies by a power of ten or of 1024. */
-static const struct suffix {
-    const char *text;
-    int power_of_ten;
-    int power_of_1024;
-} suffixes[] = {
-    {"n", -9, 0}, {"u", -6, 0}, {"m", -3, 0}, {"", 0, 0},   {"k", 3, 0},  {"M", 6, 0},
-    {"G", 9, 0},  {"T", 12, 0}, {"P", 15, 0}, {"E", 18, 0}, {"Ki", 0, 1}, {"Mi", 0, 2},
-    {"Gi", 0, 3}, {"Ti", 0, 4}, {"Pi", 0, 5}, {"Ei", 0, 6},
+/* Kubernetes keeps nothing smaller than a billionth. */
+#define NANO 9
+
+/* In what family of suffixes a quantity is written, and so is written again. */
+enum family { DECIMAL, EXPONENT, BINARY };
+
+struct quantity {
+    __int128 number;
+    enum family family;
 };
 
-static const struct suffix *find_suffix(struct str text)
+/* The largest last: a power of 1000 more each, from the billionth; and a power of 1024 more each, from one.
+ */
+static const char *const decimal_suffixes[] = {"n", "u", "m", "", "k", "M", "G", "T", "P", "E"};
+static const char *const binary_suffixes[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool find_suffix(const char *const *suffixes, size_t count, struct str text, int *power)
 {
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-        if (str_is(text, suffixes[i].text))
-            return &suffixes[i];
-    return NULL;
+    for (*power = 0; *power < (int)count; ++*power)
+        if (str_is(text, suffixes[*power]))
+            return true;
+    return false;
 }
 
 static bool has_exponent(struct str number)
@@ -28,50 +35,121 @@ static bool has_exponent(struct str number)
            (memchr(number.at, 'e', number.length) != NULL || memchr(number.at, 'E', number.length) != NULL);
 }
 
-/* A number with an exponent has no suffix; the E of 1E is a suffix. */
-static bool read_scaled(struct str text, int power_of_ten, int64_t *number)
+/* The quantity times ten to that power. A number with an exponent has no suffix; the E of 1E is a suffix. */
+static bool read_quantity(struct str text, int power_of_ten, struct quantity *quantity)
 {
-    struct str rest = text;
+    struct str suffix = text;
     struct decimal decimal;
-    if (!decimal_read(&rest, &decimal))
+    int power;
+    int64_t factor = 1;
+    if (!decimal_read(&suffix, &decimal))
         return false;
-    const struct suffix *suffix = find_suffix(rest);
-    if (suffix == NULL || (rest.length > 0 && has_exponent((struct str){text.at, text.length - rest.length})))
+    quantity->family = has_exponent((struct str){text.at, text.length - suffix.length}) ? EXPONENT : DECIMAL;
+    if (find_suffix(decimal_suffixes, COUNT(decimal_suffixes), suffix, &power)) {
+        decimal.point += 3 * power - NANO;
+    } else if (find_suffix(binary_suffixes, COUNT(binary_suffixes), suffix, &power)) {
+        factor = (int64_t)1 << (10 * power);
+    } else {
         return false;
-    if (decimal.digits.length != 0)
-        decimal.point += power_of_ten + suffix->power_of_ten;
-    return decimal_to_int64(decimal, (int64_t)1 << (10 * suffix->power_of_1024), number, NULL);
+    }
+    if (suffix.length > 0 && quantity->family == EXPONENT)
+        return false;
+    if (factor != 1)
+        quantity->family = BINARY;
+    decimal.point += power_of_ten;
+    if (decimal.digits.length == 0) /* nothing is nothing, whatever the power */
+        decimal.point = 0;
+    return decimal_to_int128(decimal, factor, &quantity->number, NULL);
+}
+
+static bool read_int64(struct str text, int power_of_ten, int64_t *number)
+{
+    struct quantity quantity;
+    if (!read_quantity(text, power_of_ten, &quantity) || quantity.number > INT64_MAX ||
+        quantity.number < INT64_MIN)
+        return false;
+    *number = (int64_t)quantity.number;
+    return true;
 }
 
 bool quantity_milli(struct str text, int64_t *milli)
 {
-    return read_scaled(text, 3, milli);
+    return read_int64(text, 3, milli);
 }
 
 bool quantity_units(struct str text, int64_t *units)
 {
-    return read_scaled(text, 0, units);
+    return read_int64(text, 0, units);
 }
 
-/* The largest suffix that leaves a whole number. */
+/* ---- writing ---- */
+
+/* Divides as long as nothing is left over, from suffix `power` up to the last, and returns where that ends.
+ */
+static int reduce(__int128 *number, int base, int power, int last)
+{
+    for (; *number != 0 && *number % base == 0 && power < last; power++)
+        *number /= base;
+    return power;
+}
+
+static void write_number(__int128 number, const char *suffix, char *out, size_t size)
+{
+    char digits[48];
+    size_t at = sizeof(digits) - 1;
+    const char *sign = number < 0 ? "-" : "";
+    digits[at] = '\0';
+    do {
+        int digit = (int)(number % 10);
+        digits[--at] = (char)('0' + (digit < 0 ? -digit : digit));
+        number /= 10;
+    } while (number != 0);
+    snprintf(out, size, "%s%s%s", sign, digits + at, suffix);
+}
+
+static void write_decimal(__int128 number, int power, char *out, size_t size)
+{
+    power = reduce(&number, 1000, power, COUNT(decimal_suffixes) - 1);
+    write_number(number, number != 0 ? decimal_suffixes[power] : "", out, size);
+}
+
+static void write_exponent(__int128 number, int power, char *out, size_t size)
+{
+    char exponent[16] = "";
+    power = reduce(&number, 1000, power, COUNT(decimal_suffixes) - 1);
+    if (3 * power != NANO && number != 0)
+        snprintf(exponent, sizeof(exponent), "e%d", 3 * power - NANO);
+    write_number(number, exponent, out, size);
+}
+
+static void write_binary(__int128 number, char *out, size_t size)
+{
+    int power = reduce(&number, 1024, 0, COUNT(binary_suffixes) - 1);
+    write_number(number, binary_suffixes[power], out, size);
+}
+
 void quantity_format_cpu(int64_t milli, char out[32])
 {
-    static const char *const names[] = {"m", "", "k", "M", "G", "T", "P"};
-    size_t name = 0;
-    while (milli != 0 && milli % 1000 == 0 && name + 1 < sizeof(names) / sizeof(names[0])) {
-        milli /= 1000;
-        name++;
-    }
-    snprintf(out, 32, "%lld%s", (long long)milli, milli != 0 ? names[name] : "");
+    write_decimal(milli, (NANO - 3) / 3, out, 32);
 }
 
 void quantity_format_bytes(int64_t bytes, char out[32])
 {
-    static const char *const names[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
-    size_t name = 0;
-    while (bytes != 0 && bytes % 1024 == 0) {
-        bytes /= 1024;
-        name++;
-    }
-    snprintf(out, 32, "%lld%s", (long long)bytes, names[name]);
+    write_binary(bytes, out, 32);
+}
+
+bool quantity_canonical(struct str text, char out[QUANTITY_TEXT])
+{
+    const __int128 one = 1000000000, kibi = one * 1024;
+    struct quantity quantity;
+    if (!read_quantity(text, NANO, &quantity))
+        return false;
+    __int128 number = quantity.number;
+    if (quantity.family == BINARY && number % one == 0 && (number >= kibi || number <= -kibi))
+        write_binary(number / one, out, QUANTITY_TEXT);
+    else if (quantity.family == EXPONENT)
+        write_exponent(number, 0, out, QUANTITY_TEXT);
+    else /* also what is too small or too odd for a binary suffix */
+        write_decimal(number, 0, out, QUANTITY_TEXT);
+    return true;
 }

@@ -107,6 +107,61 @@ static void the_canonical_text_has_the_largest_suffix_that_is_whole(void **state
     }
 }
 
+static void texts_that_mean_the_same_have_one_canonical_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *canonical; /* NULL: it is no quantity */
+    } rows[] = {
+        {"0", "0"},
+        {"0Gi", "0"},
+        {"-0m", "0"},
+        {"1", "1"},
+        {"0.5", "500m"},
+        {"1000m", "1"},
+        {"1500m", "1500m"},
+        {"1.5", "1500m"},
+        {"1000", "1k"},
+        {"1000k", "1M"},
+        {"100k", "100k"},
+        {"1024Mi", "1Gi"},
+        {"1.5Gi", "1536Mi"},
+        {"65536Ki", "64Mi"},
+        {"512Ki", "512Ki"},
+        {"0.5Ki", "512"},
+        {"0.1Gi", "107374182400m"},
+        {"1e4", "10e3"},
+        {"1E3", "1e3"},
+        {"1e0", "1"},
+        {"1.5e0", "1500e-3"},
+        {"1e-3", "1e-3"},
+        {"0.1n", "1n"},
+        {"1e-30", "1e-9"},
+        {"-1.5", "-1500m"},
+        {"-2048Ki", "-2Mi"},
+        {"+1", "1"},
+        {"3E", "3E"},
+        {"8Ei", "8Ei"},
+        {"100u", "100u"},
+        {"0.0000000001", "1n"},
+        {"5.", "5"},
+        {"1e3Ki", NULL},
+        {"", NULL},
+        {"x", NULL},
+        {"1 ", NULL},
+        {"1e", NULL},
+        {"1e99", NULL},
+        {"1K", NULL},
+        {".", NULL},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[QUANTITY_TEXT] = "";
+        bool good = quantity_canonical(str_of(rows[i].text), text);
+        if (good != (rows[i].canonical != NULL) || (good && strcmp(text, rows[i].canonical) != 0))
+            fail_msg("%s gives %s, not %s", rows[i].text, good ? text : "nothing", rows[i].canonical);
+    }
+}
+
 static void what_is_written_reads_back(void **state)
 {
     (void)state;
@@ -127,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantities_are_read_as_kubernetes_reads_them),
         cmocka_unit_test(the_canonical_text_has_the_largest_suffix_that_is_whole),
+        cmocka_unit_test(texts_that_mean_the_same_have_one_canonical_text),
         cmocka_unit_test(what_is_written_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
