@@ -54,6 +54,7 @@ static void pass_fds(const struct child_plan *plan)
     for (int i = 0; i < plan->fd_count; i++)
         if (dup2(lifted[i], FIRST_FD + i) < 0)
             give_up("dup2");
+    close_range((unsigned)(FIRST_FD + plan->fd_count), ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 static void reset_signals(void)

@@ -1,5 +1,7 @@
 #include "cli/component.h"
 
+#include "lib/file.h"
+
 #define FROM(member) offsetof(struct settings, member)
 
 const struct component components[] = {
@@ -82,10 +84,8 @@ char **component_argv(const struct component *component, const struct settings *
 {
     char **argv = NULL;
     size_t count = 0, capacity = 0;
-    autobuf struct buf program = {0};
-    buf_addf(&program, "%s/podtree-%s", settings->libexec, component->name);
     array_grow(argv, count, capacity);
-    argv[count++] = buf_take(&program);
+    argv[count++] = path_format("%s/podtree-%s", settings->libexec, component->name);
     const char *const texts[] = {component->arguments, more};
     for (size_t i = 0; i < 2; i++) {
         struct str rest = str_of(texts[i]), word;

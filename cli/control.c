@@ -1,5 +1,7 @@
 #include "cli/control.h"
 
+#include "lib/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -48,9 +50,8 @@ int control_listen(const char *run, struct error **err)
 
 void control_remove(const char *run)
 {
-    autobuf struct buf path = {0};
-    buf_addf(&path, "%s/" SOCKET_NAME, run);
-    unlink(path.at);
+    autofree char *path = path_format("%s/" SOCKET_NAME, run);
+    unlink(path);
 }
 
 int control_accept(int listener, char request[CONTROL_LINE])

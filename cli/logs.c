@@ -1,5 +1,7 @@
 #include "cli/logs.h"
 
+#include "lib/file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,34 +10,28 @@
 
 #define TAIL_BYTES 2048
 
-static void log_path(const char *run, const char *name, const char *suffix, struct buf *out)
-{
-    buf_addf(out, "%s/log/%s%s", run, name, suffix);
-}
-
 int logs_open(const char *run, const char *component, struct error **err)
 {
-    autobuf struct buf directory = {0}, path = {0};
-    buf_addf(&directory, "%s/log", run);
-    if (mkdir(directory.at, 0750) < 0 && errno != EEXIST)
-        return error_errno(err, errno, "cannot make %s", directory.at);
-    log_path(run, component, ".log", &path);
-    int fd = open(path.at, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    return fd >= 0 ? fd : error_errno(err, errno, "cannot open %s", path.at);
+    autofree char *directory = path_format("%s/log", run);
+    autofree char *path = path_format("%s/%s.log", directory, component);
+    int result = directory_make(directory, 0750, err);
+    if (result < 0)
+        return result;
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    return fd >= 0 ? fd : error_errno(err, errno, "cannot open %s", path);
 }
 
 /* Lines that are written between the last read and the cut are lost, a few at worst; every writer appends, so
  * the file goes on at its beginning. */
-static void rotate(const char *run, const char *name, int64_t limit)
+static void rotate(const char *directory, const char *name, int64_t limit)
 {
-    autobuf struct buf from = {0}, to = {0};
-    log_path(run, name, "", &from);
-    log_path(run, name, ".1", &to);
+    autofree char *from = path_format("%s/%s", directory, name);
+    autofree char *to = path_format("%s.1", from);
     struct stat status;
-    autoclose int source = open(from.at, O_RDWR | O_CLOEXEC);
+    autoclose int source = open(from, O_RDWR | O_CLOEXEC);
     if (source < 0 || fstat(source, &status) < 0 || status.st_size <= limit)
         return;
-    autoclose int target = open(to.at, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    autoclose int target = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     char bytes[65536];
     ssize_t length;
     while (target >= 0 && (length = read(source, bytes, sizeof(bytes))) > 0)
@@ -47,22 +43,20 @@ static void rotate(const char *run, const char *name, int64_t limit)
 
 void logs_rotate(const char *run, int64_t limit)
 {
-    autobuf struct buf directory = {0};
-    buf_addf(&directory, "%s/log", run);
-    DIR *logs = opendir(directory.at);
+    autofree char *directory = path_format("%s/log", run);
+    DIR *logs = opendir(directory);
     if (logs == NULL)
         return;
     for (struct dirent *entry; (entry = readdir(logs)) != NULL;)
         if (str_ends(str_of(entry->d_name), STR(".log")))
-            rotate(run, entry->d_name, limit);
+            rotate(directory, entry->d_name, limit);
     closedir(logs);
 }
 
 void logs_tail(const char *run, const char *component, int lines, struct buf *out)
 {
-    autobuf struct buf path = {0};
-    log_path(run, component, ".log", &path);
-    autoclose int fd = open(path.at, O_RDONLY | O_CLOEXEC);
+    autofree char *path = path_format("%s/log/%s.log", run, component);
+    autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
     off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
     char bytes[TAIL_BYTES];
     ssize_t length = end > 0 ? pread(fd, bytes, sizeof(bytes), end > TAIL_BYTES ? end - TAIL_BYTES : 0) : 0;

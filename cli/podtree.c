@@ -13,6 +13,8 @@ static const struct command {
     {"up", command_up, "start the cluster; returns when its tree answers"},
     {"down", command_down, "stop it, in order"},
     {"status", command_status, "each process, the mount, the nodes; exits with 1 if not well"},
+    {"run", command_run, "run an image: makes a Deployment"},
+    {"watch", command_watch, "print changes as lines"},
     {"image", command_image, "import, list and remove images"},
 };
 

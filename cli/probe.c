@@ -1,6 +1,7 @@
 #include "cli/probe.h"
 
 #include "lib/clock.h"
+#include "lib/file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,11 +15,10 @@
 static int look_at_tree(const char *mount)
 {
     struct stat status;
-    autobuf struct buf path = {0};
-    buf_addf(&path, "%s/README", mount);
+    autofree char *path = path_format("%s/README", mount);
     char byte;
     autoclose int fd = -1;
-    if (stat(mount, &status) < 0 || (fd = open(path.at, O_RDONLY | O_CLOEXEC)) < 0 || read(fd, &byte, 1) < 0)
+    if (stat(mount, &status) < 0 || (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 || read(fd, &byte, 1) < 0)
         return errno;
     return 0;
 }

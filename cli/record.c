@@ -1,10 +1,8 @@
 #include "cli/record.h"
 
+#include "lib/file.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <sys/stat.h>
 
 void record_init(struct record *record)
 {
@@ -64,65 +62,50 @@ bool record_parse(struct str text, const char *boot, struct record *record)
     return same_boot && record->settings.mount != NULL;
 }
 
-static int read_all(const char *path, struct buf *out)
-{
-    autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    ssize_t length;
-    while ((length = read(fd, buf_reserve(out, 4096), 4096)) > 0)
-        out->length += (size_t)length;
-    return length < 0 ? -errno : 0;
-}
-
 static int read_boot(struct buf *out, struct error **err)
 {
-    int result = read_all("/proc/sys/kernel/random/boot_id", out);
+    int result = file_read("/proc/sys/kernel/random/boot_id", out, err);
     if (result < 0)
-        return error_errno(err, -result, "cannot read the id of this boot");
+        return result;
     out->length = str_trim(buf_str(out)).length;
     out->at[out->length] = '\0';
     return 0;
 }
 
-static void record_path(const char *run, const char *suffix, struct buf *out)
+static char *record_path(const char *run)
 {
-    buf_addf(out, "%s/record%s", run, suffix);
+    return path_format("%s/record", run);
 }
 
 int record_write(const struct settings *settings, const struct child_identity *processes, struct error **err)
 {
-    autobuf struct buf boot = {0}, text = {0}, path = {0}, scratch = {0};
+    autobuf struct buf boot = {0}, text = {0};
     int result = read_boot(&boot, err);
     if (result < 0)
         return result;
     record_format(settings, processes, boot.at, &text);
-    record_path(settings->run, "", &path);
-    record_path(settings->run, ".new", &scratch);
-    autoclose int fd = open(scratch.at, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, text.at, text.length) != (ssize_t)text.length || rename(scratch.at, path.at) < 0)
-        return error_errno(err, errno, "cannot write %s", path.at);
-    return 0;
+    autofree char *path = record_path(settings->run);
+    return file_replace(path, buf_str(&text), 0600, FILE_CACHED, err);
 }
 
 int record_read(const char *run, struct record *record, struct error **err)
 {
-    autobuf struct buf boot = {0}, text = {0}, path = {0};
+    autobuf struct buf boot = {0}, text = {0};
     int result = read_boot(&boot, err);
     if (result < 0)
         return result;
-    record_path(run, "", &path);
-    result = read_all(path.at, &text);
+    autofree char *path = record_path(run);
+    autoerror struct error *failure = NULL;
+    result = file_read(path, &text, &failure);
     if (result == -ENOENT)
         return 0;
     if (result < 0)
-        return error_errno(err, -result, "cannot read %s", path.at);
-    return record_parse(buf_str(&text), boot.at, record) ? 1 : 0;
+        error_move(err, take_pointer(failure));
+    return result < 0 ? result : record_parse(buf_str(&text), boot.at, record) ? 1 : 0;
 }
 
 void record_remove(const char *run)
 {
-    autobuf struct buf path = {0};
-    record_path(run, "", &path);
-    unlink(path.at);
+    autofree char *path = record_path(run);
+    unlink(path);
 }

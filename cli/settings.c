@@ -1,5 +1,7 @@
 #include "cli/settings.h"
 
+#include "lib/file.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -42,20 +44,12 @@ struct directories directories_default(void)
     };
 }
 
-/* mkdir -p. A directory that is there is not looked at: the last one may be a mount that doesn't answer. */
+/* A directory that is there is not looked at: it may be a mount that doesn't answer. */
 static int make_path(const char *path, mode_t mode, struct error **err)
 {
-    autofree char *copy = str_dup(str_of(path));
-    for (char *slash = copy; slash != NULL;) {
-        slash = strchr(slash + 1, '/');
-        if (slash != NULL)
-            *slash = '\0';
-        if (mkdir(copy, slash != NULL ? 0755 : mode) < 0 && errno != EEXIST)
-            return error_errno(err, errno, "cannot make %s", copy);
-        if (slash != NULL)
-            *slash = '/';
-    }
-    return 0;
+    if (mkdir(path, mode) == 0 || errno == EEXIST)
+        return 0;
+    return directory_make(path, mode, err);
 }
 
 /* Only the parent is resolved, so that nothing is asked of what is mounted there. */
@@ -74,11 +68,7 @@ static int absolute_path(const char *path, char **out, struct error **err)
     autofree char *real = realpath(parent, NULL);
     if (real == NULL)
         return error_errno(err, errno, "cannot find %s", path);
-    autobuf struct buf joined = {0};
-    buf_add_text(&joined, real);
-    if (!whole)
-        buf_addf(&joined, "%s%s", strcmp(real, "/") == 0 ? "" : "/", name);
-    *out = buf_take(&joined);
+    *out = whole ? take_pointer(real) : path_format("%s%s%s", real, strcmp(real, "/") == 0 ? "" : "/", name);
     return 0;
 }
 
@@ -116,9 +106,8 @@ static char *first_directory(const char *here, const char *variable, const char 
         struct stat status;
         if (candidates[i].base == NULL)
             continue;
-        autobuf struct buf path = {0};
-        buf_addf(&path, "%s%s", candidates[i].base, candidates[i].below);
-        autofree char *real = realpath(path.at, NULL);
+        autofree char *path = path_format("%s%s", candidates[i].base, candidates[i].below);
+        autofree char *real = realpath(path, NULL);
         if (real != NULL && stat(real, &status) == 0 && S_ISDIR(status.st_mode))
             return take_pointer(real);
     }

@@ -4,6 +4,7 @@
 #include "cli/probe.h"
 #include "cli/settings.h"
 #include "lib/clock.h"
+#include "lib/file.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,11 +39,11 @@ static void add_process(void *context, const char *text)
 /* What the tree says of a file, or why it doesn't. */
 static bool show_nodes(const char *mount)
 {
-    autobuf struct buf path = {0}, table = {0};
-    buf_addf(&path, "%s/nodes/.table", mount);
-    int result = probe_read(path.at, PATIENCE_MS, &table);
+    autobuf struct buf table = {0};
+    autofree char *path = path_format("%s/nodes/.table", mount);
+    int result = probe_read(path, PATIENCE_MS, &table);
     if (result < 0)
-        printf("\ncannot read %s: %s\n", path.at, strerror(-result));
+        printf("\ncannot read %s: %s\n", path, strerror(-result));
     else
         printf("\n" STR_FORMAT, STR_ARGS(buf_str(&table)));
     return result == 0 && (table.length == 0 || strstr(table.at, "NotReady") == NULL);

@@ -7,6 +7,7 @@
 #include "cli/probe.h"
 #include "cli/units.h"
 #include "lib/clock.h"
+#include "lib/file.h"
 #include "lib/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -308,13 +309,12 @@ static void on_rotate(void *context)
 
 int supervisor_lock(const char *run, struct error **err)
 {
-    autobuf struct buf path = {0};
-    buf_addf(&path, "%s/lock", run);
-    autoclose int fd = open(path.at, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    autofree char *path = path_format("%s/lock", run);
+    autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return error_errno(err, errno, "cannot open %s", path.at);
+        return error_errno(err, errno, "cannot open %s", path);
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return error_errno(err, errno, "cannot lock %s", path.at);
+        return error_errno(err, errno, "cannot lock %s", path);
     return take_fd(fd);
 }
 

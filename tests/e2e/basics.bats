@@ -1,0 +1,243 @@
+# The tree as people use it: create, read, write, watch, delete.
+load helpers
+
+setup_file() { cluster_up; }
+teardown_file() { cluster_down; }
+teardown() {
+    show_logs_of_failure
+    for name in web web2 conf draft; do
+        rmdir "$K8S/deployments/$name" "$K8S/configmaps/$name" 2>/dev/null || true
+    done
+}
+
+@test "the root lists what the README explains" {
+    for name in README apply errors events namespaces nodes deployments pods configmaps; do
+        [ -e "$K8S/$name" ]
+    done
+    grep -q apply "$K8S/README"
+}
+
+@test "a manifest copied to apply becomes an object" {
+    deployment web 2 >"$BATS_TEST_TMPDIR/web.yaml"
+    cp "$BATS_TEST_TMPDIR/web.yaml" "$K8S/apply"
+    [ "$(cat "$K8S/deployments/web/replicas")" = 2 ]
+    [ "$(cat "$K8S/deployments/web/selector/matchLabels/app")" = web ]
+    [ "$(cat "$K8S/deployments/web/template/spec/containers/main/image")" = podtree/demo:1 ]
+    grep -q 'kind: Deployment' "$K8S/deployments/web/manifest.yaml"
+}
+
+@test "several documents in one apply are all carried out" {
+    { deployment web; echo ---; configmap conf; } | apply
+    [ -d "$K8S/deployments/web" ]
+    [ "$(cat "$K8S/configmaps/conf/data/greeting")" = hello ]
+}
+
+@test "manifest.yaml is listed first" {
+    deployment web | apply
+    [ "$(ls -U "$K8S/deployments/web" | head -n 1)" = manifest.yaml ]
+}
+
+@test "a field is read and written as a file, one write one change" {
+    deployment web 0 | apply
+    local before after
+    before=$(cat "$K8S/deployments/web/metadata/generation")
+    echo 3 >"$K8S/deployments/web/replicas"
+    after=$(cat "$K8S/deployments/web/metadata/generation")
+    [ "$(cat "$K8S/deployments/web/replicas")" = 3 ]
+    [ "$after" = $((before + 1)) ]
+}
+
+@test "writing the value that is there changes nothing" {
+    configmap conf | apply
+    local before
+    before=$(cat "$K8S/configmaps/conf/metadata/resourceVersion")
+    echo -n hello >"$K8S/configmaps/conf/data/greeting"
+    [ "$(cat "$K8S/configmaps/conf/metadata/resourceVersion")" = "$before" ]
+}
+
+@test "an unset optional field is no file" {
+    deployment web | apply
+    [ ! -e "$K8S/deployments/web/paused" ]
+    echo true >"$K8S/deployments/web/paused"
+    [ "$(cat "$K8S/deployments/web/paused")" = true ]
+    rm "$K8S/deployments/web/paused"
+    [ ! -e "$K8S/deployments/web/paused" ]
+}
+
+@test "stat tells the size that a read gives" {
+    deployment web | apply
+    local file
+    for file in manifest.yaml replicas metadata/uid; do
+        [ "$(stat -c %s "$K8S/deployments/web/$file")" = "$(wc -c <"$K8S/deployments/web/$file")" ]
+    done
+}
+
+@test "content keeps its bytes, without a newline added or dropped" {
+    configmap conf | apply
+    printf 'no newline' >"$K8S/configmaps/conf/data/a"
+    printf 'two\n\n' >"$K8S/configmaps/conf/data/b"
+    [ "$(od -An -c "$K8S/configmaps/conf/data/a" | tr -d ' \n')" = nonewline ]
+    [ "$(wc -c <"$K8S/configmaps/conf/data/b")" = 5 ]
+}
+
+@test "labels are files, and a slash in a key is %2F" {
+    configmap conf | apply
+    echo front >"$K8S/configmaps/conf/metadata/labels/tier"
+    echo web >"$K8S/configmaps/conf/metadata/labels/app.kubernetes.io%2Fname"
+    grep -q 'app.kubernetes.io/name: web' "$K8S/configmaps/conf/manifest.yaml"
+    rm "$K8S/configmaps/conf/metadata/labels/tier"
+    [ ! -e "$K8S/configmaps/conf/metadata/labels/tier" ]
+    ! grep -q tier "$K8S/configmaps/conf/manifest.yaml"
+}
+
+@test "lists of scalars are lines, and >> appends to them" {
+    deployment web | apply
+    echo serve >"$K8S/deployments/web/template/spec/containers/main/args"
+    echo --verbose >>"$K8S/deployments/web/template/spec/containers/main/args"
+    [ "$(cat "$K8S/deployments/web/template/spec/containers/main/args")" = $'serve\n--verbose' ]
+}
+
+@test "editors write fields and manifests: sed -i, a rename, vim" {
+    deployment web 0 | apply
+    sed -i 's/0/4/' "$K8S/deployments/web/replicas"
+    [ "$(cat "$K8S/deployments/web/replicas")" = 4 ]
+    sed -i 's/replicas: 4/replicas: 5/' "$K8S/deployments/web/manifest.yaml"
+    [ "$(cat "$K8S/deployments/web/replicas")" = 5 ]
+    echo 6 >"$K8S/deployments/web/replicas~"
+    mv "$K8S/deployments/web/replicas~" "$K8S/deployments/web/replicas"
+    [ "$(cat "$K8S/deployments/web/replicas")" = 6 ]
+    command -v vim.tiny >/dev/null || skip "no vim"
+    vim.tiny -es -N -u NONE -c '%s/replicas: 6/replicas: 7/' -c wq "$K8S/deployments/web/manifest.yaml" </dev/null
+    [ "$(cat "$K8S/deployments/web/replicas")" = 7 ]
+}
+
+@test "mkdir makes a draft that is not acted upon until it is live" {
+    mkdir "$K8S/deployments/draft"
+    grep -q selector "$K8S/deployments/draft/status"
+    ! grep -q '"draft"' "$K8S/deployments/.json"
+    refused "Invalid argument" write_value "$K8S/deployments/draft/ctl" live
+    deployment draft 0 >"$K8S/deployments/draft/manifest.yaml"
+    grep -q '"draft"' "$K8S/deployments/.json"
+}
+
+@test "an object is copied with its manifest" {
+    deployment web 0 | apply
+    mkdir "$K8S/deployments/web2"
+    cp "$K8S/deployments/web/manifest.yaml" "$K8S/deployments/web2/"
+    [ "$(cat "$K8S/deployments/web2/replicas")" = 0 ]
+    grep -q 'name: web2' "$K8S/deployments/web2/manifest.yaml"
+    [ "$(cat "$K8S/deployments/web/metadata/uid")" != "$(cat "$K8S/deployments/web2/metadata/uid")" ]
+}
+
+@test "rmdir deletes an object" {
+    configmap conf | apply
+    rmdir "$K8S/configmaps/conf"
+    [ ! -e "$K8S/configmaps/conf" ]
+}
+
+@test "rm -r deletes an object" {
+    configmap conf | apply
+    rm -r "$K8S/configmaps/conf"
+    [ ! -e "$K8S/configmaps/conf" ]
+}
+
+@test "no way to replace a manifest loses the object" {
+    configmap conf | apply
+    local manifest=$K8S/configmaps/conf/manifest.yaml copy=$BATS_TEST_TMPDIR/manifest.yaml uid
+    uid=$(cat "$K8S/configmaps/conf/metadata/uid")
+    cp "$manifest" "$copy"
+    sed -i 's/hello/first/' "$copy"
+    install -m 644 "$copy" "$manifest"
+    [ "$(cat "$K8S/configmaps/conf/data/greeting")" = first ]
+    sed -i 's/first/second/' "$copy"
+    cp --remove-destination "$copy" "$manifest"
+    [ "$(cat "$K8S/configmaps/conf/data/greeting")" = second ]
+    sed -i 's/second/third/' "$copy"
+    tar -C "$BATS_TEST_TMPDIR" -cf - manifest.yaml | tar -C "$K8S/configmaps/conf" -xf -
+    [ "$(cat "$K8S/configmaps/conf/data/greeting")" = third ]
+    sed -i 's/third/fourth/' "$copy"
+    mv "$copy" "$manifest"
+    [ "$(cat "$K8S/configmaps/conf/data/greeting")" = fourth ]
+    [ "$(cat "$K8S/configmaps/conf/metadata/uid")" = "$uid" ]
+}
+
+@test "a namespace is a directory with the kinds in it" {
+    mkdir "$K8S/namespaces/team"
+    configmap conf >"$BATS_TEST_TMPDIR/conf.yaml"
+    mkdir "$K8S/namespaces/team/configmaps/conf"
+    cp "$BATS_TEST_TMPDIR/conf.yaml" "$K8S/namespaces/team/configmaps/conf/manifest.yaml"
+    [ "$(cat "$K8S/all/configmaps/team/conf/data/greeting")" = hello ]
+    [ ! -e "$K8S/configmaps/conf" ]
+    rm -r "$K8S/namespaces/team"
+    wait_until "$K8S/namespaces" is_gone "$K8S/namespaces/team"
+}
+
+@test "inotify tells of creation, change and deletion by anybody" {
+    exec {events}< <(exec inotifywait -q -m "$K8S/configmaps" 2>&1)
+    local watcher=$! line
+    # The watch stands as soon as an event comes: touch until one does.
+    configmap conf | apply
+    until read -r -t 0.2 -u "$events" line; do echo "$RANDOM" >"$K8S/configmaps/conf/data/greeting"; done
+    rmdir "$K8S/configmaps/conf"
+    while [[ $line != *DELETE,ISDIR*conf* ]]; do read -r -t "$patience" -u "$events" line; done
+    configmap conf | apply
+    while [[ $line != *CREATE,ISDIR*conf* ]]; do read -r -t "$patience" -u "$events" line; done
+    echo changed >"$K8S/configmaps/conf/data/greeting"
+    while [[ $line != *ATTRIB,ISDIR*conf* ]]; do read -r -t "$patience" -u "$events" line; done
+    kill "$watcher"
+    exec {events}<&-
+}
+
+@test "status can be followed with tail -f" {
+    deployment web 0 | apply
+    exec {lines}< <(exec tail -n +1 -f "$K8S/deployments/web/status")
+    local follower=$! line
+    read -r -t "$patience" -u "$lines" line
+    echo 2 >"$K8S/deployments/web/replicas"
+    while [[ $line != *2* ]]; do read -r -t "$patience" -u "$lines" line; done
+    kill "$follower"
+    exec {lines}<&-
+}
+
+@test ".since gives what changed, deletions too" {
+    local before
+    before=$(cat "$K8S/configmaps/.version")
+    configmap conf | apply
+    [ "$(head -n 1 "$K8S/configmaps/.since/$before" | jq -r .metadata.name)" = conf ]
+    [ "$(tail -n 1 "$K8S/configmaps/.since/$before" | jq -r .version)" = "$(cat "$K8S/configmaps/.version")" ]
+    rmdir "$K8S/configmaps/conf"
+    [ "$(head -n 1 "$K8S/configmaps/.since/$before" | jq .deleted)" = true ]
+}
+
+@test ".bulk answers each request with a line" {
+    exec {bulk}<>"$K8S/configmaps/.bulk"
+    echo '{"op":"create","object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"conf","namespace":"default"},"data":{"a":"1"}}}
+{"op":"patch","name":"nowhere","merge":{"data":{"a":"2"}}}' >&"$bulk"
+    sync "/proc/self/fd/$bulk" || true
+    exec {bulk}<&-
+    [ "$(cat "$K8S/configmaps/conf/data/a")" = 1 ]
+}
+
+@test "history says in words what happened" {
+    deployment web 0 | apply
+    echo 2 >"$K8S/deployments/web/replicas"
+    said() { git -C "$PODTREE_STATE/history.git" log --format=%s -- namespaces/default/deployments/web.yaml | grep -q 'replicas 0 -> 2'; }
+    poll_until said
+    git -C "$PODTREE_STATE/history.git" fsck --strict
+}
+
+@test "a kind's directory has a table, a list and a stream of events" {
+    deployment web 0 | apply
+    grep -q web "$K8S/deployments/.table"
+    [ "$(jq -r .kind "$K8S/deployments/.json")" = DeploymentList ]
+    grep -q web "$K8S/events"
+}
+
+@test "find, grep -r, tar and diff -r read the whole tree" {
+    deployment web 0 | apply
+    find "$K8S/namespaces" >/dev/null
+    grep -rq podtree/demo "$K8S/deployments/web/"
+    tar -C "$K8S/deployments" -cf "$BATS_TEST_TMPDIR/web.tar" web
+    cp -r "$K8S/deployments/web" "$BATS_TEST_TMPDIR/copy"
+    diff -r "$K8S/deployments/web" "$BATS_TEST_TMPDIR/copy"
+}

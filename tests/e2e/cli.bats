@@ -1,0 +1,187 @@
+# podtree up, down, status: the supervisor.
+load helpers
+
+setup_file() { cluster_up; }
+teardown_file() { cluster_down; }
+teardown() { show_logs_of_failure; }
+
+component_restarted() { # NAME OLD_PID
+    local now
+    now=$(pid_of "$1")
+    [ -n "$now" ] && [ "$now" != "$2" ] && kill -0 "$now" 2>/dev/null
+}
+
+mount_count() {
+    awk -v at="$K8S" '$5 == at' /proc/self/mountinfo | wc -l
+}
+
+@test "the tree answers when podtree up returns" {
+    [ -s "$K8S/README" ]
+    [ "$(mount_count)" = 1 ]
+}
+
+@test "status lists each process and exits with 0" {
+    run -0 "$podtree" status
+    for name in supervisor fsd notifier scheduler workloads gc; do
+        [[ $output == *"$name"* ]]
+    done
+    [[ $output == *"$K8S answers"* ]]
+}
+
+@test "a second podtree up says that it is running already" {
+    run -0 "$podtree" up --no-node
+    [[ $output == *"running already"* ]]
+    [ "$(mount_count)" = 1 ]
+}
+
+@test "a killed fsd is replaced and open files go on" {
+    local before
+    before=$(pid_of fsd)
+    exec {open}<"$K8S/README"
+    kill -9 "$before"
+    [ -s "$K8S/README" ]
+    [ -n "$(cat <&"$open")" ]
+    exec {open}<&-
+    poll_until component_restarted fsd "$before"
+    run "$podtree" status
+    [[ $output == *"killed by signal 9"* ]]
+}
+
+@test "every other component is started again when it is killed" {
+    local name before
+    for name in notifier scheduler workloads gc; do
+        before=$(pid_of "$name")
+        kill -9 "$before"
+        poll_until component_restarted "$name" "$before"
+    done
+}
+
+@test "the tree goes on without its supervisor, and podtree up takes over" {
+    local old_fsd
+    old_fsd=$(pid_of fsd)
+    exec {open}<"$K8S/README"
+    kill -9 "$(pid_of supervisor)"
+    [ -s "$K8S/README" ]
+    run -1 "$podtree" status
+    [[ $output == *"no supervisor answers"* ]]
+    run -0 "$podtree" up --no-node
+    [ -n "$(cat <&"$open")" ]
+    exec {open}<&-
+    [ "$(pid_of fsd)" != "$old_fsd" ]
+    [ "$(mount_count)" = 1 ]
+    run -0 "$podtree" status
+}
+
+@test "a tree that was unmounted behind its back is mounted again" {
+    umount -l "$K8S"
+    tree_is_back() { [ -s "$K8S/README" ]; }
+    poll_until tree_is_back
+    [ "$(mount_count)" = 1 ]
+}
+
+@test "a dead mount is replaced when supervisor and fsd died together" {
+    kill -9 "$(pid_of supervisor)" "$(pid_of fsd)"
+    mount_is_dead() { ! stat "$K8S" >/dev/null 2>&1; }
+    poll_until mount_is_dead
+    run -0 "$podtree" up --no-node
+    [ -s "$K8S/README" ]
+    [ "$(mount_count)" = 1 ]
+}
+
+@test "podtree down says who still uses the tree, and podtree up starts it again" {
+    (cd "$K8S" && exec tail -f /dev/null) &
+    local user=$!
+    user_is_there() { [ "$(readlink "/proc/$user/cwd")" = "$K8S" ]; }
+    poll_until user_is_there
+    run -0 "$podtree" down
+    kill "$user"
+    [[ $output == *"still in use by $user tail"* ]]
+    [ "$(mount_count)" = 0 ]
+    [ ! -e "$PODTREE_RUN/record" ]
+    run -0 "$podtree" up --no-node
+    [ -s "$K8S/README" ]
+}
+
+@test "podtree down works without a supervisor" {
+    local pids
+    kill -9 "$(pid_of supervisor)"
+    pids=$(recorded_pids)
+    run -0 "$podtree" down
+    [ "$(mount_count)" = 0 ]
+    for pid in $pids; do
+        [ ! -e "/proc/$pid/exe" ]
+    done
+    run -0 "$podtree" down
+    [[ $output == *"not running"* ]]
+    run -0 "$podtree" up --no-node
+}
+
+@test "podtree up refuses to hide files" {
+    mkdir -p "$BATS_TEST_TMPDIR/full/file"
+    run -1 "$podtree" up --no-node --mount "$BATS_TEST_TMPDIR/full" --state "$BATS_TEST_TMPDIR/s" --run "$BATS_TEST_TMPDIR/r"
+    [[ $output == *"is not empty"* ]]
+}
+
+@test "podtree up refuses the mount of another cluster" {
+    run -1 "$podtree" up --no-node --state "$BATS_TEST_TMPDIR/s" --run "$BATS_TEST_TMPDIR/r"
+    [[ $output == *"tree of another cluster"* ]]
+    [ -s "$K8S/README" ]
+}
+
+@test "podtree up says what fsd said when it can't start" {
+    mkdir "$BATS_TEST_TMPDIR/libexec"
+    printf '#!/bin/sh\necho the disk is made of cheese >&2\nexit 3\n' >"$BATS_TEST_TMPDIR/libexec/podtree-fsd"
+    chmod +x "$BATS_TEST_TMPDIR/libexec/podtree-fsd"
+    run -1 "$podtree" up --no-node --libexec "$BATS_TEST_TMPDIR/libexec" \
+        --mount "$BATS_TEST_TMPDIR/m" --state "$BATS_TEST_TMPDIR/s" --run "$BATS_TEST_TMPDIR/r"
+    [[ $output == *"fsd exited with 3"* ]]
+    [[ $output == *"the disk is made of cheese"* ]]
+    ! mountpoint -q "$BATS_TEST_TMPDIR/m"
+}
+
+@test "every command explains itself" {
+    for command in up down status run watch image; do
+        run -0 "$podtree" "$command" --help
+        [[ $output == *"usage: podtree"* ]]
+    done
+    run -0 "$podtree" --version
+    [[ $output == podtree* ]]
+    run -0 "$podtree" help
+    [[ $output == *"podtree COMMAND --help"* ]]
+}
+
+@test "an unknown option or command is named, with the nearest one" {
+    run -1 "$podtree" up --no-nod
+    [[ $output == *"did you mean --no-node"* ]]
+    run -1 "$podtree" frobnicate
+    [[ $output == *"no command frobnicate"* ]]
+}
+
+@test "podtree run makes a Deployment" {
+    run -0 "$podtree" run shop --image=podtree/demo:1 --replicas=2 --port=8080 -- sleep 1000
+    [ "$(cat "$K8S/deployments/shop/replicas")" = 2 ]
+    grep -q 'containerPort: 8080' "$K8S/deployments/shop/manifest.yaml"
+    [ "$(cat "$K8S/deployments/shop/template/spec/containers/shop/args")" = $'sleep\n1000' ]
+    rmdir "$K8S/deployments/shop"
+}
+
+@test "podtree run says what is wrong" {
+    run -1 "$podtree" run Shop --image=podtree/demo:1
+    [[ $output == *"Shop"* ]]
+    run -1 "$podtree" run shop
+    [[ $output == *"--image"* ]]
+}
+
+@test "podtree watch prints changes as lines" {
+    exec {lines}< <(exec "$podtree" watch configmaps)
+    local watcher=$!
+    local line
+    configmap seen | apply
+    while read -r -t "$patience" -u "$lines" line && [[ $line != *configmaps/default/seen* ]]; do :; done
+    [[ $line == *configmaps/default/seen* ]]
+    rmdir "$K8S/configmaps/seen"
+    while read -r -t "$patience" -u "$lines" line && [[ $line != *deleted*configmaps/default/seen* ]]; do :; done
+    [[ $line == *deleted* ]]
+    kill "$watcher"
+    exec {lines}<&-
+}

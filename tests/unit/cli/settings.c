@@ -1,0 +1,78 @@
+#include "cli/settings.h"
+
+#include "test.h"
+#include <sys/stat.h>
+
+static int forget_environment(void **state)
+{
+    (void)state;
+    return unsetenv("PODTREE_MOUNT") | unsetenv("PODTREE_STATE") | unsetenv("PODTREE_RUN");
+}
+
+static void the_defaults_are_the_usual_places(void **state)
+{
+    (void)state;
+    struct directories directories = directories_default();
+    assert_string_equal(directories.mount, "/k8s");
+    assert_string_equal(directories.state, "/var/lib/podtree");
+    assert_string_equal(directories.run, "/run/podtree");
+}
+
+static void the_environment_comes_before_the_defaults(void **state)
+{
+    (void)state;
+    setenv("PODTREE_MOUNT", "/elsewhere", 1);
+    setenv("PODTREE_STATE", "", 1);
+    struct directories directories = directories_default();
+    assert_string_equal(directories.mount, "/elsewhere");
+    assert_string_equal(directories.state, "/var/lib/podtree");
+}
+
+static void directories_are_made_and_become_absolute(void **state)
+{
+    const char *place = *state;
+    assert_int_equal(chdir(place), 0);
+    autofree char *deep = path_format("%s/a/b/run/", place);
+    const struct directories directories = {.mount = "m", .state = "./s/", .run = deep};
+    autosettings struct settings settings = {0};
+    assert_int_equal(settings_resolve(&directories, true, &settings, NULL), 0);
+    autofree char *mount = path_format("%s/m", place), *kept = path_format("%s/s", place),
+                  *run = path_format("%s/a/b/run", place);
+    assert_string_equal(settings.mount, mount);
+    assert_string_equal(settings.state, kept);
+    assert_string_equal(settings.run, run);
+    struct stat status;
+    assert_int_equal(stat(run, &status), 0);
+    assert_int_equal(chdir("/"), 0);
+}
+
+static void a_parent_that_is_not_there_is_named(void **state)
+{
+    autofree char *lost = path_format("%s/nowhere/run", (char *)*state);
+    const struct directories directories = {.mount = "/k8s", .state = "/var", .run = lost};
+    autosettings struct settings settings = {0};
+    autoerror struct error *err = NULL;
+    assert_int_equal(settings_resolve(&directories, false, &settings, &err), -ENOENT);
+    assert_non_null(strstr(error_message(err), "nowhere/run"));
+}
+
+static void members_are_found_by_name(void **state)
+{
+    (void)state;
+    struct settings settings = {0};
+    assert_ptr_equal(settings_member(&settings, STR("kinds")), &settings.kinds);
+    assert_null(settings_member(&settings, STR("flavour")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_defaults_are_the_usual_places, forget_environment),
+        cmocka_unit_test_setup_teardown(the_environment_comes_before_the_defaults, forget_environment,
+                                        forget_environment),
+        place_test(directories_are_made_and_become_absolute),
+        place_test(a_parent_that_is_not_there_is_named),
+        cmocka_unit_test(members_are_found_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
