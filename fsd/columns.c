@@ -149,23 +149,33 @@ static void write_in_form(struct str form, struct str cell, struct buf *out)
     }
 }
 
+/* The columns whose form begins with their value are the state, and come first. */
+static bool is_state(const struct column *column)
+{
+    return str_starts(column->status_form, STR("%"));
+}
+
+static void add_to_line(const struct column *column, struct value object, struct buf *cell, struct buf *out)
+{
+    buf_clear(cell);
+    write_cell(column, object, 0, cell);
+    if (cell->length == 0)
+        return;
+    if (out->length != 0)
+        buf_add_char(out, ' ');
+    autobuf struct buf quoted = {0};
+    bool sentence = memchr(cell->at, ' ', cell->length) != NULL;
+    if (sentence)
+        json_write_string(&quoted, buf_str(cell));
+    write_in_form(column->status_form, buf_str(sentence ? &quoted : cell), out);
+}
+
 void status_line(const struct kind *kind, struct value object, struct buf *out)
 {
-    autobuf struct buf cell = {0};
-    const char *between = "";
-    for (size_t i = 0; i < kind->column_count; i++) {
-        const struct column *column = &kind->columns[i];
-        buf_clear(&cell);
-        if (column->in_status && !str_is(column->type, "date"))
-            write_cell(column, object, 0, &cell);
-        if (cell.length == 0)
-            continue;
-        autobuf struct buf quoted = {0};
-        bool sentence = column->status_form.length > 1 && memchr(cell.at, ' ', cell.length) != NULL;
-        if (sentence)
-            json_write_string(&quoted, buf_str(&cell));
-        buf_add_text(out, between);
-        write_in_form(column->status_form, buf_str(sentence ? &quoted : &cell), out);
-        between = " ";
-    }
+    autobuf struct buf cell = {0}, line = {0};
+    for (int state = 1; state >= 0; state--)
+        for (size_t i = 0; i < kind->column_count; i++)
+            if (kind->columns[i].in_status && is_state(&kind->columns[i]) == (state == 1))
+                add_to_line(&kind->columns[i], object, &cell, &line);
+    buf_add_str(out, buf_str(&line));
 }

@@ -261,12 +261,15 @@ static int write_value(struct walk *walk, struct str bytes, struct error **err)
     struct str text = without_newline(bytes);
     if (field->is_key && !str_equal(value_str(field->value), text))
         return refuse(walk, EPERM, err, "is the name of the entry: remove it and make another");
-    struct value holder = holder_of(walk, walk->depth);
-    if (field->type == FIELD_LINES)
-        return set_lines(walk, holder, bytes, err);
-    if (field->type == FIELD_CONTENT)
-        return set_content(walk, holder, bytes, err);
-    return set_scalar(walk, field->schema, holder, field->key, text, err);
+    /* Made apart first: what is refused leaves the object as it was. */
+    autodoc struct doc *made = doc_new();
+    int result = field->type == FIELD_LINES ? set_lines(walk, doc_root(made), bytes, err)
+                 : field->type == FIELD_CONTENT
+                     ? set_content(walk, doc_root(made), bytes, err)
+                     : set_scalar(walk, field->schema, doc_root(made), field->key, text, err);
+    if (result == 0)
+        value_set_copy(holder_of(walk, walk->depth), field->key, value_get(doc_root(made), field->key));
+    return result;
 }
 
 int field_write(const struct kind *kind, struct value object, struct str path, struct str bytes, bool server,

@@ -58,6 +58,8 @@ static int read_column(struct column *column, struct value text, struct error **
     column->priority = (int)value_int_or(value_at(text, "priority"), 0);
     column->status_form = value_str(value_at(text, "x-podtree-status"));
     column->in_status = column->status_form.length != 0;
+    if (column->in_status && str_is(column->type, "date"))
+        return error_make(err, EINVAL, "an age can't be part of the status line");
     struct value compute = value_at(text, "x-podtree-compute");
     if (!value_exists(compute)) {
         int result = read_string(text, "jsonPath", false, &column->path, err);
@@ -301,8 +303,11 @@ int kinds_load(const char *directory, struct kinds **out, struct error **err)
     if (asprintf(&shared, "%s/shared", directory) < 0)
         abort();
     int result = read_files(kinds, AT_FDCWD, shared, read_shared_file, err);
-    if (result == 0)
+    if (result == 0) {
         result = schema_set_read_all(kinds->set, err);
+        if (result < 0)
+            error_wrap(err, "%s", shared);
+    }
     if (result == 0)
         result = read_files(kinds, AT_FDCWD, directory, read_kind_file, err);
     if (result < 0) {
@@ -382,8 +387,7 @@ static int unknown_kind(const struct kinds *kinds, struct str api_version, struc
 const struct kind *kinds_by_manifest(const struct kinds *kinds, struct value manifest, struct error **err)
 {
     if (value_type(manifest) != VALUE_OBJECT) {
-        error_make(err, EINVAL, "a manifest must be a mapping, not a %s",
-                   value_type_name(value_type(manifest)));
+        error_make(err, EINVAL, "a manifest must be a mapping with apiVersion and kind");
         return NULL;
     }
     struct str api_version, name;

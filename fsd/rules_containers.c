@@ -9,12 +9,11 @@ void rule_one_of(struct check *check, const struct step *at, struct value v, con
 {
     size_t count = 0;
     autobuf struct buf all = {0};
-    for (size_t i = 0; names[i] != NULL; i++) {
+    for (size_t i = 0; names[i] != NULL; i++)
         buf_addf(&all, "%s%s", i != 0 ? ", " : "", names[i]);
-        if (!value_exists(value_get(v, str_of(names[i]))))
-            continue;
+    for (size_t i = 0; names[i] != NULL; i++) {
         struct step step = STEP_MEMBER(at, str_of(names[i]));
-        if (++count == 2)
+        if (value_exists(value_get(v, step.name)) && ++count == 2)
             check_say(check, &step, "must not be there beside another: only one of %s", all.at);
     }
     if (count == 0 && required && !check->draft)

@@ -426,12 +426,14 @@ static void check_update(struct check *check, const struct step *at, const struc
         return;
     bool unset = !value_exists(before) || value_type(before) == VALUE_NULL ||
                  (value_type(before) == VALUE_STRING && value_str(before).length == 0);
-    if ((schema->immutable || (schema->write_once && !unset)) && !value_equal(before, after)) {
+    if (schema->immutable && !value_equal(before, after)) {
+        check_say(check, at, "can't be changed after creation");
+        return;
+    }
+    if (schema->write_once && !unset && !value_equal(before, after)) {
         autobuf struct buf was = {0};
         check_quote(&was, before);
-        check_say(check, at,
-                  schema->immutable ? "can't be changed after creation" : "can't be changed, it is %s",
-                  was.at);
+        check_say(check, at, "can't be changed, it is %s", was.at);
         return;
     }
     for (size_t i = 0; schema->update_rules != NULL && schema->update_rules[i] != NULL; i++)

@@ -1,0 +1,196 @@
+#include "tests/unit/fsd/kinds.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+static void the_built_in_kinds_are_found_by_directory(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"namespaces",  "nodes",      "pods",  "replicasets",
+                                        "deployments", "configmaps", "leases"};
+    for (size_t i = 0; i < COUNT(names); i++)
+        assert_str(must_kind(names[i])->plural, names[i]);
+    assert_ptr_equal(must_kind("deployments.apps"), must_kind("deployments"));
+    assert_null(kinds_by_directory(kinds, STR("services")));
+    assert_null(kinds_by_directory(kinds, STR("pods.apps")));
+    assert_null(kinds_by_directory(kinds, STR("")));
+    for (size_t i = 0; i < kinds_count(kinds); i++)
+        assert_int_equal(kinds_at(kinds, i)->index, i);
+    assert_null(kinds_at(kinds, kinds_count(kinds)));
+}
+
+static void a_kind_says_what_its_file_says(void **state)
+{
+    (void)state;
+    const struct kind *deployment = must_kind("deployments"), *config = must_kind("configmaps");
+    assert_str(deployment->api_version, "apps/v1");
+    assert_str(deployment->name, "Deployment");
+    assert_str(deployment->short_names[0], "deploy");
+    assert_true(deployment->namespaced && deployment->has_spec && deployment->has_status);
+    assert_false(deployment->live_when_empty || deployment->spread || deployment->memory_only);
+    assert_str(deployment->verbs[0].name, "restart");
+    assert_int_equal(deployment->verbs[0].annotations_depth, 4);
+    assert_str(config->api_version, "v1");
+    assert_true(config->live_when_empty);
+    assert_false(config->has_spec || config->has_status);
+    assert_true(must_kind("leases")->memory_only);
+    assert_true(must_kind("pods")->spread);
+    assert_int_equal(must_kind("pods")->verbs[0].annotations_depth, 2);
+    assert_false(must_kind("nodes")->namespaced);
+}
+
+static void shared_definitions_exist_once(void **state)
+{
+    (void)state;
+    const struct schema *deployment = schema_property(must_kind("deployments")->schema, STR("spec"));
+    const struct schema *set = schema_property(must_kind("replicasets")->schema, STR("spec"));
+    assert_ptr_equal(schema_property(deployment, STR("template")), schema_property(set, STR("template")));
+    assert_ptr_equal(schema_property(must_kind("nodes")->schema, STR("metadata")),
+                     schema_property(must_kind("pods")->schema, STR("metadata")));
+    assert_null(schema_property(deployment, STR("replcas")));
+    assert_null(schema_property(NULL, STR("replicas")));
+}
+
+static void an_unknown_kind_is_told_with_what_comes_near(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *manifest, *sentence;
+    } rows[] = {
+        {"kind: Pod", "apiVersion must be a string that is not empty"},
+        {"apiVersion: v1", "kind must be a string that is not empty"},
+        {"{apiVersion: v1, kind: 3}", "kind must be a string that is not empty"},
+        {"[]", "a manifest must be a mapping with apiVersion and kind"},
+        {"{apiVersion: apps/v1, kind: Deploymnet}",
+         "no kind \"Deploymnet\" in \"apps/v1\": did you mean \"Deployment\" (apps/v1)?"},
+        {"{apiVersion: extensions/v1beta1, kind: Deployment}",
+         "no kind \"Deployment\" in \"extensions/v1beta1\": its apiVersion is apps/v1"},
+        {"{apiVersion: v1, kind: PersistentVolume}", "no kind \"PersistentVolume\" in \"v1\"; there are "
+                                                     "ConfigMap, Deployment, Lease, Namespace, Node, Pod, "
+                                                     "ReplicaSet"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autodoc struct doc *doc = must_yaml(rows[i].manifest);
+        autoerror struct error *err = NULL;
+        assert_null(kinds_by_manifest(kinds, doc_root(doc), &err));
+        assert_string_equal(error_message(err), rows[i].sentence);
+    }
+    autodoc struct doc *doc = must_yaml("{apiVersion: apps/v1, kind: ReplicaSet}");
+    assert_ptr_equal(kinds_by_manifest(kinds, doc_root(doc), NULL), must_kind("replicasets"));
+}
+
+/* ---- files that are wrong ---- */
+
+#define HEAD                                                                                               \
+    "kind: CustomResourceDefinition\n"                                                                     \
+    "spec:\n  group: x.io\n  scope: Namespaced\n  names: {kind: Thing, plural: things, singular: thing}\n" \
+    "  versions:\n  - name: v1\n    schema:\n      openAPIV3Schema:\n        type: object\n"
+#define SHARED "ObjectMeta: {type: object}\n"
+
+static void write_file(const char *directory, const char *name, const char *text)
+{
+    autofree char *path = NULL;
+    if (asprintf(&path, "%s/%s", directory, name) < 0)
+        abort();
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    assert_int_equal(fclose(file), 0);
+}
+
+static void remove_file(const char *directory, const char *name)
+{
+    autofree char *path = NULL;
+    if (asprintf(&path, "%s/%s", directory, name) < 0)
+        abort();
+    remove(path);
+}
+
+/* Loads a directory with these two files; its name, which is random, is cut off the sentence. */
+static char *load_error(const char *shared, const char *kind)
+{
+    char directory[] = "/tmp/podtree-kinds-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    autofree char *below = NULL;
+    if (asprintf(&below, "%s/shared", directory) < 0)
+        abort();
+    assert_int_equal(mkdir(below, 0700), 0);
+    write_file(below, "meta.yaml", shared);
+    write_file(directory, "things.yaml", kind);
+    autoerror struct error *err = NULL;
+    struct kinds *made = NULL;
+    int result = kinds_load(directory, &made, &err);
+    remove_file(below, "meta.yaml");
+    remove_file(directory, "things.yaml");
+    remove(below);
+    remove(directory);
+    kinds_free(made);
+    if (result == 0)
+        return NULL;
+    assert_true(strncmp(err->message, directory, strlen(directory)) == 0);
+    return strdup(err->message + strlen(directory));
+}
+
+static void a_wrong_file_is_told_with_its_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *shared, *kind, *sentence;
+    } rows[] = {
+        {SHARED, "kind: Foo\n", "/things.yaml: kind must be CustomResourceDefinition"},
+        {SHARED, "a: [\n", NULL},
+        {SHARED, HEAD "        properties: {a: {type: strin}}\n",
+         "/things.yaml: spec.versions[0]: schema: properties: a: type: must be string, integer, number, "
+         "boolean, "
+         "object or array"},
+        {SHARED, HEAD "        properties: {a: {type: string, tpye: x}}\n",
+         "/things.yaml: spec.versions[0]: schema: properties: a: tpye: is not a keyword of schemas that "
+         "podtree "
+         "knows"},
+        {SHARED, HEAD "        properties: {a: {x-podtree-ref: Nothing}}\n",
+         "/things.yaml: spec.versions[0]: schema: properties: a: there is no shared definition Nothing"},
+        {SHARED, HEAD "        properties: {a: {type: object, x-podtree-rules: [nothing]}}\n",
+         "/things.yaml: spec.versions[0]: schema: properties: a: x-podtree-rules: there is no rule nothing"},
+        {SHARED, HEAD "        required: [b]\n        properties: {a: {type: string}}\n",
+         "/things.yaml: spec.versions[0]: schema: required: b is no property"},
+        {SHARED, HEAD "        properties: {a: {type: string, pattern: \"[\"}}\n", NULL},
+        {SHARED,
+         HEAD "        properties: {a: {type: array, x-kubernetes-list-type: map, items: {type: object}}}\n",
+         "/things.yaml: spec.versions[0]: schema: properties: a: a list of type map needs "
+         "x-kubernetes-list-map-keys"},
+        {SHARED, HEAD "    additionalPrinterColumns: [{name: A, type: string, jsonPath: \".a[\"}]\n",
+         "/things.yaml: spec.versions[0]: additionalPrinterColumns[0]: jsonPath is not understood"},
+        {SHARED "Loop: {type: object, properties: {a: {x-podtree-ref: Loop}}}\n", HEAD,
+         "/shared: Loop: properties: a: refers to itself"},
+        {SHARED "Other: {}\n", HEAD, "/shared: Other: a schema needs a type"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autofree char *sentence = load_error(rows[i].shared, rows[i].kind);
+        assert_non_null(sentence);
+        if (rows[i].sentence != NULL)
+            assert_string_equal(sentence, rows[i].sentence);
+    }
+    assert_null(load_error(SHARED, HEAD));
+}
+
+static void a_missing_directory_is_an_error(void **state)
+{
+    (void)state;
+    autoerror struct error *err = NULL;
+    struct kinds *made = NULL;
+    assert_int_equal(kinds_load("/nowhere/at/all", &made, &err), -ENOENT);
+    assert_null(made);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_built_in_kinds_are_found_by_directory),
+        cmocka_unit_test(a_kind_says_what_its_file_says),
+        cmocka_unit_test(shared_definitions_exist_once),
+        cmocka_unit_test(an_unknown_kind_is_told_with_what_comes_near),
+        cmocka_unit_test(a_wrong_file_is_told_with_its_place),
+        cmocka_unit_test(a_missing_directory_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, load_kinds, free_kinds);
+}
