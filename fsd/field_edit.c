@@ -392,3 +392,24 @@ int field_remove(const struct kind *kind, struct value object, struct str path, 
         value_remove(field->value);
     return 0;
 }
+
+int field_rename(const struct kind *kind, struct value object, struct str path, struct str to_path,
+                 bool server, struct error **err)
+{
+    cleanup(cleanup_walk) struct walk from = {0}, to = {0};
+    int result = find(&from, kind, object, path, server, err);
+    if (result == 0)
+        result = find(&to, kind, object, to_path, server, err);
+    if (result < 0)
+        return result;
+    const struct field *source = last(&from), *target = last(&to);
+    if (!source->map_entry || !target->map_entry || source->parent.at != target->parent.at)
+        return refuse(&from, EPERM, err, "can't be renamed: names are fields here");
+    if (!source->set)
+        return refuse(&from, ENOENT, err, "is not set");
+    if (str_equal(source->key, target->key))
+        return 0;
+    value_set_copy(source->parent, target->key, source->value);
+    value_unset(source->parent, source->key);
+    return 0;
+}

@@ -137,6 +137,7 @@ static int read_flags(struct kind *kind, struct value spec, struct error **err)
     kind->live_when_empty = value_true(value_at(spec, "x-podtree-live-when-empty"));
     kind->spread = value_true(value_at(spec, "x-podtree-spread"));
     kind->memory_only = value_true(value_at(spec, "x-podtree-memory-only"));
+    kind->node_field = value_str(value_at(spec, "x-podtree-node-field"));
     struct value name = value_at(spec, "x-podtree-name");
     kind->name_check = format_find(value_exists(name) ? value_str(name) : STR("dns-subdomain"));
     if (kind->name_check == NULL)
@@ -161,6 +162,14 @@ static int read_version(struct schema_set *set, struct kind *kind, struct value 
     return read_columns(set, kind, value_at(version, "additionalPrinterColumns"), err);
 }
 
+static struct str join(struct schema_set *set, struct str a, char between, struct str b)
+{
+    size_t length = a.length + 1 + b.length;
+    char *text = schema_set_memory(set, length + 1, 1);
+    snprintf(text, length + 1, STR_FORMAT "%c" STR_FORMAT, STR_ARGS(a), between, STR_ARGS(b));
+    return (struct str){text, length};
+}
+
 static int read_kind(struct schema_set *set, struct kind *kind, struct value manifest, struct error **err)
 {
     if (!value_is(value_at(manifest, "kind"), "CustomResourceDefinition"))
@@ -175,11 +184,9 @@ static int read_kind(struct schema_set *set, struct kind *kind, struct value man
         return error_wrap(err, "spec");
     if (read_version(set, kind, version, err) < 0)
         return error_wrap(err, "spec.versions[0]");
-    size_t length = kind->group.length + 1 + kind->version.length;
-    char *api_version = schema_set_memory(set, length + 1, 1);
-    kind->api_version = (struct str){
-        api_version, (size_t)snprintf(api_version, length + 1, "%.*s%s%.*s", STR_ARGS(kind->group),
-                                      kind->group.length != 0 ? "/" : "", STR_ARGS(kind->version))};
+    bool core = kind->group.length == 0;
+    kind->api_version = core ? kind->version : join(set, kind->group, '/', kind->version);
+    kind->resource = core ? kind->plural : join(set, kind->plural, '.', kind->group);
     return 0;
 }
 
@@ -266,21 +273,14 @@ static int compare_names(const void *a, const void *b)
     return order != 0 ? order : (int)one->kind->index - (int)other->kind->index;
 }
 
-/* The bare plural and plural.group of each. */
+/* The bare plural and plural.group of each, and by which of them its directories go. */
 static void index_names(struct kinds *kinds)
 {
     struct directory_name *names = schema_set_memory(kinds->set, 2 * kinds->count, sizeof(*names));
     size_t count = 0;
     for (size_t i = 0; i < kinds->count; i++) {
-        struct kind *kind = kinds->kinds[i];
+        const struct kind *kind = kinds->kinds[i];
         names[count++] = (struct directory_name){kind->plural, kind};
-        kind->resource = kind->plural;
-        if (kind->group.length == 0)
-            continue;
-        size_t length = kind->plural.length + 1 + kind->group.length;
-        char *full = schema_set_memory(kinds->set, length + 1, 1);
-        snprintf(full, length + 1, STR_FORMAT "." STR_FORMAT, STR_ARGS(kind->plural), STR_ARGS(kind->group));
-        kind->resource = (struct str){full, length};
         names[count++] = (struct directory_name){kind->resource, kind};
     }
     if (count != 0)

@@ -353,6 +353,31 @@ static void a_removal_unsets(void **state)
     run_edits(rows, COUNT(rows));
 }
 
+static void a_rename_moves_a_key_within_its_map(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *from, *to, *after;
+        int number;
+    } rows[] = {
+        {"{data: {a: x}}", "data/a", "data/b", "{\"data\":{\"b\":\"x\"}}", 0},
+        {"{data: {a: x, b: y}}", "data/a", "data/b", "{\"data\":{\"b\":\"x\"}}", 0},
+        {"{data: {a: x}}", "data/a", "data/a", "{\"data\":{\"a\":\"x\"}}", 0},
+        {"{data: {a: x}}", "data/b", "data/a", NULL, ENOENT},
+        {"{data: {a: x}}", "data/a", "binaryData/a", NULL, EPERM},
+        {"{data: {a: x}, immutable: true}", "immutable", "data/a", NULL, EPERM},
+        {"{metadata: {uid: x}}", "metadata/uid", "metadata/name", NULL, EPERM},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autodoc struct doc *doc = must_yaml(rows[i].before);
+        int result = field_rename(must_kind("configmaps"), doc_root(doc), str_of(rows[i].from),
+                                  str_of(rows[i].to), false, NULL);
+        assert_int_equal(result, -rows[i].number);
+        if (rows[i].after != NULL)
+            assert_json(doc_root(doc), rows[i].after);
+    }
+}
+
 static void the_server_writes_what_it_manages(void **state)
 {
     (void)state;
@@ -397,6 +422,7 @@ int main(void)
         cmocka_unit_test(an_append_continues_what_is_there),
         cmocka_unit_test(a_new_directory_is_an_object_or_an_entry),
         cmocka_unit_test(a_removal_unsets),
+        cmocka_unit_test(a_rename_moves_a_key_within_its_map),
         cmocka_unit_test(the_server_writes_what_it_manages),
         cmocka_unit_test(lines_read_back_as_they_were),
     };

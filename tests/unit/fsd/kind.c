@@ -24,6 +24,11 @@ static void a_kind_says_what_its_file_says(void **state)
     (void)state;
     const struct kind *deployment = must_kind("deployments"), *config = must_kind("configmaps");
     assert_str(deployment->api_version, "apps/v1");
+    assert_str(deployment->resource, "deployments.apps");
+    assert_str(deployment->directory, "deployments");
+    assert_str(config->resource, "configmaps");
+    assert_str(must_kind("pods")->node_field, "nodeName");
+    assert_int_equal(config->node_field.length, 0);
     assert_str(deployment->name, "Deployment");
     assert_str(deployment->short_names[0], "deploy");
     assert_true(deployment->namespaced && deployment->has_spec && deployment->has_status);
