@@ -10,10 +10,9 @@
 struct history {
     git_repository *repository;
     char *path;
-    int lock;      /* held while it is open */
-    bool unsynced; /* objects may have been written that are not on the disk yet */
-    bool any;      /* is there a commit? */
-    git_oid head;  /* the newest */
+    int lock;     /* held while it is open */
+    bool any;     /* is there a commit? */
+    git_oid head; /* the newest */
     git_oid tree;
     int64_t sequence;
     /* Repacking: */

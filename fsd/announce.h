@@ -1,0 +1,39 @@
+/* Announcements: what inotify would not see by itself (the notifier repeats it on the mount).
+ *
+ * Main notes what has become visible; of one object, and of one file, at most one announcement waits, however
+ * often it changes. Only what the kernel holds can be watched: where it doesn't know the directory, nothing
+ * is sent. To the notifier alone, an object that is to be announced as new is not there until its mkdir, and
+ * one that is gone is there until its rmdir: otherwise the kernel would say EEXIST or ENOENT without asking,
+ * and there would be no event. */
+#ifndef PODTREE_ANNOUNCE_H
+#define PODTREE_ANNOUNCE_H
+
+#include "fsd/fsd.h"
+
+struct announcer;
+
+/* `socket_fd`: the notifier's, not blocking. */
+struct announcer *announcer_new(struct fsd *fsd, int socket_fd);
+void announcer_free(struct announcer *announcer);
+
+/* The object has just been published. */
+enum announce_what { ANNOUNCE_CREATED, ANNOUNCE_CHANGED, ANNOUNCE_GONE };
+void announce_object(struct announcer *announcer, const struct object *object, enum announce_what what);
+/* The links of the nodes that it is, or was, bound to. */
+void announce_bound(struct announcer *announcer, const struct object *object, const struct version *before,
+                    const struct version *now);
+/* A file that the kernel holds has changed. */
+void announce_node(struct announcer *announcer, uint32_t node);
+
+/* How the notifier has to see a name in a directory. */
+enum announce_view { VIEW_AS_IT_IS, VIEW_ABSENT, VIEW_PRESENT };
+enum announce_view announcer_view(const struct announcer *announcer, uint32_t directory, struct str name);
+/* The notifier's mkdir, symlink, rmdir or unlink of it has come: from now on it is as it is. */
+void announcer_performed(struct announcer *announcer, uint32_t directory, struct str name);
+
+/* After a takeover: every object committed after the version that was announced last is announced again. */
+void announcer_take_over(struct announcer *announcer);
+/* The socket is readable, or something waits: sends and receives what it can without blocking. */
+void announcer_turn(struct announcer *announcer);
+
+#endif

@@ -1,0 +1,378 @@
+#include "fsd/batch.h"
+
+#include <stdio.h>
+
+/* The memory behind a store_batch. */
+struct store_arrays {
+    struct record *records;
+    struct tombstone *tombstones;
+    struct stream_line *lines;
+    struct outcome *outcomes;
+    struct outbox_row *outbox;
+    struct outbox_keep *keeps;
+};
+
+struct batch *batch_new(void)
+{
+    struct batch *batch = memory_zeroed(1, sizeof(*batch));
+    batch->arrays = memory_zeroed(1, sizeof(*batch->arrays));
+    return batch;
+}
+
+static void drop_change(struct batch_change *change)
+{
+    version_drop(change->version);
+    free(change->path);
+    free(change->author);
+    free(change->subject);
+}
+
+static void forget_undo(struct batch *batch)
+{
+    while (batch->undo_count > 0)
+        version_drop(batch->undo[--batch->undo_count].pending);
+}
+
+void batch_free(struct batch *batch)
+{
+    if (batch == NULL)
+        return;
+    for (size_t i = 0; i < batch->entry_count; i++)
+        version_drop(batch->entries[i].version);
+    for (size_t i = 0; i < batch->line_count; i++)
+        free(batch->lines[i].text);
+    for (size_t i = 0; i < batch->change_count; i++)
+        drop_change(&batch->changes[i]);
+    forget_undo(batch);
+    free(batch->entries);
+    free(batch->lines);
+    free(batch->changes);
+    free(batch->undo);
+    free(batch->trims);
+    free(batch->arrays->records);
+    free(batch->arrays->tombstones);
+    free(batch->arrays->lines);
+    free(batch->arrays->outcomes);
+    free(batch->arrays->outbox);
+    free(batch->arrays->keeps);
+    free(batch->arrays);
+    free(batch);
+}
+
+char *history_path(const struct object *object)
+{
+    struct buf path = {0};
+    if (object->kind->namespaced)
+        buf_addf(&path, "namespaces/%s/", object->namespace);
+    buf_add_str(&path, object->kind->directory);
+    buf_add_char(&path, '/');
+    if (object->kind->spread)
+        buf_addf(&path, "%02x/", (unsigned)(str_hash(str_of(object->name)) & 0x3f));
+    buf_add_text(&path, object->name);
+    return buf_take(&path);
+}
+
+/* A component's change that waits in the batch, for another one of the same object to join. */
+static struct batch_change *change_to_join(struct batch *batch, const struct object *object)
+{
+    for (size_t i = batch->change_count; i > 0; i--)
+        if (batch->changes[i - 1].object == object->id)
+            return batch->changes[i - 1].person ? NULL : &batch->changes[i - 1];
+    return NULL;
+}
+
+static void add_change(struct batch *batch, const struct object *object, struct version *version,
+                       struct batch_story story, bool join)
+{
+    struct batch_change *change = join ? change_to_join(batch, object) : NULL;
+    if (change != NULL) {
+        drop_change(change);
+    } else {
+        array_grow(batch->changes, batch->change_count, batch->change_capacity);
+        change = &batch->changes[batch->change_count++];
+    }
+    *change = (struct batch_change){.object = object->id,
+                                    .version = version_hold(version),
+                                    .path = history_path(object),
+                                    .author = story.author,
+                                    .subject = story.subject,
+                                    .time_ms = version->time_ms,
+                                    .person = story.person};
+}
+
+void batch_add(struct batch *batch, struct object *object, struct version *version,
+               struct version *was_pending, struct batch_story story)
+{
+    struct batch_undo undo = {
+        .object = object->id, .pending = was_pending, .replaced = object->batch_place != 0};
+    if (object->batch_place == 0) {
+        array_grow(batch->entries, batch->entry_count, batch->entry_capacity);
+        batch->entries[batch->entry_count++] = (struct batch_entry){object->id, version_hold(version)};
+        object->batch_place = batch->entry_count;
+    } else {
+        struct batch_entry *entry = &batch->entries[object->batch_place - 1];
+        version_drop(entry->version);
+        entry->version = version_hold(version);
+    }
+    batch->version = version->number;
+    if (story.author != NULL) {
+        bool join = undo.replaced && !story.person && !batch->marked;
+        size_t before = batch->change_count;
+        add_change(batch, object, version, story, join);
+        undo.added_change = batch->change_count != before;
+    } else {
+        free(story.subject);
+    }
+    if (!batch->marked) {
+        version_drop(was_pending);
+        return;
+    }
+    array_grow(batch->undo, batch->undo_count, batch->undo_capacity);
+    batch->undo[batch->undo_count++] = undo;
+}
+
+struct txn_mark batch_mark(struct batch *batch)
+{
+    batch->marked++;
+    return (struct txn_mark){batch->undo_count, batch->line_count};
+}
+
+void batch_keep(struct batch *batch, struct txn_mark mark)
+{
+    (void)mark;
+    if (--batch->marked == 0)
+        forget_undo(batch);
+}
+
+void batch_undo(struct batch *batch, struct objects *objects, struct txn_mark mark)
+{
+    while (batch->line_count > mark.line_count)
+        free(batch->lines[--batch->line_count].text);
+    while (batch->undo_count > mark.undo_count) {
+        struct batch_undo *undo = &batch->undo[--batch->undo_count];
+        struct object *object = object_by_id(objects, undo->object);
+        struct batch_entry *entry = &batch->entries[object->batch_place - 1];
+        version_drop(entry->version);
+        if (undo->added_change)
+            drop_change(&batch->changes[--batch->change_count]);
+        if (undo->replaced) {
+            entry->version = version_hold(undo->pending);
+        } else {
+            batch->entry_count--; /* they were added in this order */
+            object->batch_place = 0;
+        }
+        if (undo->pending != NULL)
+            object_change(object, undo->pending);
+        else
+            object_discard(objects, object);
+    }
+    batch->marked--;
+}
+
+void batch_add_line(struct batch *batch, const struct object *object, enum stream_kind stream, int64_t number,
+                    char *text)
+{
+    array_grow(batch->lines, batch->line_count, batch->line_capacity);
+    batch->lines[batch->line_count++] = (struct batch_line){object->id, stream, number, text};
+}
+
+void batch_add_call(struct batch *batch, struct call *call)
+{
+    call->next = NULL;
+    if (batch->first_call == NULL)
+        batch->first_call = call;
+    else
+        batch->last_call->next = call;
+    batch->last_call = call;
+}
+
+static void prepare_entries(struct batch *batch, struct objects *objects)
+{
+    struct store_batch *stored = &batch->stored;
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        const struct object *object = object_by_id(objects, batch->entries[i].object);
+        const struct version *version = batch->entries[i].version;
+        if (object->kind->memory_only)
+            continue;
+        if ((version->flags & VERSION_GONE) == 0)
+            batch->arrays->records[stored->record_count++] = (struct record){
+                .id = object->id,
+                .version = version->number,
+                .resource = object->kind->resource,
+                .namespace = str_of(object->namespace),
+                .name = str_of(object->name),
+                .uid = str_of(object->uid),
+                .document = version_text(version),
+                .draft = (version->flags & VERSION_DRAFT) != 0,
+            };
+        else if (object->committed != NULL)
+            batch->arrays->tombstones[stored->tombstone_count++] = (struct tombstone){
+                .id = object->id,
+                .version = version->number,
+                .resource = object->kind->resource,
+                .namespace = str_of(object->namespace),
+                .name = str_of(object->name),
+                .uid = str_of(object->uid),
+                .document = version_text(version),
+            };
+    }
+}
+
+static void prepare_lines(struct batch *batch, struct objects *objects)
+{
+    for (size_t i = 0; i < batch->line_count; i++) {
+        const struct batch_line *line = &batch->lines[i];
+        const struct object *object = object_by_id(objects, line->object);
+        if (object != NULL && !object->kind->memory_only &&
+            (object_newest_version(object)->flags & VERSION_GONE) == 0)
+            batch->arrays->lines[batch->stored.line_count++] =
+                (struct stream_line){line->number, line->object, line->stream, str_of(line->text)};
+    }
+}
+
+/* The document of a row is the record's own, unless a newer version of the same batch takes the record's
+ * place; and an older row of a person, whose document was the record's until now, keeps it. */
+static void prepare_history(struct batch *batch, struct objects *objects, int64_t done)
+{
+    struct store_batch *stored = &batch->stored;
+    for (size_t i = 0; i < batch->change_count; i++) {
+        struct batch_change *change = &batch->changes[i];
+        struct object *object = object_by_id(objects, change->object);
+        bool gone = (change->version->flags & VERSION_GONE) != 0;
+        bool newest = batch->entries[object->batch_place - 1].version == change->version;
+        batch->arrays->outbox[stored->outbox_count++] = (struct outbox_row){
+            .version = change->version->number,
+            .id = object->id,
+            .time_ms = change->time_ms,
+            .path = str_of(change->path),
+            .author = str_of(change->author),
+            .subject = str_of(change->subject),
+            .document = change->person && !gone && !newest ? version_text(change->version) : STR_NONE,
+            .person = change->person,
+            .deleted = gone,
+        };
+        if (object->history_version > done && object->committed != NULL &&
+            object->committed->number == object->history_version)
+            batch->arrays->keeps[stored->keep_count++] =
+                (struct outbox_keep){object->history_version, version_text(object->committed)};
+        object->history_version = change->person && newest && !gone ? change->version->number : 0;
+    }
+}
+
+static void prepare_outcomes(struct batch *batch, uint64_t mount)
+{
+    for (struct call *call = batch->first_call; call != NULL; call = call->next)
+        batch->arrays->outcomes[batch->stored.outcome_count++] = (struct outcome){
+            (uint32_t)call->slot, mount, call->unique, call->result, buf_str(&call->payload)};
+}
+
+bool batch_prepare(struct batch *batch, struct objects *objects, uint64_t mount, int64_t done)
+{
+    size_t calls = 0;
+    for (struct call *call = batch->first_call; call != NULL; call = call->next)
+        calls++;
+    struct store_arrays *arrays = batch->arrays;
+    arrays->records = memory_zeroed(batch->entry_count, sizeof(*arrays->records));
+    arrays->tombstones = memory_zeroed(batch->entry_count, sizeof(*arrays->tombstones));
+    arrays->lines = memory_zeroed(batch->line_count, sizeof(*arrays->lines));
+    arrays->outbox = memory_zeroed(batch->change_count, sizeof(*arrays->outbox));
+    arrays->keeps = memory_zeroed(batch->change_count, sizeof(*arrays->keeps));
+    arrays->outcomes = memory_zeroed(calls, sizeof(*arrays->outcomes));
+    prepare_entries(batch, objects);
+    prepare_lines(batch, objects);
+    prepare_history(batch, objects, done);
+    for (size_t i = 0; i < batch->entry_count; i++)
+        object_by_id(objects, batch->entries[i].object)->batch_place = 0;
+    struct store_batch *stored = &batch->stored;
+    if (stored->record_count + stored->tombstone_count + stored->line_count + stored->outbox_count == 0)
+        return false;
+    prepare_outcomes(batch, mount);
+    stored->records = arrays->records;
+    stored->tombstones = arrays->tombstones;
+    stored->lines = arrays->lines;
+    stored->outcomes = arrays->outcomes;
+    stored->outbox = arrays->outbox;
+    stored->keeps = arrays->keeps;
+    stored->outbox_done = done;
+    return true;
+}
+
+/* ---- for the historian ---- */
+
+struct held_entry {
+    struct history_entry entry;
+    struct version *version;
+    char *path, *author, *email, *subject;
+    char *document; /* where there is no version */
+};
+
+/* "alice" becomes alice@podtree: git wants something of the kind. */
+static char *history_email(const char *author)
+{
+    struct buf email = {0};
+    for (const char *c = author; *c != '\0' && *c != ' '; c++)
+        buf_add_char(&email, *c);
+    buf_add_text(&email, "@podtree");
+    return buf_take(&email);
+}
+
+static void release_entry(struct history_entry *entry)
+{
+    struct held_entry *held = (struct held_entry *)entry;
+    version_drop(held->version);
+    free(held->path);
+    free(held->author);
+    free(held->email);
+    free(held->subject);
+    free(held->document);
+    free(held);
+}
+
+/* The strings are copied; the version, if there is one, is held. */
+static struct held_entry *hold_entry(const char *path, const char *author, const char *subject)
+{
+    struct held_entry *held = memory_zeroed(1, sizeof(*held));
+    held->path = strdup(path);
+    held->author = strdup(author);
+    held->subject = strdup(subject);
+    held->email = history_email(author);
+    held->entry = (struct history_entry){.path = str_of(held->path),
+                                         .author = str_of(held->author),
+                                         .email = str_of(held->email),
+                                         .subject = str_of(held->subject),
+                                         .release = release_entry};
+    return held;
+}
+
+struct history_entry *batch_history(const struct batch *batch)
+{
+    struct history_entry *first = NULL, **end = &first;
+    for (size_t i = 0; i < batch->change_count; i++) {
+        const struct batch_change *change = &batch->changes[i];
+        struct held_entry *held = hold_entry(change->path, change->author, change->subject);
+        held->version = version_hold(change->version);
+        held->entry.version = change->version->number;
+        held->entry.time_ms = change->time_ms;
+        held->entry.person = change->person;
+        if ((change->version->flags & VERSION_GONE) == 0)
+            held->entry.document = version_text(held->version);
+        *end = &held->entry;
+        end = &held->entry.next;
+    }
+    return first;
+}
+
+struct history_entry *history_entry_of_row(const struct outbox_row *row)
+{
+    autofree char *path = str_dup(row->path), *author = str_dup(row->author),
+                  *subject = str_dup(row->subject);
+    struct held_entry *held = hold_entry(path, author, subject);
+    held->entry.version = row->version;
+    held->entry.time_ms = row->time_ms;
+    held->entry.person = row->person;
+    if (!row->deleted) {
+        held->document = str_dup(row->document);
+        held->entry.document = (struct str){held->document, row->document.length};
+    }
+    return &held->entry;
+}

@@ -1,0 +1,101 @@
+/* A batch: the changes that become durable together, and the calls that wait for them. Used by txn only. */
+#ifndef PODTREE_BATCH_H
+#define PODTREE_BATCH_H
+
+#include "fsd/announce.h"
+#include "fsd/call.h"
+#include "fsd/historian.h"
+
+/* Objects are named by number: one that was made and removed without anybody having seen it is freed when its
+ * batch ends. */
+
+/* One object's part: only its newest version is written. */
+struct batch_entry {
+    int64_t object;
+    struct version *version; /* held */
+};
+
+struct batch_line {
+    int64_t object;
+    enum stream_kind stream;
+    int64_t number;
+    char *text;
+};
+
+/* A change for the history; several of one object where persons made them. */
+struct batch_change {
+    int64_t object;
+    struct version *version; /* held; VERSION_GONE: a removal */
+    char *path, *author, *subject;
+    int64_t time_ms;
+    bool person;
+};
+
+/* How to take one change back. */
+struct batch_undo {
+    int64_t object;
+    struct version *pending; /* what was pending before; held, may be NULL */
+    bool replaced;           /* the entry had an older version, which is `pending` */
+    bool added_change;
+};
+
+struct batch {
+    struct batch_entry *entries;
+    size_t entry_count, entry_capacity;
+    struct batch_line *lines;
+    size_t line_count, line_capacity;
+    struct batch_change *changes;
+    size_t change_count, change_capacity;
+    struct batch_undo *undo; /* since batch_mark */
+    size_t undo_count, undo_capacity;
+    unsigned marked; /* how many marks there are */
+    struct call *first_call, *last_call;
+    struct store_batch stored; /* made by batch_prepare */
+    struct store_arrays *arrays;
+    struct stream_line *trims; /* goes with the batch */
+    int64_t version;           /* the highest in it */
+};
+
+struct batch *batch_new(void);
+void batch_free(struct batch *batch);
+static inline bool batch_is_empty(const struct batch *batch)
+{
+    return batch->entry_count == 0 && batch->line_count == 0 && batch->first_call == NULL;
+}
+
+/* What the history shall say of a change; NULL strings: nothing. The strings are taken over. */
+struct batch_story {
+    char *author, *subject;
+    bool person;
+};
+/* The object's newest version (held here too). `was_pending` is what was pending before (taken over). A
+ * component's change of an object that is in the batch already joins the one that is there. */
+void batch_add(struct batch *batch, struct object *object, struct version *version,
+               struct version *was_pending, struct batch_story story);
+/* The text is taken over. */
+void batch_add_line(struct batch *batch, const struct object *object, enum stream_kind stream, int64_t number,
+                    char *text);
+void batch_add_call(struct batch *batch, struct call *call);
+
+/* batch_undo takes back everything that has been added since the mark, batch_keep lets it stand; one of them
+ * ends each mark. Marks nest. */
+struct txn_mark {
+    size_t undo_count, line_count;
+};
+struct txn_mark batch_mark(struct batch *batch);
+void batch_undo(struct batch *batch, struct objects *objects, struct txn_mark mark);
+void batch_keep(struct batch *batch, struct txn_mark mark);
+
+/* Fills batch->stored, once. `done` is the version up to which the history is written. False: there is
+ * nothing to store. The objects are in no filling batch any more. */
+bool batch_prepare(struct batch *batch, struct objects *objects, uint64_t mount, int64_t done);
+
+/* The path of an object's file in the history, without .yaml: namespaces/default/pods/7c/web-1. */
+char *history_path(const struct object *object);
+
+/* The entries for the historian, linked in order; they hold their versions by themselves. */
+struct history_entry *batch_history(const struct batch *batch);
+/* An entry read back from the store at start. */
+struct history_entry *history_entry_of_row(const struct outbox_row *row);
+
+#endif

@@ -1,0 +1,309 @@
+#include "fsd/bulk.h"
+
+#include "fsd/errors.h"
+#include "fsd/tell.h"
+#include "fsd/txn.h"
+#include "lib/clock.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#define SLICE_US 800
+
+/* A bulk on its way. */
+struct bulk {
+    struct str rest; /* lines to come, in the handle's memory */
+    size_t line;
+    bool atomic, failed;
+    struct txn_mark mark;
+    uint64_t failures; /* txn_failures() when it began */
+};
+
+/* One line. */
+struct bulk_line {
+    struct call *call;
+    const struct place *place;
+    struct value request;
+    const struct kind *kind;
+    struct str namespace, name;
+    struct buf made_name; /* from generateName */
+    struct changed changed;
+};
+
+/* ---- a line's parts ---- */
+
+static struct str member(const struct bulk_line *line, const char *name)
+{
+    return value_str(value_get(line->request, str_of(name)));
+}
+
+static int find_kind(struct bulk_line *line, struct error **err)
+{
+    struct str resource = member(line, "resource");
+    line->kind =
+        resource.length != 0 ? kinds_by_directory(line->call->fsd->kinds, resource) : line->place->kind;
+    if (line->kind == NULL)
+        return error_make(err, EINVAL, "resource: there is no kind \"" STR_FORMAT "\"", STR_ARGS(resource));
+    return 0;
+}
+
+static void find_namespace(struct bulk_line *line, struct str given)
+{
+    if (!line->kind->namespaced)
+        line->namespace = STR("");
+    else if (given.length != 0)
+        line->namespace = given;
+    else if (line->place->namespace != NULL && line->place->namespace[0] != '\0')
+        line->namespace = str_of(line->place->namespace);
+    else
+        line->namespace = STR("default");
+}
+
+static int find_object(struct bulk_line *line, struct error **err)
+{
+    int status = find_kind(line, err);
+    if (status < 0)
+        return status;
+    find_namespace(line, member(line, "namespace"));
+    line->name = member(line, "name");
+    return line->name.length != 0 ? 0 : error_make(err, EINVAL, "name: required");
+}
+
+static int preconditions(const struct bulk_line *line, struct edit *edit, struct error **err)
+{
+    struct value version = value_get(line->request, STR("rv"));
+    edit->if_uid = member(line, "uid");
+    if (value_exists(version) && !str_to_int64(value_str(version), &edit->if_version))
+        return error_make(err, EINVAL, "rv: must be a resourceVersion");
+    return 0;
+}
+
+static int change(struct bulk_line *line, struct edit edit, bool creates, struct error **err)
+{
+    int status = preconditions(line, &edit, err);
+    if (status < 0)
+        return status;
+    struct change what = {.kind = line->kind,
+                          .namespace = line->namespace,
+                          .name = line->name,
+                          .edit = edit,
+                          .create_only = creates,
+                          .must_exist = !creates};
+    return txn_change(line->call->fsd, &line->call->asker, &what, &line->changed, err);
+}
+
+/* ---- operations ---- */
+
+/* Five characters of Kubernetes' alphabet for generated names: no vowels, so no words. */
+static void add_random_suffix(struct buf *name)
+{
+    static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789";
+    unsigned char bytes[5];
+    if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+        abort(); /* cannot happen for so few */
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        buf_add_char(name, alphabet[bytes[i] % (sizeof(alphabet) - 1)]);
+}
+
+static int create(struct bulk_line *line, struct error **err)
+{
+    struct value object = value_get(line->request, STR("object"));
+    line->kind = kinds_by_manifest(line->call->fsd->kinds, object, err);
+    if (line->kind == NULL)
+        return -EINVAL;
+    struct value metadata = value_get(object, STR("metadata"));
+    find_namespace(line, value_str(value_get(metadata, STR("namespace"))));
+    line->name = value_str(value_get(metadata, STR("name")));
+    struct str prefix = value_str(value_get(metadata, STR("generateName")));
+    if (line->name.length == 0 && prefix.length != 0) {
+        buf_add_str(&line->made_name, prefix);
+        add_random_suffix(&line->made_name);
+        line->name = buf_str(&line->made_name);
+    }
+    if (line->name.length == 0)
+        return error_make(err, EINVAL, "metadata.name: required");
+    return change(line, (struct edit){.type = EDIT_CREATE, .document = object}, true, err);
+}
+
+static int merge(struct bulk_line *line, enum edit_type type, struct error **err)
+{
+    int status = find_object(line, err);
+    if (status < 0)
+        return status;
+    return change(line, (struct edit){.type = type, .document = value_get(line->request, STR("merge"))},
+                  false, err);
+}
+
+static int patch(struct bulk_line *line, struct error **err)
+{
+    return merge(line, EDIT_MERGE, err);
+}
+
+static int set_status(struct bulk_line *line, struct error **err)
+{
+    return merge(line, EDIT_STATUS, err);
+}
+
+static int delete (struct bulk_line *line, struct error **err)
+{
+    int status = find_object(line, err);
+    if (status < 0)
+        return status;
+    struct edit edit = {.type = EDIT_DELETE,
+                        .grace = value_int_or(value_get(line->request, STR("grace")), -1)};
+    if (value_true(value_get(line->request, STR("finished"))))
+        edit.type = EDIT_FINISHED;
+    return change(line, edit, false, err);
+}
+
+static int event(struct bulk_line *line, struct error **err)
+{
+    int status = find_object(line, err);
+    if (status < 0)
+        return status;
+    struct object *object = object_newest(line->call->fsd->objects, line->kind, line->namespace, line->name);
+    struct str uid = member(line, "uid"), type = member(line, "type");
+    if (object == NULL || (uid.length != 0 && !str_is(uid, object->uid)))
+        return error_make(err, ENOENT, STR_FORMAT "/" STR_FORMAT " is gone", STR_ARGS(line->kind->plural),
+                          STR_ARGS(line->name));
+    if (!str_is(type, "Normal") && !str_is(type, "Warning"))
+        return error_make(err, EINVAL, "type: must be Normal or Warning");
+    line->changed = (struct changed){.uid = object->uid, .version = object_newest_version(object)->number};
+    return txn_event(line->call->fsd, &line->call->asker, object,
+                     str_is(type, "Normal") ? "Normal" : "Warning", member(line, "reason"),
+                     member(line, "message"), err);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct bulk_line *line, struct error **err);
+} operations[] = {
+    {"create", create}, {"patch", patch}, {"status", set_status}, {"delete", delete}, {"event", event},
+};
+
+static int run_operation(struct bulk_line *line, struct error **err)
+{
+    struct str name = member(line, "op");
+    for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++)
+        if (str_is(name, operations[i].name))
+            return operations[i].run(line, err);
+    return error_make(err, EINVAL,
+                      "op: must be create, patch, status, delete or event, not \"" STR_FORMAT "\"",
+                      STR_ARGS(name));
+}
+
+/* ---- results ---- */
+
+static void add_result(struct buf *out, const struct bulk_line *line)
+{
+    buf_addf(out, "{\"uid\":\"%s\",\"name\":", line->changed.uid);
+    json_write_string(out, line->name);
+    buf_addf(out, ",\"rv\":\"%lld\"}\n", (long long)line->changed.version);
+}
+
+static void add_refusal(struct buf *out, int number, const char *message)
+{
+    const char *name = strerrorname_np(number);
+    buf_addf(out, "{\"error\":\"%s\",\"message\":", name != NULL ? name : "EIO");
+    json_write_string(out, str_of(message));
+    buf_add_text(out, "}\n");
+}
+
+/* People are told in their errors, too: a shell doesn't read the results. */
+static void say_refusal(struct call *call, size_t number, const char *message)
+{
+    if (call->asker.identity != IDENTITY_NONE)
+        return;
+    autobuf struct buf path = {0};
+    uint32_t node = call_node(call);
+    if (node != 0)
+        place_path(call->fsd, node, &path);
+    buf_addf(&path, " line %zu", number);
+    errors_add(call->fsd->memory, call->asker.uid, clock_wall_ms(), buf_str(&path), message);
+    tell_errors(call->fsd, call->asker.uid);
+}
+
+static void run_line(struct call *call, const struct place *place, struct bulk *bulk, struct str text)
+{
+    struct bulk_line line = {.call = call, .place = place};
+    struct error *err = NULL;
+    struct doc *doc = doc_parse(text, &err);
+    line.request = doc_root(doc);
+    if (doc != NULL && bulk->line == 1 && str_is(member(&line, "op"), "atomic")) {
+        bulk->atomic = true;
+        doc_free(doc);
+        return;
+    }
+    int status = doc == NULL ? -err->number : run_operation(&line, &err);
+    if (status == 0) {
+        add_result(&call->payload, &line);
+    } else {
+        bulk->failed = true;
+        add_refusal(&call->payload, -status, error_message(err));
+        say_refusal(call, bulk->line, error_message(err));
+    }
+    error_free(err);
+    buf_free(&line.made_name);
+    doc_free(doc);
+}
+
+/* ---- everything ---- */
+
+static struct bulk *begin(struct call *call, struct str bytes)
+{
+    struct bulk *bulk = memory_zeroed(1, sizeof(*bulk));
+    bulk->rest = bytes;
+    bulk->failures = txn_failures(call->fsd);
+    bulk->mark = txn_mark(call->fsd);
+    txn_hold(call->fsd);
+    call->work = bulk;
+    return bulk;
+}
+
+/* All or none: where one line failed, those that were good are taken back, and say so. */
+static void cancel_all(struct call *call)
+{
+    autobuf struct buf results = {0};
+    struct str rest = buf_str(&call->payload), text;
+    while (str_split(&rest, '\n', &text))
+        if (text.length != 0 && !str_starts(text, STR("{\"error\"")))
+            add_refusal(&results, ECANCELED, "another line of this atomic bulk was refused");
+        else if (text.length != 0)
+            buf_addf(&results, STR_FORMAT "\n", STR_ARGS(text));
+    buf_clear(&call->payload);
+    buf_add_str(&call->payload, buf_str(&results));
+}
+
+static int end(struct call *call, struct bulk *bulk, struct error **err)
+{
+    bool lost = bulk->failures != txn_failures(call->fsd);
+    if (!lost && bulk->atomic && bulk->failed) {
+        txn_undo(call->fsd, bulk->mark);
+        cancel_all(call);
+    } else if (!lost) {
+        txn_keep(call->fsd, bulk->mark);
+    }
+    txn_release(call->fsd);
+    free(bulk);
+    call->work = NULL;
+    return lost ? error_make(err, EIO,
+                             "the store failed while the bulk was carried out; nothing of it was done")
+                : 0;
+}
+
+int bulk_write(struct call *call, const struct place *place, uint32_t node, struct str bytes,
+               struct error **err)
+{
+    (void)node;
+    struct bulk *bulk = call->work != NULL ? call->work : begin(call, bytes);
+    int64_t end_us = clock_us() + SLICE_US;
+    struct str text;
+    while (bulk->failures == txn_failures(call->fsd) && str_split(&bulk->rest, '\n', &text)) {
+        bulk->line++;
+        if (str_trim(text).length != 0)
+            run_line(call, place, bulk, text);
+        if (bulk->rest.at != NULL && clock_us() > end_us)
+            return CALL_WAITING;
+    }
+    return end(call, bulk, err);
+}

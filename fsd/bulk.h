@@ -1,0 +1,12 @@
+/* .bulk: many changes in one transaction, a JSON request a line, a result a line (doc/programs.md). */
+#ifndef PODTREE_BULK_H
+#define PODTREE_BULK_H
+
+#include "fsd/special.h"
+
+/* Carries the lines out, a millisecond's worth in a turn (CALL_WAITING in between); the results are the
+ * call's payload. */
+int bulk_write(struct call *call, const struct place *place, uint32_t node, struct str bytes,
+               struct error **err);
+
+#endif

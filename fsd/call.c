@@ -1,0 +1,162 @@
+#include "fsd/call.h"
+
+#include "fsd/authorize.h"
+#include "fsd/errors.h"
+#include "fsd/reply.h"
+#include "fsd/session.h"
+#include "fsd/tell.h"
+#include "fsd/txn.h"
+#include "lib/clock.h"
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+
+struct call *call_new(struct fsd *fsd, fuse_req_t request, const struct operation *operation)
+{
+    struct call *call = memory_zeroed(1, sizeof(*call));
+    const struct fuse_ctx *context = fuse_req_ctx(request);
+    call->fsd = fsd;
+    call->operation = operation;
+    call->request = request;
+    call->slot = session_slot(fsd->session, &call->repeated);
+    call->unique = slot_record(fsd->slots, call->slot)->unique;
+    call->asker =
+        (struct asker){context->uid, context->gid, context->pid, identity_of(context->uid, context->gid)};
+    return call;
+}
+
+void call_free(struct call *call)
+{
+    buf_free(&call->payload);
+    free(call);
+}
+
+static void finish(struct call *call, int result)
+{
+    if (call->operation->finish != NULL)
+        call->operation->finish(call, result);
+    else
+        reply_error(call, result < 0 ? -result : 0);
+}
+
+void call_run(struct call *call)
+{
+    const struct outcome *outcome = call->repeated ? txn_outcome(call->fsd, call->slot, call->unique) : NULL;
+    if (outcome != NULL) {
+        buf_add_str(&call->payload, outcome->payload);
+        finish(call, outcome->result);
+        return;
+    }
+    struct error *err = NULL;
+    int status = call->operation->start(call, &err);
+    switch (status) {
+    case 0:
+        finish(call, call->result);
+        break;
+    case CALL_PARKED:
+        txn_park(call);
+        break;
+    case CALL_WAITING:
+        session_run_later(call->fsd->session, call);
+        break;
+    case CALL_SILENT:
+        break;
+    default:
+        if (err == NULL)
+            error_make(&err, -status, "%s", strerror(-status));
+        call_refuse(call, err);
+    }
+}
+
+void call_finish(struct call *call, const struct error *failure)
+{
+    if (failure == NULL) {
+        finish(call, call->result);
+        return;
+    }
+    struct error *err = NULL;
+    error_make(&err, failure->number, "cannot be stored: %s", failure->message);
+    call_refuse(call, err);
+}
+
+uint32_t call_node(const struct call *call)
+{
+    return node_of_number(call->fsd->nodes, call->node);
+}
+
+pid_t call_process(const struct call *call)
+{
+    char path[64], text[512];
+    if (call->asker.thread == 0)
+        return 0;
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)call->asker.thread);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    pid_t process = 0;
+    while (fgets(text, sizeof(text), file) != NULL)
+        if (sscanf(text, "Tgid: %d", &process) == 1)
+            break;
+    fclose(file);
+    return process;
+}
+
+/* Names of users, from /etc/passwd only: no name service that main would have to wait for. */
+const char *asker_name(const struct asker *asker)
+{
+    static struct {
+        uid_t uid;
+        bool known;
+        char name[64];
+    } cache[64];
+    if (asker->identity != IDENTITY_NONE)
+        return identity_name(asker->identity);
+    size_t place = asker->uid % (sizeof(cache) / sizeof(*cache));
+    if (cache[place].known && cache[place].uid == asker->uid)
+        return cache[place].name;
+    cache[place].uid = asker->uid;
+    cache[place].known = true;
+    snprintf(cache[place].name, sizeof(cache[place].name), "uid %u", (unsigned)asker->uid);
+    FILE *file = fopen("/etc/passwd", "re");
+    for (struct passwd *entry; file != NULL && (entry = fgetpwent(file)) != NULL;)
+        if (entry->pw_uid == asker->uid) {
+            snprintf(cache[place].name, sizeof(cache[place].name), "%s", entry->pw_name);
+            break;
+        }
+    if (file != NULL)
+        fclose(file);
+    return cache[place].name;
+}
+
+int call_authorize(const struct call *call, const char *verb, struct error **err)
+{
+    if (authorize(call, verb))
+        return 0;
+    return error_make(err, EACCES, "%s may not %s: only root and the group podtree may",
+                      asker_name(&call->asker), verb);
+}
+
+static void add_path(const struct call *call, struct buf *path)
+{
+    uint32_t node = call_node(call);
+    if (node != 0)
+        place_path(call->fsd, node, path);
+    if (call->name == NULL)
+        return;
+    if (path->length == 0 || path->at[path->length - 1] != '/')
+        buf_add_char(path, '/');
+    buf_add_text(path, call->name);
+}
+
+void call_refuse(struct call *call, struct error *err)
+{
+    int number = err->number;
+    if (!call->quiet && call->asker.identity == IDENTITY_NONE) {
+        autobuf struct buf path = {0};
+        add_path(call, &path);
+        errors_add(call->fsd->memory, call->asker.uid, clock_wall_ms(), buf_str(&path), err->message);
+        tell_errors(call->fsd, call->asker.uid);
+    }
+    error_free(err);
+    reply_error(call, number);
+}

@@ -1,0 +1,95 @@
+/* A call: one request of the kernel, from being read to being answered.
+ *
+ * Each operation has two halves. start() looks at the state, answers at once where it can, or puts changes
+ * into the filling batch and returns CALL_PARKED. finish() answers when the batch is durable, or has failed.
+ * After a crash the request is found in its slot and carried out again: where the store says that its change
+ * was made, only finish() runs; so finish() uses nothing that start() computed, only the request itself and
+ * the outcome. */
+#ifndef PODTREE_CALL_H
+#define PODTREE_CALL_H
+
+#define FUSE_USE_VERSION 314
+#include "fsd/fsd.h"
+#include "lib/identity.h"
+#include <fuse_lowlevel.h>
+
+#define CALL_PARKED  1 /* finish() will be called */
+#define CALL_SILENT  2 /* start() has answered */
+#define CALL_WAITING 3 /* start() will be called again when something that it waits for has happened */
+#define CALL_DURABLE 4 /* of a change: it was made before, and is on the disk */
+
+struct asker {
+    uid_t uid;
+    gid_t gid;
+    pid_t thread; /* 0 from another pid namespace */
+    enum identity identity;
+};
+
+struct call;
+
+struct operation {
+    const char *name;
+    int (*start)(struct call *call, struct error **err); /* 0: answer with success and nothing else */
+    void (*finish)(struct call *call,
+                   int result); /* result: outcome.result; NULL: an answer without content */
+};
+
+struct call {
+    struct fsd *fsd;
+    const struct operation *operation;
+    fuse_req_t request;
+    int slot;
+    uint64_t unique;
+    struct asker asker;
+    bool repeated; /* read by a predecessor of this fsd */
+    bool quiet;    /* its refusals are no news: a probe for existence */
+
+    /* The arguments, in the slot's memory; which are used depends on the operation. */
+    uint64_t node, new_parent;
+    const char *name, *new_name;
+    struct fuse_file_info file;
+    bool has_file;
+    struct stat attributes;
+    int set; /* SETATTR: FUSE_SET_ATTR_… */
+    mode_t mode;
+    unsigned flags;
+    off_t offset;
+    size_t size;
+    struct str data;
+
+    /* The outcome, stored with the changes. */
+    int result;
+    struct buf payload;
+
+    /* What start() keeps from turn to turn while it says CALL_WAITING. */
+    void *work;
+
+    struct call *next; /* of those parked in a batch */
+};
+
+/* Makes the call of the request that is being dispatched. */
+struct call *call_new(struct fsd *fsd, fuse_req_t request, const struct operation *operation);
+/* start(), or finish() where a repeated request is known to have been carried out; answers when there is
+ * nothing to wait for. */
+void call_run(struct call *call);
+/* When the batch has ended: `failure` is NULL when it is durable. */
+void call_finish(struct call *call, const struct error *failure);
+/* After the answer has been given. */
+void call_free(struct call *call);
+
+/* A refusal: answers with the errno; unless the call is quiet the sentence goes to the caller's errors, with
+ * the path of the node (and the name). Takes the error. Returns after freeing the call. */
+void call_refuse(struct call *call, struct error *err);
+
+/* The node of the request, or 0 (ESTALE is not used: the kernel would repeat). */
+uint32_t call_node(const struct call *call);
+/* The process of the asking thread; 0 when it is gone. Reads /proc. */
+pid_t call_process(const struct call *call);
+
+/* Who changes: "root", "alice", "scheduler". Valid until the next call. */
+const char *asker_name(const struct asker *asker);
+
+/* May they? 0 or -EACCES. The authorizers are a table (authorize.h); reading needs it too. */
+int call_authorize(const struct call *call, const char *verb, struct error **err);
+
+#endif

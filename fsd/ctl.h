@@ -1,0 +1,12 @@
+/* ctl: verbs of an object. The kind's own verbs (restart …) are rows of its file; these belong to all kinds:
+ * live (a draft becomes an object), delete, force (a terminating pod goes at once). */
+#ifndef PODTREE_CTL_H
+#define PODTREE_CTL_H
+
+#include "fsd/special.h"
+
+void ctl_text(struct fsd *fsd, const struct place *place, uint32_t node, struct buf *out);
+int ctl_write(struct call *call, const struct place *place, uint32_t node, struct str bytes,
+              struct error **err);
+
+#endif

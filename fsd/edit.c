@@ -1,0 +1,595 @@
+#include "fsd/edit.h"
+
+#include "fsd/columns.h"
+#include "fsd/field.h"
+#include "fsd/merge.h"
+#include "fsd/subject.h"
+#include "fsd/validate.h"
+#include "lib/clock.h"
+#include <errno.h>
+
+/* The work on one edit. */
+struct work {
+    const struct edit_base *base;
+    const struct edit *edit;
+    int64_t now_ms;
+    struct doc *before; /* NULL: there is no object yet */
+    struct doc *after;
+    bool draft;
+    bool gone;
+};
+
+static struct value metadata_of(struct doc *doc)
+{
+    return value_get(doc_root(doc), STR("metadata"));
+}
+
+static void set_time(struct value v, struct str key, int64_t ms)
+{
+    char text[CLOCK_TEXT];
+    clock_format(ms, text);
+    value_set_str(v, key, str_of(text));
+}
+
+/* ---- preconditions ---- */
+
+static int check_version(const struct work *work, int64_t wanted, struct error **err)
+{
+    const struct version *before = work->base->before;
+    if (wanted == 0 || (before != NULL && before->number == wanted))
+        return 0;
+    return error_make(
+        err, EAGAIN, STR_FORMAT "/" STR_FORMAT " has changed: it is at version %lld, not %lld; read it again",
+        STR_ARGS(work->base->kind->plural), STR_ARGS(work->base->name),
+        before != NULL ? (long long)before->number : 0LL, (long long)wanted);
+}
+
+static int check_preconditions(const struct work *work, struct error **err)
+{
+    const struct edit *edit = work->edit;
+    struct str uid = value_str(value_get(metadata_of(work->before), STR("uid")));
+    if (edit->if_uid.length != 0 && !str_equal(edit->if_uid, uid))
+        return error_make(err, ENOENT, STR_FORMAT "/" STR_FORMAT " with uid " STR_FORMAT " is gone",
+                          STR_ARGS(work->base->kind->plural), STR_ARGS(work->base->name),
+                          STR_ARGS(edit->if_uid));
+    int result = check_version(work, edit->if_version, err);
+    if (result < 0 || !value_exists(edit->document) ||
+        (edit->type != EDIT_REPLACE && edit->type != EDIT_APPLY))
+        return result;
+    /* A document that is this very object's carries the version that it was read at. */
+    struct value metadata = value_get(edit->document, STR("metadata"));
+    int64_t version;
+    if (uid.length == 0 || !str_equal(value_str(value_get(metadata, STR("uid"))), uid) ||
+        !str_to_int64(value_str(value_get(metadata, STR("resourceVersion"))), &version))
+        return 0;
+    return check_version(work, version, err);
+}
+
+/* ---- what the server manages ---- */
+
+/* Members of metadata that only the server writes, and which a new version takes from the one before. */
+static const char *const server_members[] = {"uid", "creationTimestamp", "generation", "deletionTimestamp",
+                                             "deletionGracePeriodSeconds"};
+/* Members that mean nothing here, or are set below. */
+static const char *const dropped_members[] = {"resourceVersion", "managedFields", "selfLink", "generateName"};
+
+static void put_back_metadata(struct work *work)
+{
+    struct value metadata = value_ensure_object(doc_root(work->after), STR("metadata"));
+    struct value before = metadata_of(work->before);
+    for (size_t i = 0; i < sizeof(server_members) / sizeof(*server_members); i++) {
+        struct str key = str_of(server_members[i]);
+        struct value old = value_get(before, key);
+        if (value_exists(old))
+            value_set_copy(metadata, key, old);
+        else
+            value_unset(metadata, key);
+    }
+    for (size_t i = 0; i < sizeof(dropped_members) / sizeof(*dropped_members); i++)
+        if (!(work->before == NULL && strcmp(dropped_members[i], "generateName") == 0))
+            value_unset(metadata, str_of(dropped_members[i]));
+    struct value generated = value_get(before, STR("generateName"));
+    if (value_exists(generated))
+        value_set_copy(metadata, STR("generateName"), generated);
+    value_set_str(metadata, STR("name"), work->base->name);
+    if (work->base->kind->namespaced)
+        value_set_str(metadata, STR("namespace"), work->base->namespace);
+    else
+        value_unset(metadata, STR("namespace"));
+    if (work->before == NULL) {
+        value_set_str(metadata, STR("uid"), work->base->new_uid);
+        set_time(metadata, STR("creationTimestamp"), work->now_ms);
+        if (work->base->kind->has_spec)
+            value_set_int(metadata, STR("generation"), 1);
+    }
+    value_set_str(doc_root(work->after), STR("apiVersion"), work->base->kind->api_version);
+    value_set_str(doc_root(work->after), STR("kind"), work->base->kind->name);
+}
+
+static void put_back_status(struct work *work)
+{
+    struct value status = value_get(doc_root(work->before), STR("status"));
+    if (value_exists(status))
+        value_set_copy(doc_root(work->after), STR("status"), status);
+    else if (work->before != NULL || !work->edit->server)
+        value_unset(doc_root(work->after), STR("status"));
+}
+
+/* Fields that may be written once stay when a manifest doesn't give them: a manifest of a pod has no
+ * nodeName. */
+static void put_back_written_once(const struct schema *schema, struct value before, struct value after)
+{
+    if (schema->type != SCHEMA_OBJECT)
+        return;
+    for (size_t i = 0; i < schema->property_count; i++) {
+        const struct property *property = &schema->properties[i];
+        struct value old = value_get(before, property->name), new = value_get(after, property->name);
+        if (property->schema->write_once && value_exists(old) && !value_exists(new))
+            value_set_copy(after, property->name, old);
+        else if (value_type(old) == VALUE_OBJECT && value_type(new) == VALUE_OBJECT)
+            put_back_written_once(property->schema, old, new);
+    }
+}
+
+/* ---- the edits ---- */
+
+static int check_kind(const struct work *work, struct error **err)
+{
+    struct value document = work->edit->document;
+    if (value_type(document) != VALUE_OBJECT)
+        return error_make(err, EINVAL, "a manifest is a mapping of fields, not a %s",
+                          value_type_name(value_type(document)));
+    struct str version = value_str(value_get(document, STR("apiVersion")));
+    struct str name = value_str(value_get(document, STR("kind")));
+    const struct kind *kind = work->base->kind;
+    if (version.length == 0 || name.length == 0)
+        return error_make(err, EINVAL, "%s: required", version.length == 0 ? "apiVersion" : "kind");
+    if (str_equal(version, kind->api_version) && str_equal(name, kind->name))
+        return 0;
+    return error_make(err, EINVAL,
+                      "this is a manifest of a " STR_FORMAT " (" STR_FORMAT
+                      "), and here it has to be a " STR_FORMAT " (" STR_FORMAT ")",
+                      STR_ARGS(name), STR_ARGS(version), STR_ARGS(kind->name), STR_ARGS(kind->api_version));
+}
+
+static int do_replace(struct work *work, struct error **err)
+{
+    int result = check_kind(work, err);
+    if (result < 0)
+        return result;
+    work->after = doc_copy(work->edit->document);
+    struct value metadata = value_ensure_object(doc_root(work->after), STR("metadata"));
+    static const char *const unless_given[] = {"finalizers", "ownerReferences"};
+    for (size_t i = 0; i < 2; i++) {
+        struct value old = value_get(metadata_of(work->before), str_of(unless_given[i]));
+        if (value_exists(old) && !value_exists(value_get(metadata, str_of(unless_given[i]))))
+            value_set_copy(metadata, str_of(unless_given[i]), old);
+    }
+    put_back_written_once(work->base->kind->schema, doc_root(work->before), doc_root(work->after));
+    put_back_status(work);
+    work->draft = false;
+    return 0;
+}
+
+static int do_apply(struct work *work, struct error **err)
+{
+    int result = check_kind(work, err);
+    if (result < 0)
+        return result;
+    autodoc struct doc *wanted = doc_copy(work->edit->document);
+    struct value metadata = value_ensure_object(doc_root(wanted), STR("metadata"));
+    static const char *const not_wanted[] = {"uid",        "resourceVersion", "creationTimestamp",
+                                             "generation", "managedFields",   "selfLink"};
+    for (size_t i = 0; i < sizeof(not_wanted) / sizeof(*not_wanted); i++)
+        value_unset(metadata, str_of(not_wanted[i]));
+    value_unset(doc_root(wanted), STR("status"));
+    struct value annotations = value_get(metadata, STR("annotations"));
+    value_unset(annotations, STR(MERGE_LAST_APPLIED));
+    autobuf struct buf text = {0};
+    value_write(&text, doc_root(wanted));
+
+    if (work->before == NULL) {
+        work->after = doc_copy(doc_root(wanted));
+    } else {
+        struct value kept = value_at(metadata_of(work->before), "annotations", MERGE_LAST_APPLIED);
+        autodoc struct doc *last = value_exists(kept) ? doc_parse(value_str(kept), NULL) : NULL;
+        work->after = doc_copy(doc_root(work->before));
+        merge_apply(work->base->kind->schema, doc_root(last), doc_root(work->after), doc_root(wanted));
+    }
+    metadata = value_ensure_object(doc_root(work->after), STR("metadata"));
+    value_set_str(value_ensure_object(metadata, STR("annotations")), STR(MERGE_LAST_APPLIED), buf_str(&text));
+    put_back_status(work);
+    work->draft = false;
+    return 0;
+}
+
+static int do_create(struct work *work, struct error **err)
+{
+    int result = check_kind(work, err);
+    if (result < 0)
+        return result;
+    work->after = doc_copy(work->edit->document);
+    put_back_status(work);
+    return 0;
+}
+
+static int do_draft(struct work *work, struct error **err)
+{
+    (void)err;
+    work->after = doc_new();
+    value_set_str(doc_root(work->after), STR("apiVersion"), work->base->kind->api_version);
+    value_set_str(doc_root(work->after), STR("kind"), work->base->kind->name);
+    value_set_object(doc_root(work->after), STR("metadata"));
+    work->draft = !work->base->kind->live_when_empty;
+    return 0;
+}
+
+static int do_merge(struct work *work, struct error **err)
+{
+    if (value_type(work->edit->document) != VALUE_OBJECT)
+        return error_make(err, EINVAL, "merge: must be an object");
+    value_merge(doc_root(work->after), work->edit->document);
+    put_back_status(work);
+    return 0;
+}
+
+static int do_status(struct work *work, struct error **err)
+{
+    if (value_type(work->edit->document) != VALUE_OBJECT)
+        return error_make(err, EINVAL, "merge: must be an object");
+    if (!work->base->kind->has_status)
+        return error_make(err, EINVAL, "a " STR_FORMAT " has no status", STR_ARGS(work->base->kind->name));
+    value_merge(value_ensure_object(doc_root(work->after), STR("status")), work->edit->document);
+    return 0;
+}
+
+static int do_field_write(struct work *work, struct error **err)
+{
+    return field_write(work->base->kind, doc_root(work->after), work->edit->path, work->edit->bytes,
+                       work->edit->server, err);
+}
+
+static int do_field_append(struct work *work, struct error **err)
+{
+    return field_append(work->base->kind, doc_root(work->after), work->edit->path, work->edit->bytes,
+                        work->edit->server, err);
+}
+
+static int do_field_make(struct work *work, struct error **err)
+{
+    return field_make_directory(work->base->kind, doc_root(work->after), work->edit->path, work->edit->server,
+                                err);
+}
+
+static int do_field_remove(struct work *work, struct error **err)
+{
+    return field_remove(work->base->kind, doc_root(work->after), work->edit->path, work->edit->server, err);
+}
+
+static int do_field_rename(struct work *work, struct error **err)
+{
+    return field_rename(work->base->kind, doc_root(work->after), work->edit->path, work->edit->to_path,
+                        work->edit->server, err);
+}
+
+static int do_live(struct work *work, struct error **err)
+{
+    (void)err;
+    work->draft = false;
+    return 0;
+}
+
+static int do_verb(struct work *work, struct error **err)
+{
+    (void)err;
+    const struct verb *verb = work->edit->verb;
+    struct value map = doc_root(work->after);
+    for (size_t i = 0; i < verb->annotations_depth; i++)
+        map = value_ensure_object(map, verb->annotations[i]);
+    if (verb->annotations_depth == 0)
+        map = value_ensure_object(value_ensure_object(map, STR("metadata")), STR("annotations"));
+    set_time(map, verb->annotation, work->now_ms);
+    return 0;
+}
+
+/* ---- deletion ---- */
+
+static bool is_held(const struct work *work)
+{
+    struct value metadata = metadata_of(work->after);
+    if (value_count(value_get(metadata, STR("finalizers"))) > 0)
+        return true;
+    return kind_is(work->base->kind, "", "Namespace") &&
+           value_count(value_at(doc_root(work->after), "spec", "finalizers")) > 0;
+}
+
+/* How long its node may take to end it: 0 for what no node runs. As Kubernetes' pod strategy decides. */
+static int64_t grace_of(const struct work *work)
+{
+    struct value root = doc_root(work->after);
+    struct str field = work->base->kind->node_field;
+    struct value spec = value_get(root, STR("spec"));
+    struct str phase = value_str(value_at(root, "status", "phase"));
+    if (field.length == 0 || value_str(value_get(spec, field)).length == 0 || str_is(phase, "Succeeded") ||
+        str_is(phase, "Failed"))
+        return 0;
+    if (work->edit->grace >= 0)
+        return work->edit->grace;
+    return value_int_or(value_get(spec, STR("terminationGracePeriodSeconds")), 30);
+}
+
+static int do_delete(struct work *work, struct error **err)
+{
+    (void)err;
+    struct value metadata = metadata_of(work->after);
+    int64_t grace = grace_of(work);
+    bool terminating = value_exists(value_get(metadata, STR("deletionTimestamp")));
+    if (terminating) {
+        /* Asked again, it can only become shorter. */
+        int64_t left = value_int_or(value_get(metadata, STR("deletionGracePeriodSeconds")), 0);
+        if (work->edit->grace < 0 || grace >= left)
+            return 0;
+    }
+    if (grace == 0 && !is_held(work)) {
+        work->gone = true;
+        return 0;
+    }
+    set_time(metadata, STR("deletionTimestamp"), work->now_ms + grace * 1000);
+    value_set_int(metadata, STR("deletionGracePeriodSeconds"), grace);
+    if (kind_is(work->base->kind, "", "Namespace"))
+        value_set_str(value_ensure_object(doc_root(work->after), STR("status")), STR("phase"),
+                      STR("Terminating"));
+    return 0;
+}
+
+static int do_finished(struct work *work, struct error **err)
+{
+    struct value metadata = metadata_of(work->after);
+    if (!value_exists(value_get(metadata, STR("deletionTimestamp"))))
+        return error_make(err, EINVAL, STR_FORMAT "/" STR_FORMAT " is not being deleted",
+                          STR_ARGS(work->base->kind->plural), STR_ARGS(work->base->name));
+    value_set_int(metadata, STR("deletionGracePeriodSeconds"), 0);
+    return 0;
+}
+
+/* A terminating object that nothing holds any more goes with the change that released it. */
+static void end_if_released(struct work *work)
+{
+    struct value metadata = metadata_of(work->after);
+    if (!value_exists(value_get(metadata, STR("deletionTimestamp"))) || is_held(work))
+        return;
+    if (value_int_or(value_get(metadata, STR("deletionGracePeriodSeconds")), 0) == 0)
+        work->gone = true;
+}
+
+static int check_finalizers(const struct work *work, struct error **err)
+{
+    if (!value_exists(value_get(metadata_of(work->before), STR("deletionTimestamp"))))
+        return 0;
+    struct value old = value_get(metadata_of(work->before), STR("finalizers"));
+    value_each (finalizer, value_get(metadata_of(work->after), STR("finalizers"))) {
+        bool known = false;
+        value_each (other, old)
+            known = known || value_equal(other, finalizer);
+        if (!known)
+            return error_make(err, EPERM,
+                              "metadata.finalizers: the object is being deleted, none can be added");
+    }
+    return 0;
+}
+
+/* ---- everything ---- */
+
+static const struct {
+    int (*edit)(struct work *work, struct error **err);
+    bool makes;  /* may make an object */
+    bool trusts; /* writes what the server manages by itself: nothing is put back */
+} edits[] = {
+    [EDIT_CREATE] = {do_create, true, false},
+    [EDIT_DRAFT] = {do_draft, true, false},
+    [EDIT_REPLACE] = {do_replace, true, false},
+    [EDIT_APPLY] = {do_apply, true, false},
+    [EDIT_MERGE] = {do_merge, false, false},
+    [EDIT_STATUS] = {do_status, false, false},
+    [EDIT_FIELD_WRITE] = {do_field_write, false, false},
+    [EDIT_FIELD_APPEND] = {do_field_append, false, false},
+    [EDIT_FIELD_MAKE] = {do_field_make, false, false},
+    [EDIT_FIELD_REMOVE] = {do_field_remove, false, false},
+    [EDIT_FIELD_RENAME] = {do_field_rename, false, false},
+    [EDIT_LIVE] = {do_live, false, false},
+    [EDIT_VERB] = {do_verb, false, false},
+    [EDIT_DELETE] = {do_delete, false, true},
+    [EDIT_FINISHED] = {do_finished, false, true},
+};
+
+/* Spec and all else that is neither metadata nor status: what generation counts. */
+static bool desired_differs(struct value before, struct value after)
+{
+    value_each (member, after) {
+        struct str key = value_key(member);
+        if (str_is(key, "metadata") || str_is(key, "status"))
+            continue;
+        if (!value_equal(value_get(before, key), member))
+            return true;
+    }
+    value_each (member, before)
+        if (!value_exists(value_get(after, value_key(member))) && !str_is(value_key(member), "status"))
+            return true;
+    return false;
+}
+
+static void count_generation(struct work *work)
+{
+    if (!work->base->kind->has_spec || work->before == NULL)
+        return;
+    struct value metadata = metadata_of(work->after), old = metadata_of(work->before);
+    bool deleted = value_exists(value_get(metadata, STR("deletionTimestamp"))) !=
+                   value_exists(value_get(old, STR("deletionTimestamp")));
+    if (deleted || desired_differs(doc_root(work->before), doc_root(work->after)))
+        value_set_int(metadata, STR("generation"), value_int_or(value_get(old, STR("generation")), 0) + 1);
+}
+
+static bool differs(const struct work *work, bool was_draft)
+{
+    if (work->before == NULL || work->gone || was_draft != work->draft)
+        return true;
+    /* The number is the only thing that the version before has and this one not yet. */
+    autodoc struct doc *old = doc_copy(doc_root(work->before));
+    value_unset(metadata_of(old), STR("resourceVersion"));
+    return !value_equal(doc_root(old), doc_root(work->after));
+}
+
+/* Members that come behind the metadata are written behind the version's number. */
+static void write_split(struct value root, struct buf *out, size_t *split)
+{
+    buf_add_char(out, '{');
+    bool first = true;
+    value_each (member, root) {
+        buf_add_text(out, first ? "" : ",");
+        first = false;
+        json_write_string(out, value_key(member));
+        buf_add_char(out, ':');
+        if (!str_is(value_key(member), "metadata")) {
+            value_write(out, member);
+            continue;
+        }
+        buf_add_char(out, '{');
+        bool numbered = false, first_inside = true;
+        value_each (inside, member) {
+            if (!numbered && str_compare(value_key(inside), STR("resourceVersion")) > 0) {
+                buf_add_text(out, first_inside ? "\"resourceVersion\":\"" : ",\"resourceVersion\":\"");
+                *split = out->length;
+                buf_add_char(out, '"');
+                numbered = true;
+                first_inside = false;
+            }
+            buf_add_text(out, first_inside ? "" : ",");
+            first_inside = false;
+            json_write_string(out, value_key(inside));
+            buf_add_char(out, ':');
+            value_write(out, inside);
+        }
+        if (!numbered) {
+            buf_add_text(out, ",\"resourceVersion\":\"");
+            *split = out->length;
+            buf_add_char(out, '"');
+        }
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, '}');
+}
+
+static void make_tombstone(struct work *work)
+{
+    struct value root = doc_root(work->after);
+    value_each (member, root) {
+        struct str key = value_key(member);
+        if (!str_is(key, "apiVersion") && !str_is(key, "kind") && !str_is(key, "metadata"))
+            value_remove(member);
+    }
+    value_unset(metadata_of(work->after), STR("annotations"));
+}
+
+static void fill_result(struct work *work, struct edit_result *result)
+{
+    const struct edit_base *base = work->base;
+    struct value root = doc_root(work->after);
+    result->gone = work->gone;
+    result->flags = work->draft ? VERSION_DRAFT : 0;
+    result->subject = subject_describe(base->kind, base->namespace, base->name, doc_root(work->before),
+                                       work->gone ? VALUE_ABSENT : root);
+    if (work->gone) {
+        make_tombstone(work);
+    } else {
+        autobuf struct buf line = {0};
+        if (work->draft) {
+            autobuf struct buf missing = {0};
+            object_missing(base->kind, root, &missing);
+            buf_add_text(&line, "Draft");
+            if (missing.length != 0)
+                buf_addf(&line, " missing: %s", missing.at);
+            else
+                buf_add_text(&line, " complete: echo live > ctl");
+        } else {
+            status_line(base->kind, root, &line);
+        }
+        const char *old = base->before != NULL ? base->before->status : NULL;
+        result->status_new = line.length != 0 && (old == NULL || strcmp(old, line.at) != 0);
+        if (line.length != 0)
+            result->status = buf_take(&line);
+    }
+    value_sort(root);
+    write_split(root, &result->text, &result->split);
+}
+
+static int run(struct work *work, struct edit_result *result, struct error **err)
+{
+    const struct edit_base *base = work->base;
+    const struct edit *edit = work->edit;
+    bool was_draft = base->before != NULL && (base->before->flags & VERSION_DRAFT) != 0;
+    work->draft = was_draft;
+    if (base->before != NULL) {
+        work->before = doc_parse(version_text(base->before), err);
+        if (work->before == NULL)
+            return error_wrap(err, "the stored object is damaged");
+    } else if (!edits[edit->type].makes) {
+        return error_make(err, ENOENT, STR_FORMAT "/" STR_FORMAT " does not exist",
+                          STR_ARGS(base->kind->plural), STR_ARGS(base->name));
+    }
+    int status = check_preconditions(work, err);
+    if (status < 0)
+        return status;
+    bool makes_document = edits[edit->type].makes;
+    if (!makes_document)
+        work->after = doc_copy(doc_root(work->before));
+    status = edits[edit->type].edit(work, err);
+    if (status < 0)
+        return status;
+    struct value root = doc_root(work->after);
+    if (!edits[edit->type].trusts)
+        put_back_metadata(work);
+    value_unset(metadata_of(work->after), STR("resourceVersion"));
+    if (!work->gone) {
+        schema_prune_nulls(base->kind->schema, root);
+        schema_default(base->kind->schema, root);
+        status = object_validate(base->kind, root, work->draft, err);
+        if (status == 0 && work->before != NULL && !was_draft)
+            status = object_validate_update(base->kind, doc_root(work->before), root, err);
+        if (status == 0)
+            status = check_finalizers(work, err);
+        if (status < 0)
+            return status;
+        end_if_released(work);
+    }
+    count_generation(work);
+    if (!differs(work, was_draft)) {
+        result->unchanged = true;
+        return 0;
+    }
+    fill_result(work, result);
+    if (result->text.length > OBJECT_LIMIT)
+        return error_make(err, EFBIG, "the object would have %zu bytes; at most %u are possible",
+                          result->text.length, OBJECT_LIMIT);
+    return 0;
+}
+
+int edit_compute(const struct edit_base *base, const struct edit *edit, int64_t now_ms,
+                 struct edit_result *result, struct error **err)
+{
+    struct work work = {.base = base, .edit = edit, .now_ms = now_ms};
+    *result = (struct edit_result){0};
+    int status = run(&work, result, err);
+    doc_free(work.before);
+    doc_free(work.after);
+    if (status < 0)
+        edit_result_free(result);
+    return status;
+}
+
+void edit_result_free(struct edit_result *result)
+{
+    buf_free(&result->text);
+    free(result->status);
+    free(result->subject);
+    *result = (struct edit_result){0};
+}

@@ -1,0 +1,69 @@
+/* Edits: a change as data, and what an object becomes by it.
+ *
+ * edit_compute() is a pure function of the object's last version, the edit and the clock. All that
+ * Kubernetes' API server does between a request and its storage happens here, in this order: preconditions,
+ * the edit itself, what the server manages is put back, defaults, validation, deletion (graceful,
+ * finalizers), generation; then what the change means in words. */
+#ifndef PODTREE_EDIT_H
+#define PODTREE_EDIT_H
+
+#include "fsd/kind.h"
+#include "fsd/objects.h"
+
+#define OBJECT_LIMIT (1u << 20)
+
+enum edit_type {
+    EDIT_CREATE,       /* document: a whole object, made live */
+    EDIT_DRAFT,        /* an empty object, live at once if the kind is valid when empty */
+    EDIT_REPLACE,      /* document: a manifest takes the place of the desired state; makes a draft live */
+    EDIT_APPLY,        /* document: merged three-way, as kubectl apply does; creates as well */
+    EDIT_MERGE,        /* document: an RFC 7386 patch of all but the status */
+    EDIT_STATUS,       /* document: an RFC 7386 patch of .status */
+    EDIT_FIELD_WRITE,  /* path, bytes */
+    EDIT_FIELD_APPEND, /* path, bytes */
+    EDIT_FIELD_MAKE,   /* path: a directory */
+    EDIT_FIELD_REMOVE, /* path */
+    EDIT_FIELD_RENAME, /* path, to_path: keys of one map */
+    EDIT_LIVE,         /* a draft becomes an object */
+    EDIT_VERB,         /* verb: its annotation gets the time */
+    EDIT_DELETE,       /* grace */
+    EDIT_FINISHED      /* the grace has been given: a terminating object goes */
+};
+
+struct edit {
+    enum edit_type type;
+    struct value document;
+    struct str path, to_path, bytes;
+    const struct verb *verb;
+    int64_t grace;      /* EDIT_DELETE: seconds, -1 for the object's own */
+    struct str if_uid;  /* precondition, may be empty: ENOENT */
+    int64_t if_version; /* precondition, 0 for none: EAGAIN */
+    bool server;        /* by a component: it may write server-managed fields */
+};
+
+/* The object before the edit. */
+struct edit_base {
+    const struct kind *kind;
+    struct str namespace, name;
+    const struct version *before; /* NULL: there is none */
+    struct str new_uid;           /* for an object that the edit makes */
+};
+
+struct edit_result {
+    bool unchanged;  /* nothing below is filled */
+    bool gone;       /* the object goes; text is what remains as a tombstone */
+    uint32_t flags;  /* VERSION_… */
+    struct buf text; /* JSON without the version's number, which belongs at split */
+    size_t split;
+    char *status;    /* the status line's text, NULL for none */
+    bool status_new; /* … and it differs from the one before */
+    char *subject;   /* for the history: "deployments/web: replicas 2 -> 3" */
+};
+
+/* 0, or the errno of tree.md 8 and a sentence. */
+int edit_compute(const struct edit_base *base, const struct edit *edit, int64_t now_ms,
+                 struct edit_result *result, struct error **err);
+void edit_result_free(struct edit_result *result);
+#define autoresult cleanup(edit_result_free)
+
+#endif

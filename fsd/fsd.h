@@ -1,0 +1,30 @@
+/* fsd: everything that main owns, and what passes between its modules. */
+#ifndef PODTREE_FSD_H
+#define PODTREE_FSD_H
+
+#include "fsd/handles.h"
+#include "fsd/nodes.h"
+#include "fsd/objects.h"
+#include "fsd/slots.h"
+
+struct fsd {
+    const char *mount; /* where, for sentences */
+    struct memory *memory;
+    struct slots *slots;
+    struct nodes *nodes;
+    struct handles *handles;
+    struct kinds *kinds;
+    struct objects *objects;
+    struct documents *documents;     /* parsed versions and rendered manifests: documents.h */
+    struct txn *txn;                 /* changes on their way: txn.h */
+    struct announcer *announcer;     /* inotify's echo: announce.h */
+    struct invalidator *invalidator; /* the kernel's caches: invalidator.h */
+    uint64_t invalidations;          /* how many it has been given that answers wait for */
+    struct session *session;         /* FUSE: session.h */
+    struct stream events;            /* /k8s/events: the last lines of all objects */
+    int64_t events_time_ms;
+    int64_t started_ms; /* wall clock */
+    gid_t group;        /* podtree, or (gid_t)-1 */
+};
+
+#endif

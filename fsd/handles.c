@@ -1,0 +1,102 @@
+#include "fsd/handles.h"
+
+#include <stdatomic.h>
+
+struct handles {
+    struct memory *memory;
+    uint32_t *free;
+    size_t free_count, free_capacity;
+    uint32_t used_end;
+};
+
+struct handle_record *handle_record(const struct handles *handles, uint32_t handle)
+{
+    return &handles->memory->handles[handle];
+}
+
+struct handles *handles_new(struct memory *memory)
+{
+    struct handles *handles = memory_zeroed(1, sizeof(*handles));
+    handles->memory = memory;
+    handles->used_end = 1;
+    /* Used from the bottom: what has never been used has generation 0. */
+    while (handles->used_end < MEMORY_HANDLES && handle_record(handles, handles->used_end)->generation != 0) {
+        uint32_t handle = handles->used_end++;
+        struct handle_record *record = handle_record(handles, handle);
+        if (record->used) {
+            arena_mark(memory->arena, record->bytes.ref);
+            for (int i = 0; i < 2; i++) {
+                arena_mark(memory->arena, record->windows[i].bytes.ref);
+                arena_mark(memory->arena, record->windows[i].name.ref);
+            }
+        } else {
+            array_grow(handles->free, handles->free_count, handles->free_capacity);
+            handles->free[handles->free_count++] = handle;
+        }
+    }
+    return handles;
+}
+
+void handles_free(struct handles *handles)
+{
+    if (handles == NULL)
+        return;
+    free(handles->free);
+    free(handles);
+}
+
+uint32_t handle_open(struct handles *handles, uint32_t node)
+{
+    uint32_t handle;
+    if (handles->free_count > 0)
+        handle = handles->free[--handles->free_count];
+    else if (handles->used_end < MEMORY_HANDLES)
+        handle = handles->used_end++;
+    else
+        return 0;
+    struct handle_record *record = handle_record(handles, handle);
+    *record = (struct handle_record){.generation = record->generation + 1, .node = node};
+    atomic_signal_fence(memory_order_seq_cst);
+    record->used = 1;
+    return handle;
+}
+
+void handle_close(struct handles *handles, uint32_t handle)
+{
+    struct handle_record *record = handle_record(handles, handle);
+    record->used = 0;
+    atomic_signal_fence(memory_order_seq_cst);
+    arena_bytes_free(handles->memory->arena, &record->bytes);
+    for (int i = 0; i < 2; i++) {
+        arena_bytes_free(handles->memory->arena, &record->windows[i].bytes);
+        arena_bytes_free(handles->memory->arena, &record->windows[i].name);
+    }
+    array_grow(handles->free, handles->free_count, handles->free_capacity);
+    handles->free[handles->free_count++] = handle;
+}
+
+uint64_t handle_number(const struct handles *handles, uint32_t handle)
+{
+    return (uint64_t)handle_record(handles, handle)->generation << 32 | handle;
+}
+
+struct handle_record *handle_of_number(const struct handles *handles, uint64_t number, uint32_t *index)
+{
+    uint32_t handle = (uint32_t)number;
+    if (handle == 0 || handle >= handles->used_end)
+        return NULL;
+    struct handle_record *record = handle_record(handles, handle);
+    if (!record->used || record->generation != number >> 32)
+        return NULL;
+    if (index != NULL)
+        *index = handle;
+    return record;
+}
+
+uint32_t handles_next(const struct handles *handles, uint32_t after)
+{
+    for (uint32_t handle = after + 1; handle < handles->used_end; handle++)
+        if (handle_record(handles, handle)->used)
+            return handle;
+    return 0;
+}

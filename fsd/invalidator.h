@@ -1,0 +1,30 @@
+/* The invalidator: a thread that tells the kernel what it must no longer cache. Those calls may block on
+ * locks that the kernel holds until fsd answers something else, so main never makes them. */
+#ifndef PODTREE_INVALIDATOR_H
+#define PODTREE_INVALIDATOR_H
+
+#include "lib/error.h"
+#include "lib/str.h"
+#include <stdint.h>
+
+struct fuse_session;
+struct invalidator;
+
+/* `wake_fd`: an eventfd that is written to when a fence has been reached. */
+int invalidator_start(struct fuse_session *session, int wake_fd, struct invalidator **invalidator,
+                      struct error **err);
+void invalidator_stop(struct invalidator *invalidator);
+
+/* Attributes and cached pages of a file; `attributes_only` never blocks. */
+void invalidate_node(struct invalidator *invalidator, uint64_t number, bool attributes_only);
+/* The name in the directory. */
+void invalidate_entry(struct invalidator *invalidator, uint64_t parent, struct str name);
+/* The name is gone for good; watches on the file hear of it. */
+void invalidate_deleted(struct invalidator *invalidator, uint64_t parent, uint64_t child, struct str name);
+/* `cookie` comes back when every invalidate_node() before it has been done. Names are not waited for: the
+ * kernel may hold their directory for the very request that waits. */
+void invalidate_fence(struct invalidator *invalidator, void *cookie);
+/* A cookie whose fence has been reached, or NULL. */
+void *invalidator_reached(struct invalidator *invalidator);
+
+#endif

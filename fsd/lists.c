@@ -1,0 +1,212 @@
+#include "fsd/lists.h"
+
+#include "fsd/columns.h"
+#include "fsd/documents.h"
+#include "fsd/fsd.h"
+#include "fsd/txn.h"
+#include "lib/clock.h"
+#include "lib/yaml.h"
+
+#define PART (64u << 10) /* bytes after which a part is enough */
+
+/* ---- of one object ---- */
+
+static struct value value_of_directory(struct fsd *fsd, const struct place *place, uint32_t node)
+{
+    struct object *object = object_by_id(fsd->objects, place->object);
+    if (object == NULL || !object_is_visible(object))
+        return VALUE_ABSENT;
+    autobuf struct buf path = {0}, scratch = {0};
+    place_field_path(fsd, node_record(fsd->nodes, node)->parent, &path);
+    if (path.length == 0)
+        return document_of(fsd->documents, object->committed);
+    return place_field(fsd, object, buf_str(&path), &scratch).value;
+}
+
+bool more_field_json(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
+                     struct buf *out)
+{
+    (void)cursor;
+    value_write(out, value_of_directory(fsd, place, node));
+    buf_add_char(out, '\n');
+    return false;
+}
+
+bool more_field_yaml(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
+                     struct buf *out)
+{
+    (void)cursor;
+    yaml_write(out, value_of_directory(fsd, place, node));
+    return false;
+}
+
+/* ---- of a kind ---- */
+
+/* The visible object behind the cursor (a name, or namespace/name), which moves on to it; NULL at the end.
+ * Drafts are in no list. */
+static struct object *next_object(struct fsd *fsd, const struct place *place, struct list_cursor *cursor)
+{
+    struct str name = buf_str(&cursor->name), namespace = STR("");
+    if (name.length != 0)
+        str_split(&name, '/', &namespace);
+    else
+        name = STR_NONE;
+    size_t count;
+    struct collection *const *collections = objects_collections(fsd->objects, place->kind, &count);
+    for (size_t c = 0; c < count; c++) {
+        const struct collection *collection = collections[c];
+        if (place->namespace != NULL && place->namespace != collection->namespace)
+            continue;
+        int order = name.at != NULL ? str_compare(str_of(collection->namespace), namespace) : 1;
+        if (order < 0)
+            continue;
+        size_t i = order == 0 ? collection_place(collection, name) : 0;
+        if (order == 0 && i < collection->count && str_is(name, collection->objects[i]->name))
+            i++;
+        for (; i < collection->count; i++) {
+            struct object *object = collection_visible(collection, i);
+            if (object == NULL || (object->committed->flags & VERSION_DRAFT) != 0)
+                continue;
+            buf_clear(&cursor->name);
+            buf_addf(&cursor->name, "%s/%s", object->namespace, object->name);
+            return object;
+        }
+    }
+    return NULL;
+}
+
+bool more_json(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
+               struct buf *out)
+{
+    (void)node;
+    size_t start = out->length;
+    if (!cursor->started)
+        buf_addf(out,
+                 "{\"apiVersion\":\"" STR_FORMAT "\",\"kind\":\"" STR_FORMAT
+                 "List\",\"metadata\":{\"resourceVersion\":\"%lld\"},\"items\":[",
+                 STR_ARGS(place->kind->api_version), STR_ARGS(place->kind->name),
+                 (long long)txn_version(fsd));
+    while (out->length - start < PART) {
+        const struct object *object = next_object(fsd, place, cursor);
+        if (object == NULL) {
+            buf_add_text(out, "]}\n");
+            return false;
+        }
+        buf_add_text(out, cursor->number++ != 0 ? ",\n" : "");
+        buf_add_str(out, version_text(object->committed));
+    }
+    return true;
+}
+
+bool more_yaml(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
+               struct buf *out)
+{
+    (void)node;
+    size_t start = out->length;
+    while (out->length - start < PART) {
+        struct object *object = next_object(fsd, place, cursor);
+        if (object == NULL)
+            return false;
+        buf_add_text(out, cursor->number++ != 0 ? "---\n" : "");
+        yaml_write(out, document_of(fsd->documents, object->committed));
+    }
+    return true;
+}
+
+bool more_table(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
+                struct buf *out)
+{
+    (void)node;
+    struct table *table =
+        table_new(place->kind, place->type == PLACE_ALL_KIND && place->kind->namespaced, clock_wall_ms());
+    for (int pass = 0; pass < 2; pass++) {
+        buf_clear(&cursor->name);
+        if (pass == 1)
+            table_header(table, out);
+        struct object *object;
+        while ((object = next_object(fsd, place, cursor)) != NULL) {
+            struct value value = document_of(fsd->documents, object->committed);
+            if (pass == 0)
+                table_measure(table, value);
+            else
+                table_row(table, value, out);
+        }
+    }
+    table_free(table);
+    return false;
+}
+
+/* ---- .since ---- */
+
+static void add_metadata_only(struct fsd *fsd, struct version *version, struct buf *out)
+{
+    struct value root = document_of(fsd->documents, version);
+    bool first = true;
+    value_each (member, root) {
+        struct str key = value_key(member);
+        if (!str_is(key, "apiVersion") && !str_is(key, "kind") && !str_is(key, "metadata"))
+            continue;
+        buf_add_char(out, first ? '{' : ',');
+        first = false;
+        json_write_string(out, key);
+        buf_add_char(out, ':');
+        value_write(out, member);
+    }
+    buf_add_char(out, '}');
+}
+
+static void add_since_line(struct fsd *fsd, const struct object *object, bool metadata_only, struct buf *out)
+{
+    if ((object->committed->flags & VERSION_GONE) != 0) {
+        buf_add(out, object->committed->text, object->committed->length - 1);
+        buf_add_text(out, ",\"deleted\":true}");
+    } else if (metadata_only) {
+        add_metadata_only(fsd, object->committed, out);
+    } else {
+        buf_add_str(out, version_text(object->committed));
+    }
+    buf_add_char(out, '\n');
+}
+
+static bool since(struct fsd *fsd, const struct place *place, struct list_cursor *cursor, bool metadata_only,
+                  struct buf *out)
+{
+    size_t start = out->length;
+    if (!cursor->started) {
+        cursor->number = place->number;
+        bool forgotten = place->number != 0 && place->number < objects_forgotten(fsd->objects, place->kind);
+        if (forgotten || place->number > txn_version(fsd)) {
+            buf_add_text(out, "{\"reset\":true}\n");
+            cursor->number = 0;
+        }
+    }
+    struct object *object = cursor->object != 0 ? object_by_id(fsd->objects, cursor->object) : NULL;
+    while (out->length - start < PART) {
+        object = objects_after(fsd->objects, place->kind, cursor->number, object);
+        if (object == NULL) {
+            buf_addf(out, "{\"version\":\"%lld\"}\n", (long long)txn_version(fsd));
+            return false;
+        }
+        /* A fresh list needs no word of what is gone. */
+        bool here = place->namespace == NULL || object->namespace == place->namespace;
+        if (here && ((object->committed->flags & VERSION_GONE) == 0 || place->number != 0))
+            add_since_line(fsd, object, metadata_only, out);
+        cursor->number = object->committed->number;
+        cursor->object = object->id;
+    }
+    return true;
+}
+
+bool more_since(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
+                struct buf *out)
+{
+    (void)node;
+    return since(fsd, place, cursor, false, out);
+}
+
+bool more_since_meta(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
+                     struct buf *out)
+{
+    (void)node;
+    return since(fsd, place, cursor, true, out);
+}

@@ -1,0 +1,245 @@
+/* podtree-fsd: the filesystem daemon. The supervisor starts it with the mounted /dev/fuse, the memory that
+ * outlives it, and its end of the notifier's socket.
+ *
+ * Main owns the tree and waits in one place, the poll below. Everything that could keep it waiting is done by
+ * others: the committer (disk), the historian (git), the invalidator (locks of the kernel), the notifier (the
+ * mount), the log's thread. */
+#include "fsd/announce.h"
+#include "fsd/documents.h"
+#include "fsd/errors.h"
+#include "fsd/invalidator.h"
+#include "fsd/removal.h"
+#include "fsd/session.h"
+#include "fsd/txn.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/options.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+
+#define TICK_MS         1000
+#define SCRATCH_KEPT_MS (10 * 60 * 1000)
+
+struct settings {
+    const char *mount, *state, *kinds;
+    int fuse_fd, memory_fd, notifier_fd;
+};
+
+struct daemon {
+    struct fsd fsd;
+    struct settings settings;
+    int wake_fd, signal_fd;
+    int64_t next_tick_ms;
+};
+
+/* From /etc/group only: no name service that would have to be waited for. */
+static gid_t find_group(void)
+{
+    gid_t gid = (gid_t)-1;
+    FILE *file = fopen("/etc/group", "re");
+    for (struct group *entry; file != NULL && (entry = fgetgrent(file)) != NULL;)
+        if (strcmp(entry->gr_name, "podtree") == 0)
+            gid = entry->gr_gid;
+    if (file != NULL)
+        fclose(file);
+    return gid;
+}
+
+/* What the predecessor left in the shared memory. */
+static void take_over_memory(struct fsd *fsd)
+{
+    errors_mark(fsd->memory);
+    fsd->nodes = nodes_new(fsd->memory);
+    fsd->handles = handles_new(fsd->memory);
+    arena_ready(fsd->memory->arena);
+    for (uint32_t handle = handles_next(fsd->handles, 0); handle != 0;
+         handle = handles_next(fsd->handles, handle))
+        node_record(fsd->nodes, handle_record(fsd->handles, handle)->node)->handles++;
+    fsd->slots = slots_new(fsd->memory);
+}
+
+/* A new store gets the namespaces that every cluster has. */
+static int make_namespaces(struct fsd *fsd, struct error **err)
+{
+    static const char *const names[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
+    const struct kind *kind = kinds_by_directory(fsd->kinds, STR("namespaces"));
+    const struct asker asker = {.identity = IDENTITY_FSD};
+    if (kind == NULL)
+        return error_make(err, ENOENT, "there is no kind Namespace");
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        struct change change = {
+            .kind = kind, .namespace = STR(""), .name = str_of(names[i]), .edit = {.type = EDIT_DRAFT}};
+        if (object_newest(fsd->objects, kind, STR(""), change.name) != NULL)
+            continue;
+        int status = txn_change(fsd, &asker, &change, NULL, err);
+        if (status < 0)
+            return error_wrap(err, "cannot make namespace %s", names[i]);
+    }
+    return 0;
+}
+
+static int open_descriptors(struct daemon *daemon, struct error **err)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
+        return error_make(err, EINVAL, "cannot block signals");
+    signal(SIGPIPE, SIG_IGN);
+    daemon->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    daemon->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (daemon->wake_fd < 0 || daemon->signal_fd < 0)
+        return error_errno(err, errno, "cannot make a descriptor");
+    if (fcntl(daemon->settings.fuse_fd, F_SETFL, fcntl(daemon->settings.fuse_fd, F_GETFL) | O_NONBLOCK) < 0)
+        return error_errno(err, errno, "--fuse-fd");
+    return 0;
+}
+
+static int start(struct daemon *daemon, struct error **err)
+{
+    struct fsd *fsd = &daemon->fsd;
+    const struct settings *settings = &daemon->settings;
+    fsd->mount = settings->mount;
+    fsd->started_ms = clock_wall_ms();
+    fsd->group = find_group();
+    int status = open_descriptors(daemon, err);
+    if (status == 0)
+        status = memory_attach(settings->memory_fd, &fsd->memory, err);
+    if (status == 0)
+        status = kinds_load(settings->kinds, &fsd->kinds, err);
+    if (status < 0)
+        return status;
+    take_over_memory(fsd);
+    fsd->objects = objects_new(fsd->kinds);
+    fsd->documents = documents_new();
+    status = txn_open(fsd, settings->state, daemon->wake_fd, err);
+    if (status == 0)
+        status = session_open(fsd, settings->fuse_fd, &fsd->session, err);
+    if (status == 0)
+        status = invalidator_start(session_fuse(fsd->session), daemon->wake_fd, &fsd->invalidator, err);
+    if (status < 0)
+        return status;
+    fsd->announcer = announcer_new(fsd, settings->notifier_fd);
+    announcer_take_over(fsd->announcer);
+    status = make_namespaces(fsd, err);
+    if (status == 0)
+        session_take_over(fsd->session);
+    return status;
+}
+
+/* The kernel must not go on showing the name. */
+static void drop_scratch(void *context, uint32_t node)
+{
+    struct fsd *fsd = context;
+    invalidate_entry(fsd->invalidator, node_number(fsd->nodes, node_record(fsd->nodes, node)->parent),
+                     node_name(fsd->nodes, node));
+}
+
+static void tick(struct daemon *daemon)
+{
+    int64_t now = clock_ms();
+    if (now < daemon->next_tick_ms)
+        return;
+    daemon->next_tick_ms = now + TICK_MS;
+    removals_expire(&daemon->fsd, clock_wall_ms());
+    nodes_drop_scratch(daemon->fsd.nodes, clock_wall_ms() - SCRATCH_KEPT_MS, drop_scratch, &daemon->fsd);
+}
+
+/* Until it is unmounted (0) or told to end (0). */
+static int serve(struct daemon *daemon, struct error **err)
+{
+    struct fsd *fsd = &daemon->fsd;
+    bool more = true;
+    for (;;) {
+        struct pollfd polled[] = {{.fd = daemon->settings.fuse_fd, .events = POLLIN},
+                                  {.fd = daemon->wake_fd, .events = POLLIN},
+                                  {.fd = daemon->settings.notifier_fd, .events = POLLIN},
+                                  {.fd = daemon->signal_fd, .events = POLLIN}};
+        if (poll(polled, 4, more ? 0 : TICK_MS) < 0 && errno != EINTR)
+            return error_errno(err, errno, "poll");
+        uint64_t count;
+        if ((polled[1].revents & POLLIN) != 0 && read(daemon->wake_fd, &count, sizeof(count)) < 0 &&
+            errno != EAGAIN)
+            return error_errno(err, errno, "cannot read the wake descriptor");
+        if ((polled[3].revents & POLLIN) != 0)
+            return 0;
+        int status = (polled[0].revents & (POLLIN | POLLERR)) != 0 ? session_turn(fsd->session) : 0;
+        if (status == -ENODEV)
+            return 0;
+        if (status < 0 && status != -EAGAIN)
+            return error_errno(err, -status, "cannot read requests");
+        more = status == -EAGAIN;
+        more = session_run_waiting(fsd->session) || more;
+        txn_turn(fsd);
+        announcer_turn(fsd->announcer);
+        tick(daemon);
+    }
+}
+
+static void stop(struct fsd *fsd)
+{
+    txn_close(fsd);
+    invalidator_stop(fsd->invalidator);
+    announcer_free(fsd->announcer);
+    session_close(fsd->session);
+    documents_free(fsd->documents);
+    objects_free(fsd->objects);
+    slots_free(fsd->slots);
+    handles_free(fsd->handles);
+    nodes_free(fsd->nodes);
+    memory_detach(fsd->memory);
+    kinds_free(fsd->kinds);
+    buf_free(&fsd->events.text);
+    buf_free(&fsd->events.numbers);
+}
+
+int main(int argc, char **argv)
+{
+    struct daemon daemon = {.wake_fd = -1, .signal_fd = -1};
+    struct settings *settings = &daemon.settings;
+    int64_t fuse_fd = -1, memory_fd = -1, notifier_fd = -1;
+    const struct option_row options[] = {
+        {"mount", "DIR", "where the tree is mounted", &settings->mount, NULL, NULL},
+        {"state", "DIR", "where the store and the history are", &settings->state, NULL, NULL},
+        {"kinds", "DIR", "the kinds' files", &settings->kinds, NULL, NULL},
+        {"fuse-fd", "N", "the mounted /dev/fuse", NULL, NULL, &fuse_fd},
+        {"memory-fd", "N", "the memory that outlives this process", NULL, NULL, &memory_fd},
+        {"notifier-fd", "N", "the socket of the notifier", NULL, NULL, &notifier_fd},
+        {0}};
+    const struct usage usage = {"podtree-fsd OPTIONS", "The filesystem daemon; podtree up starts it.\n",
+                                options, 0, 0};
+    char **words;
+    int count;
+    autoerror struct error *err = NULL;
+    log_init("fsd");
+    int status = options_parse(&usage, argc, argv, &words, &count, &err);
+    if (status > 0)
+        return 0;
+    if (status == 0 && (settings->mount == NULL || settings->state == NULL || settings->kinds == NULL ||
+                        fuse_fd < 0 || memory_fd < 0 || notifier_fd < 0))
+        status = error_make(&err, EINVAL, "all options are needed; podtree up gives them");
+    settings->fuse_fd = (int)fuse_fd;
+    settings->memory_fd = (int)memory_fd;
+    settings->notifier_fd = (int)notifier_fd;
+    if (status == 0)
+        status = start(&daemon, &err);
+    if (status == 0)
+        status = log_start_thread(&err);
+    if (status == 0) {
+        log_info("serves %s", settings->mount);
+        status = serve(&daemon, &err);
+        stop(&daemon.fsd);
+    }
+    if (status < 0) {
+        fprintf(stderr, "podtree-fsd: %s\n", error_message(err));
+        return 1;
+    }
+    return 0;
+}

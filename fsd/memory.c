@@ -1,0 +1,301 @@
+#include "fsd/memory.h"
+
+#include "fsd/errors.h"
+#include "fsd/handles.h"
+#include "fsd/nodes.h"
+#include "fsd/slots.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#define MAGIC  0x706f647472656531 /* "podtree1" */
+#define LAYOUT 1
+
+#define PAGE           4096ul
+#define ROUND(size)    (((size) + PAGE - 1) / PAGE * PAGE)
+#define ARENA_UNIT     32ul         /* the smallest block, and what offsets are counted in */
+#define ARENA_BYTES    (32ul << 30) /* of addresses; memory is taken as it is touched */
+#define ARENA_ORDERS   22           /* 32 bytes << 21 = 64 MiB */
+#define RETURN_TO_HOST (64ul << 10) /* larger free blocks give their memory back */
+
+/* Every region has its place in the file for good; what is not touched takes no memory. */
+enum region {
+    REGION_HEADER,
+    REGION_SLOTS,
+    REGION_SLOT_BYTES,
+    REGION_NODES,
+    REGION_HANDLES,
+    REGION_ERRORS,
+    REGION_ARENA
+};
+static const size_t region_sizes[] = {
+    [REGION_HEADER] = ROUND(sizeof(struct memory_header)),
+    [REGION_SLOTS] = ROUND(MEMORY_SLOTS * sizeof(struct slot_record)),
+    [REGION_SLOT_BYTES] = (size_t)MEMORY_SLOTS * MEMORY_SLOT_BYTES,
+    [REGION_NODES] = ROUND(MEMORY_NODES * sizeof(struct node_record)),
+    [REGION_HANDLES] = ROUND(MEMORY_HANDLES * sizeof(struct handle_record)),
+    [REGION_ERRORS] = ROUND(MEMORY_ERRORS * sizeof(struct errors_record)),
+    [REGION_ARENA] = ARENA_BYTES,
+};
+#define REGIONS (sizeof(region_sizes) / sizeof(*region_sizes))
+
+struct free_list {
+    uint32_t *offsets;
+    size_t count, capacity;
+};
+
+struct arena {
+    char *base;
+    uint32_t top; /* in units: everything from here on has never been used */
+    struct free_list lists[ARENA_ORDERS];
+    struct {
+        uint32_t offset, units;
+    } * marked; /* until arena_ready */
+    size_t marked_count, marked_capacity;
+};
+
+static size_t file_size(void)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < REGIONS; i++)
+        size += region_sizes[i];
+    return size;
+}
+
+int memory_attach(int fd, struct memory **result, struct error **err)
+{
+    size_t size = file_size();
+    if (ftruncate(fd, (off_t)size) < 0)
+        return error_errno(err, errno, "cannot size the shared memory");
+    char *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (base == MAP_FAILED)
+        return error_errno(err, errno, "cannot map the shared memory");
+    char *regions[REGIONS];
+    for (size_t i = 0, offset = 0; i < REGIONS; offset += region_sizes[i++])
+        regions[i] = base + offset;
+
+    struct memory_header *header = (void *)regions[REGION_HEADER];
+    bool fresh = header->magic == 0;
+    if (!fresh && (header->magic != MAGIC || header->layout != LAYOUT)) {
+        munmap(base, size);
+        return error_make(err, EPROTO,
+                          "the shared memory is of another version of podtree: run podtree down, then up");
+    }
+    if (fresh) {
+        if (getrandom(&header->mount, sizeof(header->mount), 0) != sizeof(header->mount)) {
+            int number = errno;
+            munmap(base, size);
+            return error_errno(err, number, "cannot get random bytes");
+        }
+        header->mount &= INT64_MAX; /* the store's integers have a sign */
+        header->layout = LAYOUT;
+        atomic_signal_fence(memory_order_seq_cst);
+        header->magic = MAGIC;
+    }
+
+    struct memory *memory = memory_zeroed(1, sizeof(*memory));
+    memory->header = header;
+    memory->slots = (void *)regions[REGION_SLOTS];
+    memory->slot_bytes = regions[REGION_SLOT_BYTES];
+    memory->nodes = (void *)regions[REGION_NODES];
+    memory->handles = (void *)regions[REGION_HANDLES];
+    memory->errors = (void *)regions[REGION_ERRORS];
+    memory->fresh = fresh;
+    memory->arena = memory_zeroed(1, sizeof(*memory->arena));
+    memory->arena->base = regions[REGION_ARENA];
+    memory->arena->top = 1; /* so that no reference is 0 */
+    *result = memory;
+    return 0;
+}
+
+void memory_detach(struct memory *memory)
+{
+    if (memory == NULL)
+        return;
+    for (size_t i = 0; i < ARENA_ORDERS; i++)
+        free(memory->arena->lists[i].offsets);
+    free(memory->arena->marked);
+    free(memory->arena);
+    munmap(memory->header, file_size());
+    free(memory);
+}
+
+/* ---- the arena ---- */
+
+static unsigned ref_order(arena_ref ref)
+{
+    return (unsigned)(ref >> 32);
+}
+
+static uint32_t order_units(unsigned order)
+{
+    return 1u << order;
+}
+
+static void list_push(struct arena *arena, unsigned order, uint32_t offset)
+{
+    struct free_list *list = &arena->lists[order];
+    array_grow(list->offsets, list->count, list->capacity);
+    list->offsets[list->count++] = offset;
+}
+
+void arena_mark(struct arena *arena, arena_ref ref)
+{
+    if (ref == 0)
+        return;
+    array_grow(arena->marked, arena->marked_count, arena->marked_capacity);
+    arena->marked[arena->marked_count].offset = (uint32_t)ref;
+    arena->marked[arena->marked_count++].units = order_units(ref_order(ref));
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* What lies between living blocks is cut into blocks of the largest sizes that fit. */
+static void free_gap(struct arena *arena, uint32_t from, uint32_t to)
+{
+    while (from < to) {
+        unsigned order = 31 - (unsigned)__builtin_clz(to - from);
+        if (order >= ARENA_ORDERS)
+            order = ARENA_ORDERS - 1;
+        list_push(arena, order, from);
+        from += order_units(order);
+    }
+}
+
+void arena_ready(struct arena *arena)
+{
+    if (arena->marked_count != 0)
+        qsort(arena->marked, arena->marked_count, sizeof(*arena->marked), by_offset);
+    for (size_t i = 0; i < arena->marked_count; i++) {
+        if (arena->marked[i].offset < arena->top)
+            continue; /* marked twice */
+        free_gap(arena, arena->top, arena->marked[i].offset);
+        arena->top = arena->marked[i].offset + arena->marked[i].units;
+    }
+    free(arena->marked);
+    arena->marked = NULL;
+    arena->marked_count = arena->marked_capacity = 0;
+}
+
+arena_ref arena_new(struct arena *arena, size_t size)
+{
+    unsigned order = 0;
+    while (order < ARENA_ORDERS && ARENA_UNIT << order < size)
+        order++;
+    if (order == ARENA_ORDERS)
+        return 0;
+    struct free_list *list = &arena->lists[order];
+    uint32_t offset;
+    if (list->count > 0) {
+        offset = list->offsets[--list->count];
+    } else {
+        if (((size_t)arena->top + order_units(order)) * ARENA_UNIT > ARENA_BYTES)
+            return 0;
+        offset = arena->top;
+        arena->top += order_units(order);
+    }
+    return (arena_ref)order << 32 | offset;
+}
+
+void arena_free(struct arena *arena, arena_ref ref)
+{
+    if (ref == 0)
+        return;
+    size_t size = arena_capacity(ref);
+    if (size >= RETURN_TO_HOST) {
+        /* Only whole pages; if it can't be done the memory is merely kept. */
+        char *from = (char *)ROUND((uintptr_t)arena_at(arena, ref));
+        char *to = arena_at(arena, ref) + size;
+        size_t pages = (size_t)(to - from) / PAGE * PAGE;
+        (void)madvise(from, pages, MADV_REMOVE);
+    }
+    list_push(arena, ref_order(ref), (uint32_t)ref);
+}
+
+char *arena_at(const struct arena *arena, arena_ref ref)
+{
+    return ref != 0 ? arena->base + (uint32_t)ref * ARENA_UNIT : NULL;
+}
+
+size_t arena_capacity(arena_ref ref)
+{
+    return ref != 0 ? ARENA_UNIT << ref_order(ref) : 0;
+}
+
+int arena_bytes_reserve(struct arena *arena, struct arena_bytes *bytes, size_t capacity)
+{
+    if (capacity <= arena_capacity(bytes->ref))
+        return 0;
+    arena_ref larger = arena_new(arena, capacity);
+    if (larger == 0)
+        return -ENOSPC;
+    if (bytes->length != 0)
+        memcpy(arena_at(arena, larger), arena_at(arena, bytes->ref), bytes->length);
+    arena_ref old = bytes->ref;
+    atomic_signal_fence(memory_order_seq_cst);
+    bytes->ref = larger;
+    atomic_signal_fence(memory_order_seq_cst);
+    arena_free(arena, old);
+    return 0;
+}
+
+int arena_bytes_resize(struct arena *arena, struct arena_bytes *bytes, size_t length)
+{
+    int result = arena_bytes_reserve(arena, bytes, length);
+    if (result < 0)
+        return result;
+    if (length > bytes->length)
+        memset(arena_at(arena, bytes->ref) + bytes->length, 0, length - bytes->length);
+    atomic_signal_fence(memory_order_seq_cst);
+    bytes->length = length;
+    return 0;
+}
+
+int arena_bytes_write(struct arena *arena, struct arena_bytes *bytes, size_t offset, struct str data)
+{
+    size_t end = offset + data.length;
+    int result = 0;
+    if (end > bytes->length) {
+        /* Room is made by doubling, so that many small writes stay cheap. */
+        result = arena_bytes_reserve(arena, bytes, end);
+        if (result == 0 && offset > bytes->length)
+            result = arena_bytes_resize(arena, bytes, offset);
+    }
+    if (result < 0)
+        return result;
+    if (data.length != 0)
+        memcpy(arena_at(arena, bytes->ref) + offset, data.at, data.length);
+    atomic_signal_fence(memory_order_seq_cst);
+    if (end > bytes->length)
+        bytes->length = end;
+    return 0;
+}
+
+void arena_bytes_drop(struct arena *arena, struct arena_bytes *bytes, size_t length)
+{
+    if (length == 0)
+        return;
+    char *at = arena_at(arena, bytes->ref);
+    memmove(at, at + length, bytes->length - length);
+    bytes->length -= length;
+}
+
+void arena_bytes_free(struct arena *arena, struct arena_bytes *bytes)
+{
+    arena_ref ref = bytes->ref;
+    bytes->length = 0;
+    bytes->ref = 0;
+    atomic_signal_fence(memory_order_seq_cst);
+    arena_free(arena, ref);
+}
+
+struct str arena_bytes_str(const struct arena *arena, const struct arena_bytes *bytes)
+{
+    return (struct str){bytes->ref != 0 ? arena_at(arena, bytes->ref) : "", bytes->length};
+}

@@ -1,0 +1,189 @@
+/* Making and removing names. */
+#include "fsd/announce.h"
+#include "fsd/operations.h"
+#include "fsd/removal.h"
+#include "fsd/reply.h"
+#include "fsd/special.h"
+#include "fsd/tell.h"
+#include "fsd/txn.h"
+#include <errno.h>
+
+static int forbidden(struct call *call, struct error **err)
+{
+    (void)call;
+    return error_make(err, EPERM, "links, devices, pipes and sockets can't be made here");
+}
+
+const struct operation op_forbidden = {"forbidden", forbidden, NULL};
+
+/* The directory of the call. */
+static int parent_of_call(struct call *call, const char *verb, uint32_t *parent, struct place *place,
+                          struct error **err)
+{
+    int status = call_authorize(call, verb, err);
+    if (status < 0)
+        return status;
+    *parent = call_node(call);
+    return *parent != 0 ? place_of_node(call->fsd, *parent, place) : -ENOENT;
+}
+
+static bool is_notifier(const struct call *call)
+{
+    return call->asker.identity == IDENTITY_NOTIFIER;
+}
+
+/* An edit of the object that the place belongs to, at the name's path below it. */
+static int edit_at_name(struct call *call, const struct place *place, uint32_t parent, enum edit_type type,
+                        struct error **err)
+{
+    struct object *object = object_by_id(call->fsd->objects, place->object);
+    if (object == NULL || !object_is_visible(object))
+        return -ENOENT;
+    autobuf struct buf path = {0};
+    place_field_path(call->fsd, parent, &path);
+    if (path.length != 0)
+        buf_add_char(&path, '/');
+    buf_add_text(&path, call->name);
+    struct change change = {.kind = object->kind,
+                            .namespace = str_of(object->namespace),
+                            .name = str_of(object->name),
+                            .edit = {.type = type, .path = buf_str(&path)},
+                            .must_exist = true};
+    int status = txn_change(call->fsd, &call->asker, &change, NULL, err);
+    return status < 0 ? status : CALL_PARKED;
+}
+
+/* ---- mkdir ---- */
+
+static int make_object(struct call *call, const struct place *place, struct error **err)
+{
+    struct change change = {.kind = place->kind,
+                            .namespace = str_of(place->namespace),
+                            .name = str_of(call->name),
+                            .edit = {.type = EDIT_DRAFT},
+                            .create_only = true};
+    int status = txn_change(call->fsd, &call->asker, &change, NULL, err);
+    return status < 0 ? status : CALL_PARKED;
+}
+
+static int start_mkdir(struct call *call, struct error **err)
+{
+    uint32_t parent;
+    struct place place;
+    int status = parent_of_call(call, "create", &parent, &place, err);
+    if (status < 0)
+        return status;
+    if (is_notifier(call)) {
+        announcer_performed(call->fsd->announcer, parent, str_of(call->name));
+        return 0; /* answered with what is there already */
+    }
+    if (place.type == PLACE_KIND)
+        return make_object(call, &place, err);
+    if (place.type == PLACE_OBJECT || place.type == PLACE_FIELD)
+        return edit_at_name(call, &place, parent, EDIT_FIELD_MAKE, err);
+    return error_make(err, EPERM, "no directory can be made here");
+}
+
+static void finish_mkdir(struct call *call, int result)
+{
+    (void)result;
+    uint32_t parent = call_node(call);
+    if (parent == 0)
+        reply_error(call, ENOENT);
+    else
+        reply_entry(call, parent, str_of(call->name));
+}
+
+const struct operation op_mkdir = {"mkdir", start_mkdir, finish_mkdir};
+
+/* ---- rmdir and unlink ---- */
+
+/* The kernel forgets the name when this succeeds. What has it next, perhaps the same thing, must be another
+ * node. */
+static void finish_removal(struct call *call, int result)
+{
+    (void)result;
+    struct fsd *fsd = call->fsd;
+    uint32_t parent = call_node(call);
+    uint32_t node = parent != 0 ? node_find(fsd->nodes, parent, str_of(call->name)) : 0;
+    int64_t id = node != 0 ? node_record(fsd->nodes, node)->object : 0;
+    if (node != 0)
+        node_detach(fsd->nodes, node);
+    struct object *object = id > 0 ? object_by_id(fsd->objects, id) : NULL;
+    if (object != NULL && object_is_visible(object) && !removal_is_open(call, id))
+        tell_reborn(fsd, object);
+    reply_error(call, 0);
+}
+
+static int delete_object(struct call *call, const struct place *place, struct error **err)
+{
+    struct change change = {.kind = place->kind,
+                            .namespace = str_of(place->namespace),
+                            .name = str_of(call->name),
+                            .edit = {.type = EDIT_DELETE, .grace = -1},
+                            .must_exist = true};
+    struct object *object =
+        object_visible(call->fsd->objects, place->kind, str_of(place->namespace), str_of(call->name));
+    if (object == NULL)
+        return -ENOENT;
+    removal_close(call->fsd, object->id);
+    int status = txn_change(call->fsd, &call->asker, &change, NULL, err);
+    /* Somebody else's deletion of it may be on its way: then this one has nothing to add. */
+    if (status == -ENOENT && object->pending != NULL) {
+        error_free(take_pointer(*err));
+        return CALL_PARKED;
+    }
+    return status < 0 ? status : CALL_PARKED;
+}
+
+static int start_rmdir(struct call *call, struct error **err)
+{
+    uint32_t parent;
+    struct place place, child;
+    int status = parent_of_call(call, "delete", &parent, &place, err);
+    if (status < 0)
+        return status;
+    if (is_notifier(call)) {
+        announcer_performed(call->fsd->announcer, parent, str_of(call->name));
+        return 0;
+    }
+    if (removal_covers(call, parent))
+        return 0;
+    if (place.type == PLACE_KIND)
+        return delete_object(call, &place, err);
+    status = place_child(call->fsd, &place, parent, str_of(call->name), &child);
+    if (status < 0)
+        return status;
+    if (child.type == PLACE_FIELD)
+        return edit_at_name(call, &place, parent, EDIT_FIELD_REMOVE, err);
+    return error_make(err, EPERM, "this directory belongs to the tree and can't be removed");
+}
+
+const struct operation op_rmdir = {"rmdir", start_rmdir, finish_removal};
+
+static int start_unlink(struct call *call, struct error **err)
+{
+    uint32_t parent;
+    struct place place, child;
+    int status = parent_of_call(call, "update", &parent, &place, err);
+    if (status < 0)
+        return status;
+    if (is_notifier(call)) {
+        announcer_performed(call->fsd->announcer, parent, str_of(call->name));
+        return 0;
+    }
+    status = place_child(call->fsd, &place, parent, str_of(call->name), &child);
+    if (status < 0)
+        return status;
+    if (child.type == PLACE_SCRATCH || removal_covers(call, parent))
+        return 0;
+    if (child.type == PLACE_FILE && place.type == PLACE_OBJECT && strcmp(call->name, "manifest.yaml") == 0) {
+        status = call_authorize(call, "delete", err);
+        return status < 0 ? status : removal_open(call, place.object);
+    }
+    if (child.type == PLACE_FIELD)
+        return edit_at_name(call, &place, parent, EDIT_FIELD_REMOVE, err);
+    return error_make(err, EPERM, "this file belongs to the tree and can't be removed");
+}
+
+const struct operation op_unlink = {"unlink", start_unlink, finish_removal};

@@ -1,0 +1,319 @@
+#include "fsd/nodes.h"
+
+#include "lib/str.h"
+#include <errno.h>
+#include <stdatomic.h>
+
+/* What is derived for each node; lies in ordinary memory. Links are node indexes, 0 ends. */
+struct side {
+    uint32_t first_child;
+    uint32_t next_sibling, previous_sibling;
+    uint32_t next_in_bucket;
+    bool has_place;
+    struct place place;
+};
+
+struct nodes {
+    struct memory *memory;
+    struct side *sides;
+    uint32_t capacity; /* of sides; indexes at or above have never been used */
+    uint32_t *free;
+    size_t free_count, free_capacity;
+    uint32_t used_end; /* one above the highest index ever used */
+    uint32_t *buckets;
+    uint32_t bucket_count; /* a power of two */
+    uint32_t count;
+};
+
+struct node_record *node_record(const struct nodes *nodes, uint32_t node)
+{
+    return &nodes->memory->nodes[node];
+}
+
+struct str node_name(const struct nodes *nodes, uint32_t node)
+{
+    const struct node_record *record = node_record(nodes, node);
+    return (struct str){arena_at(nodes->memory->arena, record->name), record->name_length};
+}
+
+static uint32_t bucket_of(const struct nodes *nodes, uint32_t parent, struct str name)
+{
+    return (uint32_t)(str_hash(name) ^ parent * 0x9e3779b97f4a7c15u) & (nodes->bucket_count - 1);
+}
+
+static void bucket_insert(struct nodes *nodes, uint32_t node)
+{
+    uint32_t *head =
+        &nodes->buckets[bucket_of(nodes, node_record(nodes, node)->parent, node_name(nodes, node))];
+    nodes->sides[node].next_in_bucket = *head;
+    *head = node;
+}
+
+static void grow_buckets(struct nodes *nodes)
+{
+    free(nodes->buckets);
+    nodes->bucket_count *= 2;
+    nodes->buckets = memory_zeroed(nodes->bucket_count, sizeof(*nodes->buckets));
+    for (uint32_t node = NODE_ROOT + 1; node < nodes->used_end; node++)
+        if ((node_record(nodes, node)->flags & (NODE_USED | NODE_DETACHED)) == NODE_USED)
+            bucket_insert(nodes, node);
+}
+
+/* Makes the node findable, and a child of its parent. */
+static void link_node(struct nodes *nodes, uint32_t node)
+{
+    if (nodes->count >= nodes->bucket_count)
+        grow_buckets(nodes);
+    bucket_insert(nodes, node);
+    struct side *side = &nodes->sides[node];
+    struct side *parent = &nodes->sides[node_record(nodes, node)->parent];
+    side->previous_sibling = 0;
+    side->next_sibling = parent->first_child;
+    if (parent->first_child != 0)
+        nodes->sides[parent->first_child].previous_sibling = node;
+    parent->first_child = node;
+}
+
+static void unlink_node(struct nodes *nodes, uint32_t node)
+{
+    struct node_record *record = node_record(nodes, node);
+    uint32_t *link = &nodes->buckets[bucket_of(nodes, record->parent, node_name(nodes, node))];
+    while (*link != node)
+        link = &nodes->sides[*link].next_in_bucket;
+    *link = nodes->sides[node].next_in_bucket;
+    struct side *side = &nodes->sides[node];
+    if (side->next_sibling != 0)
+        nodes->sides[side->next_sibling].previous_sibling = side->previous_sibling;
+    if (side->previous_sibling != 0)
+        nodes->sides[side->previous_sibling].next_sibling = side->next_sibling;
+    else
+        nodes->sides[record->parent].first_child = side->next_sibling;
+    side->next_sibling = side->previous_sibling = side->next_in_bucket = 0;
+}
+
+static void ensure_side(struct nodes *nodes, uint32_t node)
+{
+    if (node < nodes->capacity)
+        return;
+    uint32_t capacity = nodes->capacity * 2;
+    nodes->sides = memory_resize(nodes->sides, capacity * sizeof(*nodes->sides));
+    memset(nodes->sides + nodes->capacity, 0, (capacity - nodes->capacity) * sizeof(*nodes->sides));
+    nodes->capacity = capacity;
+}
+
+struct nodes *nodes_new(struct memory *memory)
+{
+    struct nodes *nodes = memory_zeroed(1, sizeof(*nodes));
+    nodes->memory = memory;
+    nodes->capacity = 1024;
+    nodes->sides = memory_zeroed(nodes->capacity, sizeof(*nodes->sides));
+    nodes->bucket_count = 1024;
+    nodes->buckets = memory_zeroed(nodes->bucket_count, sizeof(*nodes->buckets));
+    struct node_record *root = node_record(nodes, NODE_ROOT);
+    root->flags = NODE_USED;
+    root->lookups = 1;
+
+    /* The records are used from the bottom; a generation that is 0 has never been used, and nothing above it
+     * has. */
+    nodes->used_end = NODE_ROOT + 1;
+    while (nodes->used_end < MEMORY_NODES && node_record(nodes, nodes->used_end)->generation != 0) {
+        uint32_t node = nodes->used_end++;
+        struct node_record *record = node_record(nodes, node);
+        ensure_side(nodes, node);
+        if ((record->flags & NODE_USED) == 0) {
+            array_grow(nodes->free, nodes->free_count, nodes->free_capacity);
+            nodes->free[nodes->free_count++] = node;
+            continue;
+        }
+        nodes->count++;
+        record->handles = 0;
+        arena_mark(memory->arena, record->name);
+        arena_mark(memory->arena, record->content.ref);
+    }
+    while (nodes->bucket_count < nodes->count)
+        nodes->bucket_count *= 2;
+    free(nodes->buckets);
+    nodes->buckets = memory_zeroed(nodes->bucket_count, sizeof(*nodes->buckets));
+    for (uint32_t node = NODE_ROOT + 1; node < nodes->used_end; node++)
+        if ((node_record(nodes, node)->flags & (NODE_USED | NODE_DETACHED)) == NODE_USED)
+            link_node(nodes, node);
+    return nodes;
+}
+
+void nodes_free(struct nodes *nodes)
+{
+    if (nodes == NULL)
+        return;
+    free(nodes->sides);
+    free(nodes->free);
+    free(nodes->buckets);
+    free(nodes);
+}
+
+uint64_t node_number(const struct nodes *nodes, uint32_t node)
+{
+    return (uint64_t)node_record(nodes, node)->generation << 32 | node;
+}
+
+uint32_t node_of_number(const struct nodes *nodes, uint64_t number)
+{
+    uint32_t node = (uint32_t)number;
+    if (node == 0 || node >= nodes->used_end)
+        return 0;
+    const struct node_record *record = node_record(nodes, node);
+    return (record->flags & NODE_USED) != 0 && record->generation == number >> 32 ? node : 0;
+}
+
+uint32_t node_find(const struct nodes *nodes, uint32_t parent, struct str name)
+{
+    uint32_t node = nodes->buckets[bucket_of(nodes, parent, name)];
+    while (node != 0 &&
+           (node_record(nodes, node)->parent != parent || !str_equal(node_name(nodes, node), name)))
+        node = nodes->sides[node].next_in_bucket;
+    return node;
+}
+
+uint32_t node_make(struct nodes *nodes, uint32_t parent, struct str name)
+{
+    uint32_t node;
+    if (nodes->free_count > 0)
+        node = nodes->free[nodes->free_count - 1];
+    else if (nodes->used_end < MEMORY_NODES)
+        node = nodes->used_end;
+    else
+        return 0;
+    arena_ref text = arena_new(nodes->memory->arena, name.length);
+    if (text == 0)
+        return 0;
+    memcpy(arena_at(nodes->memory->arena, text), name.at, name.length);
+    if (node == nodes->used_end)
+        nodes->used_end++;
+    else
+        nodes->free_count--;
+    ensure_side(nodes, node);
+    nodes->sides[node] = (struct side){0};
+    struct node_record *record = node_record(nodes, node);
+    uint32_t generation = record->generation + 1;
+    *record = (struct node_record){
+        .generation = generation, .name = text, .name_length = (uint32_t)name.length, .parent = parent};
+    atomic_signal_fence(memory_order_seq_cst);
+    record->flags = NODE_USED;
+    nodes->count++;
+    link_node(nodes, node);
+    return node;
+}
+
+uint32_t node_first(const struct nodes *nodes, uint32_t parent)
+{
+    return nodes->sides[parent].first_child;
+}
+
+uint32_t node_next(const struct nodes *nodes, uint32_t node)
+{
+    return nodes->sides[node].next_sibling;
+}
+
+void node_grant(struct nodes *nodes, uint32_t node)
+{
+    node_record(nodes, node)->lookups++;
+}
+
+void node_forget(struct nodes *nodes, uint32_t node, uint64_t count)
+{
+    struct node_record *record = node_record(nodes, node);
+    if (node == NODE_ROOT)
+        return;
+    record->lookups = record->lookups > count ? record->lookups - count : 0;
+    node_release_if_idle(nodes, node);
+}
+
+void node_release_if_idle(struct nodes *nodes, uint32_t node)
+{
+    while (node > NODE_ROOT) {
+        struct node_record *record = node_record(nodes, node);
+        bool named = (record->flags & NODE_DETACHED) == 0;
+        bool kept_scratch = (record->flags & NODE_SCRATCH) != 0 && named;
+        if (record->lookups != 0 || record->handles != 0 || nodes->sides[node].first_child != 0 ||
+            kept_scratch)
+            return;
+        uint32_t parent = record->parent;
+        if (named)
+            unlink_node(nodes, node);
+        record->flags = 0;
+        atomic_signal_fence(memory_order_seq_cst);
+        arena_free(nodes->memory->arena, record->name);
+        arena_bytes_free(nodes->memory->arena, &record->content);
+        record->name = 0;
+        nodes->count--;
+        array_grow(nodes->free, nodes->free_count, nodes->free_capacity);
+        nodes->free[nodes->free_count++] = node;
+        /* A parent that waited only for its children goes with them. */
+        node = named ? parent : 0;
+    }
+}
+
+void node_detach(struct nodes *nodes, uint32_t node)
+{
+    struct node_record *record = node_record(nodes, node);
+    if (node == NODE_ROOT || (record->flags & NODE_DETACHED) != 0)
+        return;
+    unlink_node(nodes, node);
+    record->flags |= NODE_DETACHED;
+    node_release_if_idle(nodes, node);
+}
+
+int node_rename(struct nodes *nodes, uint32_t node, uint32_t parent, struct str name)
+{
+    arena_ref text = arena_new(nodes->memory->arena, name.length);
+    if (text == 0)
+        return -ENOSPC;
+    memcpy(arena_at(nodes->memory->arena, text), name.at, name.length);
+    uint32_t there = node_find(nodes, parent, name);
+    if (there != 0 && there != node)
+        node_detach(nodes, there);
+    struct node_record *record = node_record(nodes, node);
+    if ((record->flags & NODE_DETACHED) == 0)
+        unlink_node(nodes, node);
+    arena_ref old = record->name;
+    record->flags |= NODE_DETACHED; /* until all of the name is in place */
+    atomic_signal_fence(memory_order_seq_cst);
+    record->name = text;
+    record->name_length = (uint32_t)name.length;
+    record->parent = parent;
+    atomic_signal_fence(memory_order_seq_cst);
+    record->flags &= ~(uint32_t)NODE_DETACHED;
+    arena_free(nodes->memory->arena, old);
+    link_node(nodes, node);
+    nodes->sides[node].has_place = false;
+    return 0;
+}
+
+const struct place *node_place_cached(const struct nodes *nodes, uint32_t node)
+{
+    return nodes->sides[node].has_place ? &nodes->sides[node].place : NULL;
+}
+
+void node_set_place(struct nodes *nodes, uint32_t node, const struct place *place)
+{
+    nodes->sides[node].place = *place;
+    nodes->sides[node].has_place = true;
+}
+
+void node_drop_place(struct nodes *nodes, uint32_t node)
+{
+    nodes->sides[node].has_place = false;
+}
+
+void nodes_drop_scratch(struct nodes *nodes, int64_t before_ms, void (*dropped)(void *context, uint32_t node),
+                        void *context)
+{
+    for (uint32_t node = NODE_ROOT + 1; node < nodes->used_end; node++) {
+        struct node_record *record = node_record(nodes, node);
+        bool named_scratch =
+            (record->flags & (NODE_USED | NODE_SCRATCH | NODE_DETACHED)) == (NODE_USED | NODE_SCRATCH);
+        if (named_scratch && record->handles == 0 && record->time_ms < before_ms) {
+            dropped(context, node);
+            node_detach(nodes, node);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+/* Nodes: the files and directories that the kernel knows.
+ *
+ * A node is a name below a parent. What it means (an object, a field, a magic file) is its place (place.h),
+ * which is derived from the names and kept beside the node; only the object that a directory stands for is
+ * recorded, so that a directory whose object is gone never becomes its namesake.
+ *
+ * A node lives while the kernel holds references to it. Its 64-bit number is never given twice, because the
+ * kernel remembers that a removed directory is dead: whatever takes its name must be another node.
+ */
+#ifndef PODTREE_NODES_H
+#define PODTREE_NODES_H
+
+#include "fsd/memory.h"
+#include "fsd/place.h"
+#include <sys/types.h>
+
+#define NODE_ROOT 1u
+
+enum {
+    NODE_USED = 1,
+    NODE_DETACHED = 2, /* has no name any more; lookups don't find it */
+    NODE_SCRATCH = 4,  /* an editor's file, in memory only */
+    NODE_FORMING = 8,  /* created, but nothing written: the field behind it is not set */
+    NODE_TAINTED = 16  /* the page cache may hold an older version: drop it at the next open */
+};
+
+struct node_record {
+    uint64_t lookups; /* the kernel's references */
+    int64_t object;   /* for an object's directory: its id, else 0 */
+    arena_ref name;
+    uint32_t name_length;
+    uint32_t parent;
+    uint32_t generation; /* the upper half of the number */
+    uint32_t flags;
+    struct arena_bytes content; /* of a scratch file */
+    int64_t time_ms;            /* wall clock: when a scratch file changed */
+    uint32_t mode;              /* of a scratch file: permission bits */
+    uint32_t handles;           /* not trusted across a takeover: counted anew */
+};
+
+struct nodes;
+
+struct nodes *nodes_new(struct memory *memory);
+void nodes_free(struct nodes *nodes);
+
+/* The kernel's number of a node, and back: 0 when there is no such node (it is forgotten, or never was). */
+uint64_t node_number(const struct nodes *nodes, uint32_t node);
+uint32_t node_of_number(const struct nodes *nodes, uint64_t number);
+
+struct node_record *node_record(const struct nodes *nodes, uint32_t node);
+struct str node_name(const struct nodes *nodes, uint32_t node);
+/* The child of that name, 0 if the kernel knows none. */
+uint32_t node_find(const struct nodes *nodes, uint32_t parent, struct str name);
+/* Makes a child, without any reference yet; 0 when memory is full. */
+uint32_t node_make(struct nodes *nodes, uint32_t parent, struct str name);
+/* Children that have a name, in no order: for (n = node_first(p); n; n = node_next(n)). */
+uint32_t node_first(const struct nodes *nodes, uint32_t parent);
+uint32_t node_next(const struct nodes *nodes, uint32_t node);
+
+/* The kernel gets a reference with every answer that names a node … */
+void node_grant(struct nodes *nodes, uint32_t node);
+/* … and gives back `count`. */
+void node_forget(struct nodes *nodes, uint32_t node, uint64_t count);
+/* Frees the node if nothing holds it: no references, no handles, no children, no scratch content under a
+ * name. */
+void node_release_if_idle(struct nodes *nodes, uint32_t node);
+
+/* Takes the name away; nodes below stay where they are, out of reach. */
+void node_detach(struct nodes *nodes, uint32_t node);
+/* Another name, perhaps below another parent; a node that has it is detached. 0 or -ENOSPC. */
+int node_rename(struct nodes *nodes, uint32_t node, uint32_t parent, struct str name);
+
+/* The place kept beside the node; NULL when it has not been set (after a takeover, or since
+ * node_forget_place). */
+const struct place *node_place_cached(const struct nodes *nodes, uint32_t node);
+void node_set_place(struct nodes *nodes, uint32_t node, const struct place *place);
+void node_drop_place(struct nodes *nodes, uint32_t node);
+
+/* Scratch files that have not changed since `before_ms` lose their names. */
+void nodes_drop_scratch(struct nodes *nodes, int64_t before_ms, void (*dropped)(void *context, uint32_t node),
+                        void *context);
+
+#endif

@@ -1,0 +1,601 @@
+#include "fsd/objects.h"
+
+#include "fsd/columns.h"
+#include "lib/clock.h"
+#include <stdio.h>
+
+/* What belongs to one kind. */
+struct of_kind {
+    struct collection **collections; /* by namespace */
+    size_t count, capacity;
+    struct object *oldest, *newest; /* the order of versions */
+    int64_t newest_version;
+    int64_t forgotten; /* version */
+};
+
+struct interned {
+    char **texts; /* open addressing */
+    size_t count, capacity;
+};
+
+struct objects {
+    const struct kinds *kinds;
+    struct of_kind *of_kind; /* by kind->index */
+    struct interned interned;
+    struct object **ids; /* open addressing by id; entries are never NULLed in place but moved up */
+    size_t id_count, id_capacity;
+    struct object *oldest_grave, *newest_grave; /* tombstones in the order of versions, linked by `older` */
+    size_t tombstones;
+};
+
+/* ---- versions ---- */
+
+/* Finds what the header repeats of the text. */
+static void read_header(const struct kind *kind, struct version *version)
+{
+    autodoc struct doc *doc = doc_parse(version_text(version), NULL);
+    struct value metadata = value_at(doc_root(doc), "metadata");
+    struct value owners = value_get(metadata, STR("ownerReferences"));
+    size_t count = value_count(owners);
+    autobuf struct buf scratch = {0};
+    if (count > 0)
+        version->owners = memory_zeroed(count, sizeof(*version->owners));
+    /* The strings are looked up in the version's own text, to which they then point: uids and node names have
+     * no escapes. */
+    value_each (owner, owners) {
+        struct str uid = value_str(value_get(owner, STR("uid")));
+        const char *at = uid.length ? memmem(version->text, version->length, uid.at, uid.length) : NULL;
+        if (at != NULL)
+            version->owners[version->owner_count++] = (struct str){at, uid.length};
+    }
+    if (kind->node_field.length != 0) {
+        struct str node = value_str(value_get(value_at(doc_root(doc), "spec"), kind->node_field));
+        buf_addf(&scratch, "\"" STR_FORMAT "\":\"" STR_FORMAT "\"", STR_ARGS(kind->node_field),
+                 STR_ARGS(node));
+        const char *at =
+            node.length ? memmem(version->text, version->length, scratch.at, scratch.length) : NULL;
+        if (at != NULL)
+            version->node = (struct str){at + kind->node_field.length + 4, node.length};
+    }
+    if (value_exists(value_get(metadata, STR("deletionTimestamp"))))
+        version->flags |= VERSION_TERMINATING;
+}
+
+struct version *version_new(const struct kind *kind, struct str before, int64_t number, struct str after,
+                            int64_t time_ms, uint32_t flags, const char *status)
+{
+    char digits[24];
+    int digit_count = snprintf(digits, sizeof(digits), "%lld", (long long)number);
+    size_t length = before.length + (size_t)digit_count + after.length;
+    struct version *version = memory_new(sizeof(*version) + length + 1);
+    *version = (struct version){.number = number, .time_ms = time_ms, .flags = flags, .length = length};
+    atomic_init(&version->references, 1);
+    char *to = version->text;
+    memcpy(to, before.at, before.length);
+    memcpy(to + before.length, digits, (size_t)digit_count);
+    memcpy(to + before.length + digit_count, after.at, after.length);
+    to[length] = '\0';
+    version->status = status != NULL ? strdup(status) : NULL;
+    read_header(kind, version);
+    return version;
+}
+
+static struct version *version_of_text(const struct kind *kind, struct str text, int64_t number,
+                                       int64_t time_ms, uint32_t flags)
+{
+    struct version *version = memory_new(sizeof(*version) + text.length + 1);
+    *version = (struct version){.number = number, .time_ms = time_ms, .flags = flags, .length = text.length};
+    atomic_init(&version->references, 1);
+    memcpy(version->text, text.at, text.length);
+    version->text[text.length] = '\0';
+    read_header(kind, version);
+    return version;
+}
+
+struct version *version_from_record(const struct kind *kind, const struct record *record)
+{
+    struct version *version = version_of_text(kind, record->document, record->version, clock_wall_ms(),
+                                              record->draft ? VERSION_DRAFT : 0);
+    autodoc struct doc *doc = doc_parse(record->document, NULL);
+    autobuf struct buf line = {0};
+    if (doc != NULL && !record->draft)
+        status_line(kind, doc_root(doc), &line);
+    if (line.length != 0)
+        version->status = buf_take(&line);
+    return version;
+}
+
+struct version *version_tombstone(const struct kind *kind, struct str text, int64_t number, int64_t time_ms)
+{
+    return version_of_text(kind, text, number, time_ms, VERSION_GONE);
+}
+
+struct version *version_hold(struct version *version)
+{
+    if (version != NULL)
+        atomic_fetch_add_explicit(&version->references, 1, memory_order_relaxed);
+    return version;
+}
+
+void version_drop(struct version *version)
+{
+    if (version == NULL || atomic_fetch_sub_explicit(&version->references, 1, memory_order_acq_rel) != 1)
+        return;
+    free(version->owners);
+    free(version->status);
+    free(version);
+}
+
+/* ---- interned texts and numbers ---- */
+
+static size_t intern_place(const struct interned *interned, struct str text)
+{
+    size_t place = str_hash(text) & (interned->capacity - 1);
+    while (interned->texts[place] != NULL && !str_is(text, interned->texts[place]))
+        place = (place + 1) & (interned->capacity - 1);
+    return place;
+}
+
+const char *objects_intern(struct objects *objects, struct str text)
+{
+    struct interned *interned = &objects->interned;
+    if (interned->count * 2 >= interned->capacity) {
+        struct interned larger = {.capacity = interned->capacity != 0 ? interned->capacity * 2 : 64};
+        larger.texts = memory_zeroed(larger.capacity, sizeof(*larger.texts));
+        for (size_t i = 0; i < interned->capacity; i++)
+            if (interned->texts[i] != NULL)
+                larger.texts[intern_place(&larger, str_of(interned->texts[i]))] = interned->texts[i];
+        larger.count = interned->count;
+        free(interned->texts);
+        *interned = larger;
+    }
+    size_t place = intern_place(interned, text);
+    if (interned->texts[place] == NULL) {
+        interned->texts[place] = str_dup(text);
+        interned->count++;
+    }
+    return interned->texts[place];
+}
+
+static size_t id_home(const struct objects *objects, int64_t id)
+{
+    return (size_t)((uint64_t)id * 0x9e3779b97f4a7c15u >> 20) & (objects->id_capacity - 1);
+}
+
+static size_t id_place(const struct objects *objects, int64_t id)
+{
+    size_t place = id_home(objects, id);
+    while (objects->ids[place] != NULL && objects->ids[place]->id != id)
+        place = (place + 1) & (objects->id_capacity - 1);
+    return place;
+}
+
+static void id_insert(struct objects *objects, struct object *object)
+{
+    if (objects->id_count * 2 >= objects->id_capacity) {
+        struct object **old = objects->ids;
+        size_t old_capacity = objects->id_capacity;
+        objects->id_capacity = old_capacity * 2;
+        objects->ids = memory_zeroed(objects->id_capacity, sizeof(struct object *));
+        for (size_t i = 0; i < old_capacity; i++)
+            if (old[i] != NULL)
+                objects->ids[id_place(objects, old[i]->id)] = old[i];
+        free(old);
+    }
+    objects->ids[id_place(objects, object->id)] = object;
+    objects->id_count++;
+}
+
+static void id_remove(struct objects *objects, int64_t id)
+{
+    size_t mask = objects->id_capacity - 1, hole = id_place(objects, id), place = hole;
+    objects->id_count--;
+    for (;;) {
+        objects->ids[hole] = NULL;
+        for (;;) {
+            place = (place + 1) & mask;
+            if (objects->ids[place] == NULL)
+                return;
+            size_t home = id_home(objects, objects->ids[place]->id);
+            /* May it stay, its home being behind the hole? */
+            if (((place - home) & mask) >= ((place - hole) & mask))
+                break;
+        }
+        objects->ids[hole] = objects->ids[place];
+        hole = place;
+    }
+}
+
+struct object *object_by_id(struct objects *objects, int64_t id)
+{
+    return objects->ids[id_place(objects, id)];
+}
+
+/* ---- the set ---- */
+
+struct objects *objects_new(const struct kinds *kinds)
+{
+    struct objects *objects = memory_zeroed(1, sizeof(*objects));
+    objects->kinds = kinds;
+    objects->of_kind = memory_zeroed(kinds_count(kinds), sizeof(*objects->of_kind));
+    objects->id_capacity = 256;
+    objects->ids = memory_zeroed(objects->id_capacity, sizeof(struct object *));
+    return objects;
+}
+
+static void free_streams(struct object *object)
+{
+    for (int i = 0; i < 2; i++) {
+        buf_free(&object->streams[i].text);
+        buf_free(&object->streams[i].numbers);
+    }
+}
+
+static void object_free(struct object *object)
+{
+    version_drop(object->committed);
+    version_drop(object->pending);
+    free_streams(object);
+    free(object->name);
+    free(object->uid);
+    free(object);
+}
+
+void objects_free(struct objects *objects)
+{
+    if (objects == NULL)
+        return;
+    for (size_t i = 0; i < objects->id_capacity; i++)
+        if (objects->ids[i] != NULL)
+            object_free(objects->ids[i]);
+    for (size_t k = 0; k < kinds_count(objects->kinds); k++) {
+        for (size_t c = 0; c < objects->of_kind[k].count; c++) {
+            free(objects->of_kind[k].collections[c]->objects);
+            free(objects->of_kind[k].collections[c]);
+        }
+        free(objects->of_kind[k].collections);
+    }
+    for (size_t i = 0; i < objects->interned.capacity; i++)
+        free(objects->interned.texts[i]);
+    free(objects->interned.texts);
+    free(objects->of_kind);
+    free(objects->ids);
+    free(objects);
+}
+
+const struct kinds *objects_kinds(const struct objects *objects)
+{
+    return objects->kinds;
+}
+
+static size_t namespace_place(const struct of_kind *of, struct str namespace)
+{
+    size_t low = 0, high = of->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (str_compare(str_of(of->collections[middle]->namespace), namespace) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct collection *objects_collection(struct objects *objects, const struct kind *kind, struct str namespace)
+{
+    struct of_kind *of = &objects->of_kind[kind->index];
+    size_t place = namespace_place(of, namespace);
+    return place < of->count && str_is(namespace, of->collections[place]->namespace) ? of->collections[place]
+                                                                                     : NULL;
+}
+
+static struct collection *ensure_collection(struct objects *objects, const struct kind *kind,
+                                            struct str namespace)
+{
+    struct collection *collection = objects_collection(objects, kind, namespace);
+    if (collection != NULL)
+        return collection;
+    struct of_kind *of = &objects->of_kind[kind->index];
+    array_grow(of->collections, of->count, of->capacity);
+    size_t place = namespace_place(of, namespace);
+    memmove(of->collections + place + 1, of->collections + place,
+            (of->count - place) * sizeof(*of->collections));
+    of->count++;
+    collection = memory_zeroed(1, sizeof(*collection));
+    collection->namespace = objects_intern(objects, namespace);
+    of->collections[place] = collection;
+    return collection;
+}
+
+struct collection *const *objects_collections(struct objects *objects, const struct kind *kind, size_t *count)
+{
+    *count = objects->of_kind[kind->index].count;
+    return objects->of_kind[kind->index].collections;
+}
+
+size_t collection_place(const struct collection *collection, struct str name)
+{
+    size_t low = 0, high = collection->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (str_compare(str_of(collection->objects[middle]->name), name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct object *at_name(struct objects *objects, const struct kind *kind, struct str namespace,
+                              struct str name)
+{
+    struct collection *collection = objects_collection(objects, kind, namespace);
+    if (collection == NULL)
+        return NULL;
+    size_t place = collection_place(collection, name);
+    if (place == collection->count || !str_is(name, collection->objects[place]->name))
+        return NULL;
+    return collection->objects[place];
+}
+
+const struct version *object_newest_version(const struct object *object)
+{
+    return object->pending != NULL ? object->pending : object->committed;
+}
+
+struct object *object_newest(struct objects *objects, const struct kind *kind, struct str namespace,
+                             struct str name)
+{
+    struct object *object = at_name(objects, kind, namespace, name);
+    if (object == NULL || (object_newest_version(object)->flags & VERSION_GONE) != 0)
+        return NULL;
+    return object;
+}
+
+bool object_is_visible(const struct object *object)
+{
+    return object->committed != NULL && (object->committed->flags & VERSION_GONE) == 0;
+}
+
+static struct object *visible_of_name(struct object *object)
+{
+    while (object != NULL && !object_is_visible(object))
+        object = object->older;
+    return object;
+}
+
+struct object *object_visible(struct objects *objects, const struct kind *kind, struct str namespace,
+                              struct str name)
+{
+    return visible_of_name(at_name(objects, kind, namespace, name));
+}
+
+struct object *collection_visible(const struct collection *collection, size_t place)
+{
+    return visible_of_name(collection->objects[place]);
+}
+
+/* ---- the order of versions ---- */
+
+static void order_remove(struct of_kind *of, struct object *object)
+{
+    if (!object->listed)
+        return;
+    *(object->previous != NULL ? &object->previous->next : &of->oldest) = object->next;
+    *(object->next != NULL ? &object->next->previous : &of->newest) = object->previous;
+    object->previous = object->next = NULL;
+    object->listed = false;
+}
+
+/* At its place by committed version: nearly always the end. */
+static void order_insert(struct of_kind *of, struct object *object)
+{
+    struct object *before = of->newest;
+    while (before != NULL && before->committed->number > object->committed->number)
+        before = before->previous;
+    object->previous = before;
+    object->next = before != NULL ? before->next : of->oldest;
+    *(object->next != NULL ? &object->next->previous : &of->newest) = object;
+    *(before != NULL ? &before->next : &of->oldest) = object;
+    object->listed = true;
+}
+
+struct object *objects_after(struct objects *objects, const struct kind *kind, int64_t version,
+                             struct object *hint)
+{
+    if (hint != NULL && hint->listed && hint->committed->number == version)
+        return hint->next;
+    struct object *object = objects->of_kind[kind->index].newest;
+    if (object == NULL || object->committed->number <= version)
+        return NULL;
+    while (object->previous != NULL && object->previous->committed->number > version)
+        object = object->previous;
+    return object;
+}
+
+int64_t objects_newest(const struct objects *objects, const struct kind *kind, const char *namespace)
+{
+    if (namespace == NULL)
+        return objects->of_kind[kind->index].newest_version;
+    struct collection *collection = objects_collection((struct objects *)objects, kind, str_of(namespace));
+    return collection != NULL ? collection->newest : 0;
+}
+
+int64_t objects_forgotten(const struct objects *objects, const struct kind *kind)
+{
+    return objects->of_kind[kind->index].forgotten;
+}
+
+/* ---- changing ---- */
+
+static struct object *make_object(struct objects *objects, int64_t id, const struct kind *kind,
+                                  struct str namespace, struct str name, struct str uid)
+{
+    struct object *object = memory_zeroed(1, sizeof(*object));
+    object->id = id;
+    object->kind = kind;
+    object->namespace = objects_intern(objects, namespace);
+    object->name = str_dup(name);
+    object->uid = str_dup(uid);
+    id_insert(objects, object);
+    return object;
+}
+
+/* Puts the object in its collection, before one of the same name that is on its way out. */
+static void collect(struct objects *objects, struct object *object)
+{
+    struct collection *collection = ensure_collection(objects, object->kind, str_of(object->namespace));
+    size_t place = collection_place(collection, str_of(object->name));
+    if (place < collection->count && strcmp(collection->objects[place]->name, object->name) == 0) {
+        object->older = collection->objects[place];
+        collection->objects[place] = object;
+        return;
+    }
+    array_grow(collection->objects, collection->count, collection->capacity);
+    memmove(collection->objects + place + 1, collection->objects + place,
+            (collection->count - place) * sizeof(*collection->objects));
+    collection->objects[place] = object;
+    collection->count++;
+}
+
+static void uncollect(struct objects *objects, struct object *object)
+{
+    struct collection *collection = objects_collection(objects, object->kind, str_of(object->namespace));
+    size_t place = collection_place(collection, str_of(object->name));
+    struct object **link = &collection->objects[place];
+    while (*link != object)
+        link = &(*link)->older;
+    *link = object->older;
+    object->older = NULL;
+    if (collection->objects[place] != NULL)
+        return;
+    collection->count--;
+    memmove(collection->objects + place, collection->objects + place + 1,
+            (collection->count - place) * sizeof(*collection->objects));
+}
+
+struct object *object_create(struct objects *objects, int64_t id, const struct kind *kind,
+                             struct str namespace, struct str name, struct str uid, struct version *pending)
+{
+    struct object *object = make_object(objects, id, kind, namespace, name, uid);
+    object->pending = pending;
+    collect(objects, object);
+    return object;
+}
+
+void object_change(struct object *object, struct version *pending)
+{
+    version_drop(object->pending);
+    object->pending = pending;
+}
+
+static void note_version(struct objects *objects, struct object *object)
+{
+    struct of_kind *of = &objects->of_kind[object->kind->index];
+    int64_t number = object->committed->number;
+    if ((object->committed->flags & VERSION_DRAFT) != 0)
+        return;
+    order_insert(of, object);
+    if (number > of->newest_version)
+        of->newest_version = number;
+    struct collection *collection = ensure_collection(objects, object->kind, str_of(object->namespace));
+    if (number > collection->newest)
+        collection->newest = number;
+}
+
+static void bury(struct objects *objects, struct object *object)
+{
+    *(objects->newest_grave != NULL ? &objects->newest_grave->older : &objects->oldest_grave) = object;
+    objects->newest_grave = object;
+    objects->tombstones++;
+}
+
+void object_publish(struct objects *objects, struct object *object, struct version *version)
+{
+    struct of_kind *of = &objects->of_kind[object->kind->index];
+    order_remove(of, object);
+    bool was_draft = object->committed == NULL || (object->committed->flags & VERSION_DRAFT) != 0;
+    struct version *old = object->committed;
+    object->committed = version_hold(version);
+    version_drop(old);
+    if (object->pending == version) {
+        version_drop(object->pending);
+        object->pending = NULL;
+    }
+    if ((version->flags & VERSION_GONE) == 0) {
+        note_version(objects, object);
+        return;
+    }
+    uncollect(objects, object);
+    free_streams(object);
+    if (was_draft) { /* nobody has been told of it */
+        id_remove(objects, object->id);
+        object_free(object);
+        return;
+    }
+    note_version(objects, object);
+    bury(objects, object);
+}
+
+void object_discard(struct objects *objects, struct object *object)
+{
+    version_drop(object->pending);
+    object->pending = NULL;
+    if (object->committed != NULL)
+        return;
+    uncollect(objects, object);
+    id_remove(objects, object->id);
+    object_free(object);
+}
+
+struct object *object_load(struct objects *objects, int64_t id, const struct kind *kind, struct str namespace,
+                           struct str name, struct str uid, struct version *committed)
+{
+    struct object *object = make_object(objects, id, kind, namespace, name, uid);
+    object->committed = committed;
+    if ((committed->flags & VERSION_GONE) == 0)
+        collect(objects, object);
+    else
+        bury(objects, object);
+    note_version(objects, object);
+    return object;
+}
+
+void objects_trim_tombstones(struct objects *objects, size_t keep)
+{
+    while (objects->tombstones > keep) {
+        struct object *object = objects->oldest_grave;
+        struct of_kind *of = &objects->of_kind[object->kind->index];
+        objects->oldest_grave = object->older;
+        if (objects->oldest_grave == NULL)
+            objects->newest_grave = NULL;
+        of->forgotten = object->committed->number;
+        order_remove(of, object);
+        id_remove(objects, object->id);
+        object_free(object);
+        objects->tombstones--;
+    }
+}
+
+/* ---- streams ---- */
+
+int64_t stream_add(struct stream *stream, int64_t number, struct str text)
+{
+    buf_add(&stream->numbers, &number, sizeof(number));
+    buf_add_str(&stream->text, text);
+    buf_add_char(&stream->text, '\n');
+    if (stream->text.length <= STREAM_KEPT)
+        return 0;
+    /* Half goes at once, so that it does not happen with every line. */
+    size_t cut = 0, lines = 0;
+    while (cut < stream->text.length / 2) {
+        cut = (size_t)((char *)memchr(stream->text.at + cut, '\n', stream->text.length - cut) -
+                       stream->text.at) +
+              1;
+        lines++;
+    }
+    buf_drop(&stream->text, cut);
+    buf_drop(&stream->numbers, lines * sizeof(number));
+    memcpy(&number, stream->numbers.at, sizeof(number));
+    return number;
+}

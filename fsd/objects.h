@@ -1,0 +1,152 @@
+/* The set of all objects, owned by main.
+ *
+ * An object's state at one moment is a version: immutable canonical JSON with a small header, counted by
+ * references because the committer and the historian use it in their own threads. An object has a committed
+ * version (what readers see) and, while a change is on its way to the disk, a pending one (upon which the
+ * next change is computed).
+ *
+ *     create/change: pending = new version        publish: committed = version, announced
+ *                    discard: the disk refused; pending goes, committed stays
+ *
+ * Objects of a kind in a namespace form a collection, sorted by name: it answers lookups and listings. All of
+ * a kind are linked in the order of their committed versions, deleted ones (as tombstones) included: that is
+ * .since. */
+#ifndef PODTREE_OBJECTS_H
+#define PODTREE_OBJECTS_H
+
+#include "fsd/kind.h"
+#include "fsd/store.h"
+#include <stdatomic.h>
+
+enum {
+    VERSION_DRAFT = 1,       /* made by mkdir, not acted upon yet */
+    VERSION_TERMINATING = 2, /* has a deletionTimestamp */
+    VERSION_GONE = 4         /* a tombstone: the text has only the metadata */
+};
+
+struct version {
+    atomic_uint references;
+    int64_t number; /* resourceVersion */
+    int64_t time_ms;
+    uint32_t flags;
+    struct str node;    /* the value of the kind's node field (a pod's spec.nodeName), inside text */
+    struct str *owners; /* uids of metadata.ownerReferences, inside text */
+    size_t owner_count;
+    char *status;         /* the status line's text, NULL for none */
+    size_t manifest_size; /* of manifest.yaml; 0: not known yet. Main's own. */
+    size_t length;
+    char text[]; /* JSON, terminated */
+};
+
+/* Lines of an object's status or events that have become durable. Whole lines; the oldest go. */
+#define STREAM_KEPT (64u << 10)
+struct stream {
+    struct buf text;
+    struct buf numbers; /* of its lines: int64_t each */
+};
+
+struct object {
+    int64_t id;
+    const struct kind *kind;
+    const char *namespace; /* interned; "" when cluster-scoped */
+    char *name, *uid;
+    struct version *committed; /* NULL: not there yet. VERSION_GONE: a tombstone */
+    struct version *pending;   /* NULL: nothing is on its way */
+    struct object *older; /* one of the same name whose removal is on its way; of a tombstone: the next one */
+    struct object *previous, *next; /* in the kind's order of versions */
+    bool listed;                    /* in that order */
+    struct stream streams[2];       /* by enum stream_kind */
+    int64_t history_version; /* of its committed version, if a person made it and it goes to the history; else
+                                0 */
+    size_t batch_place;      /* 1 + index in the filling batch; 0: not in it */
+    struct announcement *announcement;
+};
+
+struct collection {
+    const char *namespace;
+    struct object **objects; /* by name: the newest of each name */
+    size_t count, capacity;
+    int64_t newest; /* version */
+};
+
+struct objects;
+
+struct objects *objects_new(const struct kinds *kinds);
+void objects_free(struct objects *objects);
+const struct kinds *objects_kinds(const struct objects *objects);
+
+/* ---- versions ---- */
+
+/* `text` is copied; `before` and `after` are the parts of the text around the number: the version's own
+ * number is written between them. */
+struct version *version_new(const struct kind *kind, struct str before, int64_t number, struct str after,
+                            int64_t time_ms, uint32_t flags, const char *status);
+struct version *version_from_record(const struct kind *kind, const struct record *record);
+struct version *version_tombstone(const struct kind *kind, struct str text, int64_t number, int64_t time_ms);
+struct version *version_hold(struct version *version);
+void version_drop(struct version *version);
+static inline struct str version_text(const struct version *version)
+{
+    return (struct str){version->text, version->length};
+}
+
+/* ---- finding ---- */
+
+/* The same pointer for the same text, for ever. */
+const char *objects_intern(struct objects *objects, struct str text);
+
+/* The newest state, pending or committed, not gone: what the next change is computed upon. NULL: there is
+ * none. */
+struct object *object_newest(struct objects *objects, const struct kind *kind, struct str namespace,
+                             struct str name);
+const struct version *object_newest_version(const struct object *object);
+/* What readers see: an object with a committed version that is not gone; drafts too. */
+struct object *object_visible(struct objects *objects, const struct kind *kind, struct str namespace,
+                              struct str name);
+bool object_is_visible(const struct object *object);
+/* By number, also pending ones and tombstones. */
+struct object *object_by_id(struct objects *objects, int64_t id);
+
+/* The collection, NULL when there has never been an object. Entries may be invisible: use collection_visible.
+ */
+struct collection *objects_collection(struct objects *objects, const struct kind *kind, struct str namespace);
+/* All collections of a kind, sorted by namespace. */
+struct collection *const *objects_collections(struct objects *objects, const struct kind *kind,
+                                              size_t *count);
+/* The visible object at a place of the collection (perhaps the older of its name), or NULL. */
+struct object *collection_visible(const struct collection *collection, size_t place);
+/* The first place whose name is `name` or behind it. */
+size_t collection_place(const struct collection *collection, struct str name);
+
+/* ---- the order of versions ---- */
+
+/* The oldest object of the kind whose committed version is above `version`; drafts are not in the order.
+ * `hint` (may be NULL) is an object where a walk stopped: it makes going on cheap. */
+struct object *objects_after(struct objects *objects, const struct kind *kind, int64_t version,
+                             struct object *hint);
+int64_t objects_newest(const struct objects *objects, const struct kind *kind,
+                       const char *namespace); /* NULL: all */
+/* Tombstones up to this version have been forgotten. */
+int64_t objects_forgotten(const struct objects *objects, const struct kind *kind);
+
+/* ---- changing: main's txn only ---- */
+
+/* A new object with its first pending version, which is taken over. */
+struct object *object_create(struct objects *objects, int64_t id, const struct kind *kind,
+                             struct str namespace, struct str name, struct str uid, struct version *pending);
+/* Another pending version (taken over). */
+void object_change(struct object *object, struct version *pending);
+/* `version` is durable: readers see it from now on. */
+void object_publish(struct objects *objects, struct object *object, struct version *version);
+/* The disk refused what was pending. The object goes if it had no committed version. */
+void object_discard(struct objects *objects, struct object *object);
+/* From the store at start, in the order of versions: versions are taken over. */
+struct object *object_load(struct objects *objects, int64_t id, const struct kind *kind, struct str namespace,
+                           struct str name, struct str uid, struct version *committed);
+/* Forgets tombstones beyond `keep`, the oldest first. */
+void objects_trim_tombstones(struct objects *objects, size_t keep);
+
+/* A durable line. Returns the number of the oldest line kept if older ones went, else 0. */
+int64_t stream_add(struct stream *stream, int64_t number, struct str text);
+
+#endif

@@ -1,0 +1,179 @@
+/* Opening and creating files. */
+#include "fsd/announce.h"
+#include "fsd/file.h"
+#include "fsd/operations.h"
+#include "fsd/removal.h"
+#include "fsd/reply.h"
+#include "lib/clock.h"
+#include <errno.h>
+
+/* May it be opened so, and for what? */
+static int check_open(struct call *call, const struct file *file, struct error **err)
+{
+    bool writes = (call->file.flags & O_ACCMODE) != O_RDONLY || (call->file.flags & O_TRUNC) != 0;
+    int status = call_authorize(call, writes ? "update" : "get", err);
+    if (status < 0)
+        return status;
+    bool others = file->place.type == PLACE_FILE && file->place.special == &special_errors_of_user &&
+                  (uid_t)file->place.number != call->asker.uid && call->asker.uid != 0;
+    if (others)
+        return error_make(err, EACCES, "these are another user's errors");
+    if (!writes)
+        return 0;
+    if (file->writes == WRITE_NOT)
+        return error_make(err, EPERM, "this file is made by the server and can't be written");
+    if (file->server_managed && call->asker.identity == IDENTITY_NONE)
+        return error_make(err, EPERM, "this field is managed by the server and can't be written");
+    return 0;
+}
+
+/* How the kernel is to treat what it reads through this handle. Contents that it may cache are kept from open
+ * to open; it is told what changes. Where an older version may have got into the cache behind that, it is
+ * dropped now. */
+static void set_caching(struct call *call, const struct file *file)
+{
+    struct node_record *node = node_record(call->fsd->nodes, file->node);
+    bool writes = (call->file.flags & O_ACCMODE) != O_RDONLY;
+    call->file.direct_io = writes || file->reads == FILE_STREAM || file->reads == FILE_LIST;
+    call->file.keep_cache = !call->file.direct_io && (node->flags & NODE_TAINTED) == 0;
+    if (!call->file.keep_cache)
+        node->flags &= ~(uint32_t)NODE_TAINTED;
+}
+
+static void begin_handle(struct call *call, const struct file *file, uint32_t handle, bool emptied)
+{
+    struct fsd *fsd = call->fsd;
+    struct handle_record *record = handle_record(fsd->handles, handle);
+    const struct object *object =
+        file->place.object != 0 ? object_by_id(fsd->objects, file->place.object) : NULL;
+    record->version = object != NULL && object->committed != NULL ? object->committed->number : 0;
+    if (!emptied)
+        return;
+    record->flags |= HANDLE_EMPTIED | HANDLE_FILLED;
+    if (file->writes == WRITE_SCRATCH)
+        arena_bytes_resize(fsd->memory->arena, &node_record(fsd->nodes, file->node)->content, 0);
+}
+
+static int open_file(struct call *call, struct error **err)
+{
+    struct file file;
+    int status = file_of_node(call->fsd, call_node(call), &file);
+    if (status < 0)
+        return status;
+    status = check_open(call, &file, err);
+    if (status < 0)
+        return status;
+    uint32_t handle = file_open_handle(call, file.node);
+    if (handle == 0)
+        return -ENFILE;
+    begin_handle(call, &file, handle, (call->file.flags & O_TRUNC) != 0);
+    set_caching(call, &file);
+    fuse_reply_open(call->request, &call->file);
+    call_free(call);
+    return CALL_SILENT;
+}
+
+const struct operation op_open = {"open", open_file, NULL};
+
+/* ---- creating ---- */
+
+enum creation { CREATE_NOT, CREATE_SCRATCH, CREATE_FIELD, CREATE_MANIFEST };
+
+/* What a new name in a directory becomes (tree.md 4). */
+static int creation_of(struct call *call, const struct place *place, uint32_t parent, enum creation *creation,
+                       struct error **err)
+{
+    struct fsd *fsd = call->fsd;
+    struct str name = str_of(call->name);
+    struct object *object = place->object != 0 ? object_by_id(fsd->objects, place->object) : NULL;
+    *creation = CREATE_SCRATCH;
+    if (place_is_scratch_name(name))
+        return 0;
+    if ((place->type != PLACE_OBJECT && place->type != PLACE_FIELD) || object == NULL)
+        return error_make(err, EPERM, "no file can be created here");
+    *creation = CREATE_MANIFEST;
+    if (place->type == PLACE_OBJECT && strcmp(call->name, "manifest.yaml") == 0)
+        return 0;
+    autobuf struct buf path = {0}, scratch = {0}, key = {0};
+    place_field_path(fsd, parent, &path);
+    struct field directory = place_field(fsd, object, buf_str(&path), &scratch);
+    struct field field = field_child(&directory, name, &key);
+    *creation = field.type == FIELD_NONE ? CREATE_SCRATCH : CREATE_FIELD;
+    if (field.type == FIELD_DIRECTORY)
+        return error_make(err, EISDIR, "%s is a directory: mkdir makes it", call->name);
+    if (field.type != FIELD_NONE && field.server_managed && call->asker.identity == IDENTITY_NONE)
+        return error_make(err, EPERM, "%s is managed by the server and can't be written", call->name);
+    if (field.type == FIELD_NONE && directory.schema != NULL && directory.schema->type == SCHEMA_MAP)
+        return error_make(err, EINVAL, "\"%s\" is no name for a key", call->name);
+    return 0;
+}
+
+static uint32_t make_node(struct call *call, const struct place *parent_place, uint32_t parent,
+                          enum creation creation)
+{
+    struct fsd *fsd = call->fsd;
+    if (creation == CREATE_MANIFEST) {
+        int number;
+        removal_close(fsd, parent_place->object);
+        return node_of_child(fsd, parent, str_of(call->name), &number);
+    }
+    uint32_t node = node_make(fsd->nodes, parent, str_of(call->name));
+    if (node == 0)
+        return 0;
+    struct node_record *record = node_record(fsd->nodes, node);
+    struct place place = *parent_place;
+    place.type = creation == CREATE_SCRATCH ? PLACE_SCRATCH : PLACE_FIELD;
+    record->flags |= creation == CREATE_SCRATCH ? NODE_SCRATCH : NODE_FORMING;
+    record->mode = call->mode & 0777;
+    record->time_ms = clock_wall_ms();
+    node_set_place(fsd->nodes, node, &place);
+    return node;
+}
+
+static int create_file(struct call *call, struct error **err)
+{
+    struct fsd *fsd = call->fsd;
+    uint32_t parent = call_node(call);
+    struct place place;
+    int status = call_authorize(call, "update", err);
+    if (status == 0)
+        status = parent != 0 ? place_of_node(fsd, parent, &place) : -ENOENT;
+    if (status < 0)
+        return status;
+    /* It may have come into being since the kernel looked, or, for a repeated request, by its first try. */
+    int number;
+    uint32_t node = node_find(fsd->nodes, parent, str_of(call->name));
+    bool forming = node != 0 && (node_record(fsd->nodes, node)->flags & (NODE_FORMING | NODE_SCRATCH)) != 0;
+    if (!forming && !removal_is_open(call, place.object))
+        node = node_of_child(fsd, parent, str_of(call->name), &number);
+    else if (!forming)
+        node = 0;
+    if (node != 0 && (call->file.flags & O_EXCL) != 0 && !call->repeated)
+        return -EEXIST;
+    if (node == 0) {
+        enum creation creation;
+        status = creation_of(call, &place, parent, &creation, err);
+        if (status < 0)
+            return status;
+        node = make_node(call, &place, parent, creation);
+        if (node == 0)
+            return -ENOMEM;
+    }
+    struct file file;
+    status = file_of_node(fsd, node, &file);
+    if (status == 0)
+        status = check_open(call, &file, err);
+    if (status < 0) {
+        node_release_if_idle(fsd->nodes, node);
+        return status;
+    }
+    uint32_t handle = file_open_handle(call, node);
+    if (handle == 0)
+        return -ENFILE;
+    begin_handle(call, &file, handle, true);
+    call->file.direct_io = 1;
+    reply_node(call, node, &call->file);
+    return CALL_SILENT;
+}
+
+const struct operation op_create = {"create", create_file, NULL};

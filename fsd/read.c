@@ -1,0 +1,139 @@
+/* Reading files. */
+#include "fsd/file.h"
+#include "fsd/operations.h"
+#include "fsd/reply.h"
+#include <errno.h>
+
+static struct str cut(struct str text, off_t offset, size_t size)
+{
+    if (offset < 0 || (size_t)offset >= text.length)
+        return STR("");
+    text.at += offset;
+    text.length -= (size_t)offset;
+    return (struct str){text.at, text.length < size ? text.length : size};
+}
+
+static int reply_cut(struct call *call, struct str text)
+{
+    reply_bytes(call, cut(text, call->offset, call->size));
+    return CALL_SILENT;
+}
+
+/* The first read takes the snapshot that all reads of this handle come from. If the object has changed by a
+ * later read, an older page goes into the kernel's cache: the next open has to drop it. */
+static int read_text(struct call *call, const struct file *file, struct handle_record *handle)
+{
+    struct fsd *fsd = call->fsd;
+    const struct object *object =
+        file->place.object != 0 ? object_by_id(fsd->objects, file->place.object) : NULL;
+    int64_t version = object != NULL && object->committed != NULL ? object->committed->number : 0;
+    if ((handle->flags & HANDLE_FILLED) == 0) {
+        autobuf struct buf text = {0};
+        file_text(fsd, file, &text);
+        if (text.length <= call->size && call->offset == 0) {
+            /* All of it goes out with this answer; should there be another read, it takes the snapshot. */
+            return reply_cut(call, buf_str(&text));
+        }
+        if (arena_bytes_write(fsd->memory->arena, &handle->bytes, 0, buf_str(&text)) < 0)
+            return -ENOMEM;
+        handle->version = version;
+        handle->flags |= HANDLE_FILLED;
+    } else if (handle->version != version) {
+        node_record(fsd->nodes, file->node)->flags |= NODE_TAINTED;
+    }
+    return reply_cut(call, arena_bytes_str(fsd->memory->arena, &handle->bytes));
+}
+
+static int read_stream(struct call *call, const struct file *file)
+{
+    autobuf struct buf text = {0};
+    file_text(call->fsd, file, &text);
+    return reply_cut(call, buf_str(&text));
+}
+
+/* ---- lists ---- */
+
+/* The window's successor: what has been read up to `offset` is left out, the next part is added. */
+static int advance(struct fsd *fsd, const struct file *file, struct handle_record *handle, size_t offset)
+{
+    struct arena *arena = fsd->memory->arena;
+    const struct list_window *now = &handle->windows[handle->window];
+    struct list_window *next = &handle->windows[1 - handle->window];
+    struct list_cursor cursor = {.started = now->started != 0, .number = now->number, .object = now->object};
+    struct str kept = arena_bytes_str(arena, &now->bytes);
+    size_t read = offset > now->base ? offset - now->base : 0;
+    if (read > kept.length)
+        read = kept.length;
+    autobuf struct buf part = {0};
+    buf_add_str(&cursor.name, arena_bytes_str(arena, &now->name));
+    buf_add(&part, kept.at + read, kept.length - read);
+    bool more = file->place.special->more(fsd, &file->place, file->node, &cursor, &part);
+    next->base = now->base + read;
+    next->number = cursor.number;
+    next->object = cursor.object;
+    next->started = 1;
+    next->ended = !more;
+    next->bytes.length = next->name.length = 0;
+    int status = arena_bytes_write(arena, &next->bytes, 0, buf_str(&part));
+    if (status == 0)
+        status = arena_bytes_write(arena, &next->name, 0, buf_str(&cursor.name));
+    buf_free(&cursor.name);
+    if (status == 0)
+        handle->window = 1 - handle->window;
+    return status;
+}
+
+static void restart(struct handle_record *handle)
+{
+    struct list_window *next = &handle->windows[1 - handle->window];
+    struct arena_bytes bytes = next->bytes, name = next->name;
+    bytes.length = name.length = 0;
+    *next = (struct list_window){.bytes = bytes, .name = name};
+    handle->window = 1 - handle->window;
+}
+
+/* A list is rendered as far as it is read. What lies between the window's base and its end is kept, so that a
+ * reader that reads forward, at whatever sizes, gets each part once. */
+static int read_list(struct call *call, const struct file *file, struct handle_record *handle)
+{
+    struct fsd *fsd = call->fsd;
+    size_t offset = (size_t)call->offset;
+    if (offset < handle->windows[handle->window].base)
+        restart(handle); /* back to somewhere that is not kept */
+    const struct list_window *window = &handle->windows[handle->window];
+    while (!window->ended && window->base + window->bytes.length < offset + call->size) {
+        if (advance(fsd, file, handle, offset) < 0)
+            return -ENOMEM;
+        window = &handle->windows[handle->window];
+    }
+    call->offset -= (off_t)window->base;
+    return reply_cut(call, arena_bytes_str(fsd->memory->arena, &window->bytes));
+}
+
+static int read_file(struct call *call, struct error **err)
+{
+    (void)err;
+    struct file file;
+    struct handle_record *handle;
+    int status = file_of_call(call, &file, &handle, NULL);
+    /* What was taken at the first read can be read on when the file is gone. */
+    if (status == -ENOENT && handle != NULL && (handle->flags & HANDLE_FILLED) != 0)
+        return reply_cut(call, arena_bytes_str(call->fsd->memory->arena, &handle->bytes));
+    if (status < 0)
+        return status;
+    if ((handle->flags & HANDLE_RESULTS) != 0)
+        return reply_cut(call, arena_bytes_str(call->fsd->memory->arena, &handle->bytes));
+    switch (file.reads) {
+    case FILE_TEXT:
+        return read_text(call, &file, handle);
+    case FILE_LIST:
+        return read_list(call, &file, handle);
+    case FILE_STREAM:
+    case FILE_SCRATCH:
+        return read_stream(call, &file);
+    default:
+        return -EINVAL;
+    }
+}
+
+const struct operation op_read = {"read", read_file, NULL};

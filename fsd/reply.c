@@ -1,0 +1,228 @@
+#include "fsd/reply.h"
+
+#include "fsd/special.h"
+#include "fsd/txn.h"
+#include <errno.h>
+
+/* The kernel may keep names and attributes for ever: it is told when they change. */
+#define FOREVER 86400.0
+
+void reply_error(struct call *call, int number)
+{
+    fuse_reply_err(call->request, number);
+    call_free(call);
+}
+
+void reply_bytes(struct call *call, struct str bytes)
+{
+    fuse_reply_buf(call->request, bytes.at, bytes.length);
+    call_free(call);
+}
+
+/* ---- attributes ---- */
+
+static void set_time(struct stat *attributes, int64_t ms)
+{
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    attributes->st_mtim = attributes->st_ctim = attributes->st_atim = time;
+}
+
+static void as_directory(struct stat *attributes)
+{
+    attributes->st_mode = S_IFDIR | 0755;
+    attributes->st_nlink = 2;
+}
+
+static void as_file(struct stat *attributes, mode_t mode, size_t size)
+{
+    attributes->st_mode = S_IFREG | mode;
+    attributes->st_nlink = 1;
+    attributes->st_size = (off_t)size;
+    attributes->st_blocks = (blkcnt_t)((size + 511) / 512);
+}
+
+static int special_attributes(struct fsd *fsd, uint32_t node, const struct place *place,
+                              struct stat *attributes)
+{
+    const struct special *special = place->special;
+    size_t size = 0;
+    int64_t time_ms = txn_time_ms(fsd);
+    if (place->object != 0) {
+        struct object *object = object_by_id(fsd->objects, place->object);
+        if (object == NULL || !object_is_visible(object))
+            return -ENOENT;
+        time_ms = object->committed->time_ms;
+    }
+    if (special->measure != NULL) {
+        special->measure(fsd, place, node, &size, &time_ms);
+    } else if (special->text != NULL) {
+        autobuf struct buf text = {0};
+        special->text(fsd, place, node, &text);
+        size = text.length;
+    }
+    bool readable = special->text != NULL || special->more != NULL || special->write != NULL;
+    as_file(attributes, (readable ? 0444 : 0) | (special->writable ? 0200 : 0), size);
+    if (special == &special_errors_of_user) {
+        attributes->st_uid = (uid_t)place->number;
+        attributes->st_mode = S_IFREG | 0400;
+    }
+    set_time(attributes, time_ms);
+    return 0;
+}
+
+static int field_attributes(struct fsd *fsd, uint32_t node, const struct place *place,
+                            struct stat *attributes)
+{
+    struct object *object = object_by_id(fsd->objects, place->object);
+    if (object == NULL || !object_is_visible(object))
+        return -ENOENT;
+    autobuf struct buf path = {0}, scratch = {0};
+    place_field_path(fsd, node, &path);
+    struct field field = place_field(fsd, object, buf_str(&path), &scratch);
+    bool forming = (node_record(fsd->nodes, node)->flags & NODE_FORMING) != 0;
+    if (field.type == FIELD_NONE || (!field.set && !forming))
+        return -ENOENT;
+    if (field.type == FIELD_DIRECTORY)
+        as_directory(attributes);
+    else
+        as_file(attributes, field.server_managed ? 0444 : 0644, field.set ? field_size(&field) : 0);
+    set_time(attributes, object->committed->time_ms);
+    return 0;
+}
+
+static int object_attributes(struct fsd *fsd, const struct place *place, struct stat *attributes)
+{
+    struct object *object = object_by_id(fsd->objects, place->object);
+    as_directory(attributes);
+    if (object == NULL || !object_is_visible(object)) {
+        if (place->type != PLACE_OBJECT)
+            return -ENOENT;
+        attributes->st_nlink = 0; /* dead, and seen by the notifier only */
+        return 0;
+    }
+    set_time(attributes, object->committed->time_ms);
+    return 0;
+}
+
+int attributes_of(struct fsd *fsd, uint32_t node, const struct place *place, struct stat *attributes)
+{
+    *attributes = (struct stat){.st_ino = node_number(fsd->nodes, node), .st_blksize = 4096};
+    attributes->st_gid = fsd->group != (gid_t)-1 ? fsd->group : 0;
+    const struct node_record *record = node_record(fsd->nodes, node);
+    set_time(attributes, place->kind != NULL ? txn_time_ms(fsd) : fsd->started_ms);
+    switch (place->type) {
+    case PLACE_FILE:
+        return special_attributes(fsd, node, place, attributes);
+    case PLACE_FIELD:
+        return field_attributes(fsd, node, place, attributes);
+    case PLACE_OBJECT:
+    case PLACE_OWNED:
+    case PLACE_BOUND:
+        return object_attributes(fsd, place, attributes);
+    case PLACE_SCRATCH:
+        as_file(attributes, record->mode, record->content.length);
+        set_time(attributes, record->time_ms);
+        return 0;
+    case PLACE_LINK: {
+        autobuf struct buf target = {0};
+        place_link_target(fsd, place, node, 0, &target);
+        attributes->st_mode = S_IFLNK | 0777;
+        attributes->st_nlink = 1;
+        attributes->st_size = (off_t)target.length;
+        return 0;
+    }
+    case PLACE_NONE:
+        return -ENOENT;
+    default:
+        as_directory(attributes);
+        return 0;
+    }
+}
+
+void reply_attributes(struct call *call, uint32_t node)
+{
+    struct place place;
+    struct stat attributes;
+    int result = node != 0 ? place_of_node(call->fsd, node, &place) : -ENOENT;
+    if (result == 0)
+        result = attributes_of(call->fsd, node, &place, &attributes);
+    if (result < 0) {
+        reply_error(call, -result);
+        return;
+    }
+    fuse_reply_attr(call->request, &attributes, FOREVER);
+    call_free(call);
+}
+
+/* ---- entries ---- */
+
+uint32_t node_of_child(struct fsd *fsd, uint32_t parent, struct str name, int *number)
+{
+    struct place place, child;
+    int result = place_of_node(fsd, parent, &place);
+    if (result == 0)
+        result = place_child(fsd, &place, parent, name, &child);
+    if (result < 0) {
+        *number = -result;
+        return 0;
+    }
+    uint32_t node = node_find(fsd->nodes, parent, name);
+    /* A node that stands for another object of this name, one that is gone, must not become this one's. */
+    if (node != 0 && child.type == PLACE_OBJECT && node_record(fsd->nodes, node)->object != child.object) {
+        node_detach(fsd->nodes, node);
+        node = 0;
+    }
+    if (node == 0)
+        node = node_make(fsd->nodes, parent, name);
+    if (node == 0) {
+        *number = ENOMEM;
+        return 0;
+    }
+    if (child.type == PLACE_OBJECT)
+        node_record(fsd->nodes, node)->object = child.object;
+    node_set_place(fsd->nodes, node, &child);
+    return node;
+}
+
+void entry_of_node(struct fsd *fsd, uint32_t node, struct fuse_entry_param *entry)
+{
+    struct place place;
+    *entry = (struct fuse_entry_param){
+        .ino = node_number(fsd->nodes, node), .attr_timeout = FOREVER, .entry_timeout = FOREVER};
+    int result = place_of_node(fsd, node, &place);
+    if (result == 0)
+        result = attributes_of(fsd, node, &place, &entry->attr);
+    if (result < 0)
+        entry->ino = 0;
+    /* Until something is written into it, only its creator has it. */
+    if ((node_record(fsd->nodes, node)->flags & NODE_FORMING) != 0)
+        entry->entry_timeout = entry->attr_timeout = 0;
+}
+
+void reply_node(struct call *call, uint32_t node, struct fuse_file_info *file)
+{
+    struct fsd *fsd = call->fsd;
+    struct fuse_entry_param entry;
+    entry_of_node(fsd, node, &entry);
+    if (entry.ino == 0) {
+        node_release_if_idle(fsd->nodes, node);
+        reply_error(call, ENOENT);
+        return;
+    }
+    node_grant(fsd->nodes, node);
+    int result = file != NULL ? fuse_reply_create(call->request, &entry, file)
+                              : fuse_reply_entry(call->request, &entry);
+    if (result < 0) /* the kernel has forgotten the request, and so has no reference */
+        node_forget(fsd->nodes, node, 1);
+    call_free(call);
+}
+
+void reply_entry(struct call *call, uint32_t parent, struct str name)
+{
+    int number;
+    uint32_t node = node_of_child(call->fsd, parent, name, &number);
+    if (node == 0)
+        reply_error(call, number);
+    else
+        reply_node(call, node, NULL);
+}

@@ -1,0 +1,23 @@
+/* Answers to the kernel. Each frees the call. */
+#ifndef PODTREE_REPLY_H
+#define PODTREE_REPLY_H
+
+#include "fsd/call.h"
+
+/* An errno, 0 for success without content. */
+void reply_error(struct call *call, int number);
+/* The child of that name: a node for it is made if the kernel knows none, and it gets a reference. An errno
+ * if it isn't there. */
+void reply_entry(struct call *call, uint32_t parent, struct str name);
+/* The same of a node that there is; with an open handle where `file` is not NULL. */
+void reply_node(struct call *call, uint32_t node, struct fuse_file_info *file);
+void reply_attributes(struct call *call, uint32_t node);
+void reply_bytes(struct call *call, struct str bytes);
+
+/* What stat says of a node. ENOENT when what it meant is gone. */
+int attributes_of(struct fsd *fsd, uint32_t node, const struct place *place, struct stat *attributes);
+/* The child's node, made if need be, without a reference: 0 and *err an errno when there is no such name. */
+uint32_t node_of_child(struct fsd *fsd, uint32_t parent, struct str name, int *number);
+void entry_of_node(struct fsd *fsd, uint32_t node, struct fuse_entry_param *entry);
+
+#endif

@@ -1,0 +1,159 @@
+#include "fsd/subject.h"
+
+#define ENOUGH      100 /* bytes of a subject after which changes are only counted */
+#define VALUE_BYTES 40  /* longer values are not quoted */
+
+struct telling {
+    struct buf text;
+    struct buf path;
+    size_t told, untold;
+};
+
+/* Fields that say nothing about what somebody wanted. */
+static bool is_noise(struct str path)
+{
+    static const char *const noise[] = {
+        "metadata/generation", "metadata/resourceVersion", "metadata/managedFields",
+        "metadata/annotations/kubectl.kubernetes.io/last-applied-configuration"};
+    for (size_t i = 0; i < sizeof(noise) / sizeof(*noise); i++)
+        if (str_is(path, noise[i]))
+            return true;
+    return false;
+}
+
+static void tell_value(struct buf *out, struct value v)
+{
+    enum value_type type = value_type(v);
+    struct str text = value_str(v);
+    if (type == VALUE_NONE || type == VALUE_NULL)
+        buf_add_text(out, "(unset)");
+    else if (type == VALUE_OBJECT || type == VALUE_ARRAY || text.length > VALUE_BYTES ||
+             memchr(text.at, '\n', text.length))
+        buf_add_text(out, "…");
+    else
+        buf_add_str(out, text);
+}
+
+static void tell(struct telling *telling, struct value before, struct value after)
+{
+    struct str path = buf_str(&telling->path);
+    if (is_noise(path))
+        return;
+    if (str_starts(path, STR("spec/")))
+        path = (struct str){path.at + 5, path.length - 5}; /* as it is in the tree */
+    if (telling->text.length > ENOUGH) {
+        telling->untold++;
+        return;
+    }
+    buf_add_text(&telling->text, telling->told++ == 0 ? " " : ", ");
+    buf_add_str(&telling->text, path);
+    struct value either = value_exists(after) ? after : before;
+    bool plain = value_type(either) != VALUE_OBJECT && value_type(either) != VALUE_ARRAY;
+    if (!value_exists(before) && !plain) {
+        buf_add_text(&telling->text, " added");
+    } else if (!value_exists(after)) {
+        buf_add_text(&telling->text, " removed");
+    } else if (!plain) {
+        buf_add_text(&telling->text, " changed");
+    } else {
+        buf_add_char(&telling->text, ' ');
+        tell_value(&telling->text, before);
+        buf_add_text(&telling->text, " -> ");
+        tell_value(&telling->text, after);
+    }
+}
+
+/* Entries of lists are matched by name where they have one, else by place. */
+static struct value counterpart(struct value list, struct value entry, size_t place)
+{
+    struct value name = value_get(entry, STR("name"));
+    if (!value_exists(name))
+        return value_element(list, place);
+    value_each (other, list)
+        if (value_equal(value_get(other, STR("name")), name))
+            return other;
+    return VALUE_ABSENT;
+}
+
+static void compare(struct telling *telling, struct value before, struct value after);
+
+static void step(struct telling *telling, struct str name, struct value before, struct value after)
+{
+    size_t length = telling->path.length;
+    if (length != 0)
+        buf_add_char(&telling->path, '/');
+    buf_add_str(&telling->path, name);
+    compare(telling, before, after);
+    telling->path.length = length;
+}
+
+static void step_entry(struct telling *telling, struct value entry, size_t place, struct value before,
+                       struct value after)
+{
+    autobuf struct buf name = {0};
+    struct str own = value_str(value_get(entry, STR("name")));
+    if (own.length != 0)
+        buf_add_str(&name, own);
+    else
+        buf_addf(&name, "%zu", place);
+    step(telling, buf_str(&name), before, after);
+}
+
+static void compare(struct telling *telling, struct value before, struct value after)
+{
+    enum value_type type = value_type(before);
+    if (type != value_type(after) || (type != VALUE_OBJECT && type != VALUE_ARRAY)) {
+        if (!value_equal(before, after))
+            tell(telling, before, after);
+        return;
+    }
+    if (type == VALUE_OBJECT) {
+        value_each (member, before)
+            step(telling, value_key(member), member, value_get(after, value_key(member)));
+        value_each (member, after)
+            if (!value_exists(value_get(before, value_key(member))))
+                step(telling, value_key(member), VALUE_ABSENT, member);
+        return;
+    }
+    bool scalars =
+        value_type(value_first(before)) != VALUE_OBJECT && value_type(value_first(after)) != VALUE_OBJECT;
+    if (scalars) {
+        if (!value_equal(before, after))
+            tell(telling, before, after);
+        return;
+    }
+    size_t place = 0;
+    value_each (entry, before) {
+        step_entry(telling, entry, place, entry, counterpart(after, entry, place));
+        place++;
+    }
+    place = 0;
+    value_each (entry, after) {
+        if (!value_exists(counterpart(before, entry, place)))
+            step_entry(telling, entry, place, VALUE_ABSENT, entry);
+        place++;
+    }
+}
+
+char *subject_describe(const struct kind *kind, struct str namespace, struct str name, struct value before,
+                       struct value after)
+{
+    struct telling telling = {0};
+    buf_addf(&telling.text, STR_FORMAT "/" STR_FORMAT, STR_ARGS(kind->plural), STR_ARGS(name));
+    if (namespace.length != 0 && !str_is(namespace, "default"))
+        buf_addf(&telling.text, " in " STR_FORMAT, STR_ARGS(namespace));
+    buf_add_char(&telling.text, ':');
+    if (!value_exists(before)) {
+        buf_add_text(&telling.text, " created");
+    } else if (!value_exists(after)) {
+        buf_add_text(&telling.text, " deleted");
+    } else {
+        compare(&telling, before, after);
+        if (telling.untold > 0)
+            buf_addf(&telling.text, " and %zu more", telling.untold);
+        else if (telling.told == 0)
+            buf_add_text(&telling.text, " changed");
+    }
+    buf_free(&telling.path);
+    return buf_take(&telling.text);
+}

@@ -1,0 +1,230 @@
+#include "fsd/tell.h"
+
+#include "fsd/announce.h"
+#include "fsd/documents.h"
+#include "fsd/invalidator.h"
+#include "fsd/special.h"
+#include <stdio.h>
+
+/* ---- finding what the kernel knows ---- */
+
+/* The node at a path of names, 0 where the kernel's knowledge ends. */
+static uint32_t known(struct fsd *fsd, uint32_t from, struct str path)
+{
+    struct str name;
+    while (from != 0 && str_split(&path, '/', &name))
+        if (name.length != 0)
+            from = node_find(fsd->nodes, from, name);
+    return from;
+}
+
+static uint32_t known_directory(struct fsd *fsd, const struct object *object)
+{
+    uint32_t node = NODE_ROOT;
+    if (object->kind->namespaced) {
+        node = node_find(fsd->nodes, node, STR("namespaces"));
+        node = node != 0 ? node_find(fsd->nodes, node, str_of(object->namespace)) : 0;
+    }
+    return node != 0 ? node_find(fsd->nodes, node, object->kind->directory) : 0;
+}
+
+static uint32_t known_object(struct fsd *fsd, const struct object *object)
+{
+    uint32_t directory = known_directory(fsd, object);
+    uint32_t node = directory != 0 ? node_find(fsd->nodes, directory, str_of(object->name)) : 0;
+    return node != 0 && node_record(fsd->nodes, node)->object == object->id ? node : 0;
+}
+
+static bool is_held(struct fsd *fsd, uint32_t node)
+{
+    return node != 0 && node_record(fsd->nodes, node)->lookups != 0;
+}
+
+/* ---- what is out of date ---- */
+
+static void stale_contents(struct fsd *fsd, uint32_t node)
+{
+    fsd->invalidations++;
+    invalidate_node(fsd->invalidator, node_number(fsd->nodes, node), false);
+}
+
+/* Size and times only: for directories, and for files that aren't in the page cache. */
+static void stale_attributes(struct fsd *fsd, uint32_t node)
+{
+    if (!is_held(fsd, node))
+        return;
+    fsd->invalidations++;
+    invalidate_node(fsd->invalidator, node_number(fsd->nodes, node), true);
+}
+
+/* The name is gone, and everything below it. */
+static void stale_name(struct fsd *fsd, uint32_t node)
+{
+    for (uint32_t child = node_first(fsd->nodes, node), next; child != 0; child = next) {
+        next = node_next(fsd->nodes, child);
+        stale_name(fsd, child);
+    }
+    const struct node_record *record = node_record(fsd->nodes, node);
+    if (is_held(fsd, node))
+        invalidate_deleted(fsd->invalidator, node_number(fsd->nodes, record->parent),
+                           node_number(fsd->nodes, node), node_name(fsd->nodes, node));
+    node_detach(fsd->nodes, node);
+}
+
+static void stale_link(struct fsd *fsd, uint32_t directory, const char *name)
+{
+    uint32_t node = directory != 0 ? node_find(fsd->nodes, directory, str_of(name)) : 0;
+    if (node != 0)
+        stale_name(fsd, node);
+}
+
+/* ---- changes of an object ---- */
+
+struct both {
+    struct field before, now;
+};
+
+static bool same_text(const struct both *both)
+{
+    if (value_equal(both->before.value, both->now.value))
+        return true;
+    autobuf struct buf a = {0}, b = {0};
+    field_read(&both->before, &a);
+    field_read(&both->now, &b);
+    return str_equal(buf_str(&a), buf_str(&b));
+}
+
+static void tell_fields(struct fsd *fsd, uint32_t directory, const struct both *both);
+
+static void tell_field(struct fsd *fsd, uint32_t node, const struct both *both)
+{
+    if (both->now.type == FIELD_NONE || !both->now.set) {
+        if ((node_record(fsd->nodes, node)->flags & NODE_FORMING) == 0)
+            stale_name(fsd, node);
+        return;
+    }
+    bool same = both->before.type == both->now.type && both->before.set &&
+                (both->now.type == FIELD_DIRECTORY ? value_equal(both->before.value, both->now.value)
+                                                   : same_text(both));
+    if (same)
+        return;
+    if (both->now.type == FIELD_DIRECTORY) {
+        stale_attributes(fsd, node);
+        tell_fields(fsd, node, both);
+    } else if (is_held(fsd, node)) {
+        stale_contents(fsd, node);
+        announce_node(fsd->announcer, node);
+    }
+}
+
+/* The known children of a directory below an object. */
+static void tell_fields(struct fsd *fsd, uint32_t directory, const struct both *both)
+{
+    for (uint32_t child = node_first(fsd->nodes, directory), next; child != 0; child = next) {
+        next = node_next(fsd->nodes, child);
+        const struct place *place = node_place_cached(fsd->nodes, child);
+        if (place == NULL) {
+            struct place found;
+            if (place_of_node(fsd, child, &found) < 0) {
+                stale_name(fsd, child);
+                continue;
+            }
+            place = node_place_cached(fsd->nodes, child);
+        }
+        if (place->type == PLACE_FILE && place->special->class == SPECIAL_TEXT) {
+            if (is_held(fsd, child)) {
+                stale_contents(fsd, child);
+                announce_node(fsd->announcer, child);
+            }
+        } else if (place->type == PLACE_FIELD) {
+            autobuf struct buf key_before = {0}, key_now = {0};
+            struct str name = node_name(fsd->nodes, child);
+            struct both below = {field_child(&both->before, name, &key_before),
+                                 field_child(&both->now, name, &key_now)};
+            tell_field(fsd, child, &below);
+        }
+    }
+}
+
+static void tell_links(struct fsd *fsd, const struct object *object, const struct version *before,
+                       const struct version *now)
+{
+    bool gone = (now->flags & VERSION_GONE) != 0;
+    if (gone) {
+        uint32_t all = known(fsd, NODE_ROOT, STR("all"));
+        all = all != 0 ? node_find(fsd->nodes, all, object->kind->directory) : 0;
+        all = all != 0 ? node_find(fsd->nodes, all, str_of(object->namespace)) : 0;
+        stale_link(fsd, all, object->name);
+    }
+    announce_bound(fsd->announcer, object, before, now);
+}
+
+static void tell_versions(struct fsd *fsd, const struct object *object)
+{
+    uint32_t all = known(fsd, NODE_ROOT, STR("all"));
+    uint32_t directories[] = {known_directory(fsd, object),
+                              all != 0 ? node_find(fsd->nodes, all, object->kind->directory) : 0};
+    for (size_t i = 0; i < 2; i++) {
+        uint32_t file = directories[i] != 0 ? node_find(fsd->nodes, directories[i], STR(".version")) : 0;
+        if (!is_held(fsd, file))
+            continue;
+        stale_attributes(fsd, file);
+        announce_node(fsd->announcer, file);
+    }
+}
+
+void tell_object(struct fsd *fsd, struct object *object, struct version *before, struct version *now)
+{
+    bool gone = (now->flags & VERSION_GONE) != 0;
+    bool draft = (now->flags & VERSION_DRAFT) != 0;
+    uint32_t directory = known_directory(fsd, object);
+    uint32_t node = known_object(fsd, object);
+    if (!draft)
+        tell_versions(fsd, object);
+    tell_links(fsd, object, before, now);
+    if (directory == 0)
+        return;
+    if (before == NULL || gone)
+        stale_attributes(fsd, directory);
+    if (node != 0 && gone) {
+        stale_name(fsd, node);
+    } else if (node != 0 && before != NULL) {
+        struct both both = {field_root(object->kind, document_of(fsd->documents, before)),
+                            field_root(object->kind, document_of(fsd->documents, now))};
+        stale_attributes(fsd, node);
+        tell_fields(fsd, node, &both);
+    }
+    announce_object(fsd->announcer, object,
+                    gone             ? ANNOUNCE_GONE
+                    : before == NULL ? ANNOUNCE_CREATED
+                                     : ANNOUNCE_CHANGED);
+}
+
+void tell_lines(struct fsd *fsd, struct object *object, enum stream_kind stream)
+{
+    struct str name = stream == STREAM_STATUS ? STR("status") : STR("events");
+    uint32_t node = known_object(fsd, object);
+    uint32_t files[] = {node != 0 ? node_find(fsd->nodes, node, name) : 0,
+                        stream == STREAM_EVENTS ? node_find(fsd->nodes, NODE_ROOT, name) : 0};
+    for (size_t i = 0; i < 2; i++)
+        if (is_held(fsd, files[i])) {
+            stale_attributes(fsd, files[i]);
+            announce_node(fsd->announcer, files[i]);
+        }
+}
+
+void tell_errors(struct fsd *fsd, uid_t uid)
+{
+    char path[32];
+    snprintf(path, sizeof(path), ".errors/%u", (unsigned)uid);
+    uint32_t node = known(fsd, NODE_ROOT, str_of(path));
+    if (!is_held(fsd, node))
+        return;
+    stale_attributes(fsd, node);
+    announce_node(fsd->announcer, node);
+}
+
+void tell_reborn(struct fsd *fsd, struct object *object)
+{
+    announce_object(fsd->announcer, object, ANNOUNCE_CREATED);
+}

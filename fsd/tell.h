@@ -1,0 +1,18 @@
+/* Telling the kernel and the watchers what a published change means to them: which cached attributes, pages
+ * and names are out of date, and what is to be announced. Exactly what changed, and only where the kernel
+ * knows it. */
+#ifndef PODTREE_TELL_H
+#define PODTREE_TELL_H
+
+#include "fsd/fsd.h"
+
+/* The object has been published: `before` is what readers saw until now, NULL if there was nothing. */
+void tell_object(struct fsd *fsd, struct object *object, struct version *before, struct version *now);
+/* Its status or its events have grown. */
+void tell_lines(struct fsd *fsd, struct object *object, enum stream_kind stream);
+/* A user's errors have grown. */
+void tell_errors(struct fsd *fsd, uid_t uid);
+/* The object was removed by rmdir and is there still, terminating: announced again as new. */
+void tell_reborn(struct fsd *fsd, struct object *object);
+
+#endif

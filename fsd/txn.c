@@ -1,0 +1,332 @@
+#include "fsd/txn.h"
+
+#include "fsd/authorize.h"
+#include "fsd/batch.h"
+#include "fsd/invalidator.h"
+#include "fsd/tell.h"
+#include "fsd/txn_private.h"
+#include "fsd/validate.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#define TOMBSTONES_KEPT 100000
+
+int64_t txn_version(const struct fsd *fsd)
+{
+    return fsd->txn->published;
+}
+
+int64_t txn_time_ms(const struct fsd *fsd)
+{
+    return fsd->txn->published_ms;
+}
+
+/* ---- computing a change ---- */
+
+/* Random numbers for uids: a kilobyte of them at a time. */
+static void make_uid(struct txn *txn, char out[37])
+{
+    if (txn->random_left < 16) {
+        if (getrandom(txn->random, sizeof(txn->random), 0) != sizeof(txn->random))
+            abort(); /* cannot happen for 256 bytes once the pool is ready */
+        txn->random_left = sizeof(txn->random);
+    }
+    txn->random_left -= 16;
+    unsigned char *b = txn->random + txn->random_left;
+    b[6] = (b[6] & 0x0f) | 0x40;
+    b[8] = (b[8] & 0x3f) | 0x80;
+    snprintf(out, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+/* The namespace must be there, and not on its way out, for something to be made in it. */
+static int check_namespace(struct fsd *fsd, const struct change *change, struct error **err)
+{
+    if (!change->kind->namespaced)
+        return 0;
+    const struct kind *kind = kinds_by_directory(fsd->kinds, STR("namespaces"));
+    const struct object *namespace =
+        kind != NULL ? object_newest(fsd->objects, kind, STR(""), change->namespace) : NULL;
+    if (namespace == NULL)
+        return error_make(err, ENOENT, "namespace " STR_FORMAT " does not exist",
+                          STR_ARGS(change->namespace));
+    if ((object_newest_version(namespace)->flags & VERSION_TERMINATING) != 0)
+        return error_make(err, EBUSY, "namespace " STR_FORMAT " is being deleted",
+                          STR_ARGS(change->namespace));
+    return 0;
+}
+
+static int check_existence(struct fsd *fsd, const struct change *change, const struct object *object,
+                           struct error **err)
+{
+    if (object != NULL && change->create_only)
+        return error_make(err, EEXIST, STR_FORMAT "/" STR_FORMAT " exists already",
+                          STR_ARGS(change->kind->plural), STR_ARGS(change->name));
+    if (object == NULL && change->must_exist)
+        return error_make(err, ENOENT, STR_FORMAT "/" STR_FORMAT " does not exist",
+                          STR_ARGS(change->kind->plural), STR_ARGS(change->name));
+    return object == NULL ? check_namespace(fsd, change, err) : 0;
+}
+
+static void add_status_line(struct fsd *fsd, struct object *object, const char *status, int64_t now_ms)
+{
+    char time[CLOCK_TEXT];
+    clock_format(now_ms, time);
+    struct buf line = {0};
+    buf_addf(&line, "%s %s", time, status);
+    batch_add_line(fsd->txn->filling, object, STREAM_STATUS, ++fsd->txn->last_line, buf_take(&line));
+}
+
+/* The computed result becomes the object's pending version. */
+static struct object *apply(struct fsd *fsd, const struct asker *asker, const struct change *change,
+                            struct object *object, const char *new_uid, struct edit_result *result,
+                            int64_t now_ms)
+{
+    struct txn *txn = fsd->txn;
+    struct str before = {result->text.at, result->split};
+    struct str after = {result->text.at + result->split, result->text.length - result->split};
+    struct version *version = version_new(change->kind, before, ++txn->last_version, after, now_ms,
+                                          result->flags | (result->gone ? VERSION_GONE : 0), result->status);
+    struct version *was_pending = object != NULL ? version_hold(object->pending) : NULL;
+    if (object == NULL)
+        object = object_create(fsd->objects, ++txn->last_id, change->kind, change->namespace, change->name,
+                               str_of(new_uid), version);
+    else
+        object_change(object, version);
+    struct batch_story story = {.person = asker->identity == IDENTITY_NONE};
+    if ((result->flags & VERSION_DRAFT) == 0 && !change->kind->memory_only) {
+        story.author = strdup(asker_name(asker));
+        story.subject = take_pointer(result->subject);
+    }
+    batch_add(txn->filling, object, version, was_pending, story);
+    if (result->status_new)
+        add_status_line(fsd, object, result->status, now_ms);
+    return object;
+}
+
+int txn_change(struct fsd *fsd, const struct asker *asker, const struct change *change,
+               struct changed *changed, struct error **err)
+{
+    struct txn *txn = fsd->txn;
+    char uid[37];
+    struct object *object = object_newest(fsd->objects, change->kind, change->namespace, change->name);
+    int status = check_existence(fsd, change, object, err);
+    if (status < 0)
+        return status;
+    if (object == NULL)
+        make_uid(txn, uid);
+    struct edit edit = change->edit;
+    edit.server = edit.server || asker->identity != IDENTITY_NONE;
+    struct edit_base base = {.kind = change->kind,
+                             .namespace = change->namespace,
+                             .name = change->name,
+                             .before = object != NULL ? object_newest_version(object) : NULL,
+                             .new_uid = object == NULL ? str_of(uid) : STR_NONE};
+    int64_t now_ms = clock_wall_ms();
+    autoresult struct edit_result result = {0};
+    status = object == NULL ? object_check_name(change->kind, change->name, err) : 0;
+    if (status == 0)
+        status = edit_compute(&base, &edit, now_ms, &result, err);
+    if (status == 0 && !result.unchanged)
+        status = admit(fsd, asker, change->kind, base.before, &result, err);
+    if (status < 0)
+        return status;
+    if (!result.unchanged)
+        object = apply(fsd, asker, change, object, uid, &result, now_ms);
+    if (changed != NULL) {
+        *changed = (struct changed){.uid = object->uid,
+                                    .version = object_newest_version(object)->number,
+                                    .durable = result.unchanged && object->pending == NULL,
+                                    .object = result.gone ? NULL : object};
+    }
+    return 0;
+}
+
+int txn_event(struct fsd *fsd, const struct asker *asker, struct object *object, const char *type,
+              struct str reason, struct str message, struct error **err)
+{
+    if (reason.length == 0 || reason.length > 128 || message.length > 1024)
+        return error_make(err, EINVAL,
+                          "an event has a reason of 1 to 128 bytes and a message of at most 1024");
+    char time[CLOCK_TEXT];
+    clock_format(clock_wall_ms(), time);
+    struct buf line = {0};
+    buf_addf(&line, "%s %s " STR_FORMAT " %s: " STR_FORMAT, time, type, STR_ARGS(reason), asker_name(asker),
+             STR_ARGS(message));
+    for (size_t i = 0; i < line.length; i++)
+        if (line.at[i] == '\n')
+            line.at[i] = ' ';
+    batch_add_line(fsd->txn->filling, object, STREAM_EVENTS, ++fsd->txn->last_line, buf_take(&line));
+    return 0;
+}
+
+struct txn_mark txn_mark(struct fsd *fsd)
+{
+    return batch_mark(fsd->txn->filling);
+}
+
+void txn_keep(struct fsd *fsd, struct txn_mark mark)
+{
+    batch_keep(fsd->txn->filling, mark);
+}
+
+void txn_undo(struct fsd *fsd, struct txn_mark mark)
+{
+    batch_undo(fsd->txn->filling, fsd->objects, mark);
+}
+
+void txn_park(struct call *call)
+{
+    batch_add_call(call->fsd->txn->filling, call);
+}
+
+void txn_hold(struct fsd *fsd)
+{
+    fsd->txn->held++;
+}
+
+void txn_release(struct fsd *fsd)
+{
+    fsd->txn->held--;
+}
+
+/* ---- when a batch has ended ---- */
+
+/* The same line among everybody's events, with the object behind the time. */
+static void publish_event(struct fsd *fsd, const struct object *object, const struct batch_line *line)
+{
+    autobuf struct buf text = {0};
+    struct str rest = str_of(line->text), time;
+    str_split(&rest, ' ', &time);
+    buf_addf(&text, STR_FORMAT " " STR_FORMAT "/%s", STR_ARGS(time), STR_ARGS(object->kind->plural),
+             object->name);
+    if (object->kind->namespaced && strcmp(object->namespace, "default") != 0)
+        buf_addf(&text, " in %s", object->namespace);
+    buf_addf(&text, " " STR_FORMAT, STR_ARGS(rest));
+    stream_add(&fsd->events, line->number, buf_str(&text));
+    fsd->events_time_ms = fsd->txn->published_ms;
+}
+
+static void publish_line(struct fsd *fsd, const struct batch_line *line)
+{
+    struct object *object = object_by_id(fsd->objects, line->object);
+    if (object == NULL || !object_is_visible(object))
+        return;
+    int64_t oldest = stream_add(&object->streams[line->stream], line->number, str_of(line->text));
+    if (oldest != 0)
+        txn_trim_lines(fsd->txn, object->id, line->stream, oldest);
+    if (line->stream == STREAM_EVENTS)
+        publish_event(fsd, object, line);
+    tell_lines(fsd, object, line->stream);
+}
+
+/* What is durable becomes visible, all of a batch at once; the kernel and the notifier are told. */
+static void publish(struct fsd *fsd, struct batch *batch)
+{
+    struct txn *txn = fsd->txn;
+    txn->published_ms = clock_wall_ms();
+    if (batch->version > txn->published)
+        txn->published = batch->version;
+    for (struct history_entry *entry = batch_history(batch), *next; entry != NULL; entry = next) {
+        next = entry->next;
+        historian_push(txn->historian, entry);
+    }
+    for (size_t i = 0; i < batch->entry_count; i++) {
+        struct batch_entry *entry = &batch->entries[i];
+        struct object *object = object_by_id(fsd->objects, entry->object);
+        struct version *before = version_hold(object->committed);
+        object_publish(fsd->objects, object, entry->version);
+        object = object_by_id(fsd->objects,
+                              entry->object); /* NULL: made and removed without anybody having seen it */
+        if (object != NULL)
+            tell_object(fsd, object, before, entry->version);
+        version_drop(before);
+    }
+    for (size_t i = 0; i < batch->line_count; i++)
+        publish_line(fsd, &batch->lines[i]);
+    objects_trim_tombstones(fsd->objects, TOMBSTONES_KEPT);
+}
+
+static void answer(struct batch *batch, const struct error *failure)
+{
+    for (struct call *call = batch->first_call, *next; call != NULL; call = next) {
+        next = call->next;
+        call_finish(call, failure);
+    }
+    batch_free(batch);
+}
+
+/* The batch, and what has been computed upon it meanwhile, fall together. */
+static void fail(struct fsd *fsd, struct batch *batch, const struct error *failure)
+{
+    struct txn *txn = fsd->txn;
+    struct batch *also = txn->filling;
+    log_error("a change could not be stored: %s", error_message(failure));
+    txn->failures++;
+    txn->filling = batch_new();
+    struct batch *const both[] = {also, batch};
+    for (size_t b = 0; b < 2; b++)
+        for (size_t i = 0; i < both[b]->entry_count; i++) {
+            struct object *object = object_by_id(fsd->objects, both[b]->entries[i].object);
+            if (object == NULL)
+                continue;
+            object->batch_place = 0;
+            object_discard(fsd->objects, object);
+        }
+    answer(batch, failure);
+    answer(also, failure);
+}
+
+/* Readers must not find the old contents in the kernel's caches once the writer knows that it is done: the
+ * answers wait for the invalidator where it has something to do. */
+static void succeed(struct fsd *fsd, struct batch *batch)
+{
+    uint64_t told = fsd->invalidations;
+    publish(fsd, batch);
+    if (fsd->invalidations == told || batch->first_call == NULL)
+        answer(batch, NULL);
+    else
+        invalidate_fence(fsd->invalidator, batch);
+}
+
+static void submit(struct fsd *fsd)
+{
+    struct txn *txn = fsd->txn;
+    while (txn->writing == NULL && txn->held == 0 && !batch_is_empty(txn->filling)) {
+        struct batch *batch = txn->filling;
+        txn->filling = batch_new();
+        if (batch_prepare(batch, fsd->objects, fsd->memory->header->mount, historian_done(txn->historian))) {
+            txn_add_trims(txn, batch);
+            txn->writing = batch;
+            committer_submit(txn->committer, &batch->stored, batch);
+        } else {
+            succeed(fsd, batch);
+        }
+    }
+}
+
+void txn_turn(struct fsd *fsd)
+{
+    struct txn *txn = fsd->txn;
+    autoerror struct error *failure = NULL;
+    struct batch *batch;
+    while ((batch = committer_ended(txn->committer, &failure)) != NULL) {
+        txn->writing = NULL;
+        if (failure == NULL)
+            succeed(fsd, batch);
+        else
+            fail(fsd, batch, failure);
+        error_free(take_pointer(failure));
+    }
+    while ((batch = invalidator_reached(fsd->invalidator)) != NULL)
+        answer(batch, NULL);
+    submit(fsd);
+}
+
+uint64_t txn_failures(const struct fsd *fsd)
+{
+    return fsd->txn->failures;
+}

@@ -1,0 +1,71 @@
+/* A change on its way: authorize → compute (edit.h) → check (admission) → apply (pending) → commit → publish
+ * → announce → answer.
+ *
+ * Changes gather in a filling batch while another one is being written. A batch stands or falls as a whole;
+ * when one fails, what was computed upon it meanwhile falls with it, and all their requests are refused with
+ * what the disk said. */
+#ifndef PODTREE_TXN_H
+#define PODTREE_TXN_H
+
+#include "fsd/batch.h"
+#include "fsd/call.h"
+#include "fsd/committer.h"
+#include "fsd/edit.h"
+#include "fsd/historian.h"
+
+/* Loads the store and starts the committer and the historian. `state` is the state directory, `wake_fd` an
+ * eventfd that is written to when something has ended. */
+int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err);
+/* Waits for what is under way, writes the history, closes the store. */
+void txn_close(struct fsd *fsd);
+
+/* What is to be changed. For a creation the object need not exist. */
+struct change {
+    const struct kind *kind;
+    struct str namespace; /* "" for cluster-scoped kinds */
+    struct str name;
+    struct edit edit;
+    bool create_only; /* EEXIST when there is one */
+    bool must_exist;  /* ENOENT when there is none */
+};
+
+/* Where it led: the object's uid and version, valid until the next change. */
+struct changed {
+    const char *uid;
+    int64_t version;
+    bool durable; /* nothing was to be changed, and what is there is on the disk: no need to wait */
+    const struct object *object; /* NULL when it is gone */
+};
+
+/* Computes the change upon the newest state and adds it to the filling batch. Nothing is durable yet: the
+ * caller parks its call. 0 or a negative errno. */
+int txn_change(struct fsd *fsd, const struct asker *asker, const struct change *change,
+               struct changed *changed, struct error **err);
+
+/* A line in an object's events, in the filling batch. */
+int txn_event(struct fsd *fsd, const struct asker *asker, struct object *object, const char *type,
+              struct str reason, struct str message, struct error **err);
+
+/* The call waits for all changes made so far; its outcome (call->result, call->payload) is stored with them.
+ */
+void txn_park(struct call *call);
+/* While held the filling batch isn't submitted: a bulk that is carried out in slices is one transaction. */
+void txn_hold(struct fsd *fsd);
+void txn_release(struct fsd *fsd);
+/* All or none: txn_mark before; txn_undo takes back every change made since, txn_keep lets them stand. */
+struct txn_mark txn_mark(struct fsd *fsd);
+void txn_keep(struct fsd *fsd, struct txn_mark mark);
+void txn_undo(struct fsd *fsd, struct txn_mark mark);
+/* Counts up when a batch fails: what was computed before, and has not been parked, is gone. */
+uint64_t txn_failures(const struct fsd *fsd);
+
+/* The newest version that is published, and when that was (wall clock). */
+int64_t txn_version(const struct fsd *fsd);
+int64_t txn_time_ms(const struct fsd *fsd);
+
+/* Main, once a turn: takes what has ended, publishes, answers; submits what has gathered. */
+void txn_turn(struct fsd *fsd);
+/* The stored outcome of a repeated request, or NULL. */
+const struct outcome *txn_outcome(const struct fsd *fsd, int slot, uint64_t unique);
+
+#endif

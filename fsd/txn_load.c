@@ -1,0 +1,150 @@
+/* The beginning and the end of txn: what the store had becomes the set of objects. */
+#include "fsd/txn_private.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include <errno.h>
+#include <stdio.h>
+
+struct loading {
+    struct fsd *fsd;
+    struct history_entry *first, **end;
+    size_t skipped;
+};
+
+static struct object *load_object(struct loading *loading, int64_t id, struct str resource,
+                                  struct str namespace, struct str name, struct str uid,
+                                  struct version *(*make)(const struct kind *, const void *), const void *row)
+{
+    struct fsd *fsd = loading->fsd;
+    const struct kind *kind = kinds_by_directory(fsd->kinds, resource);
+    if (kind == NULL) {
+        loading->skipped++;
+        return NULL;
+    }
+    return object_load(fsd->objects, id, kind, namespace, name, uid, make(kind, row));
+}
+
+static struct version *version_of_row(const struct kind *kind, const void *row)
+{
+    return version_from_record(kind, row);
+}
+
+static struct version *tombstone_of_row(const struct kind *kind, const void *row)
+{
+    const struct tombstone *tombstone = row;
+    return version_tombstone(kind, tombstone->document, tombstone->version, clock_wall_ms());
+}
+
+static void load_record(void *context, const struct record *record)
+{
+    load_object(context, record->id, record->resource, record->namespace, record->name, record->uid,
+                version_of_row, record);
+}
+
+static void load_tombstone(void *context, const struct tombstone *row)
+{
+    load_object(context, row->id, row->resource, row->namespace, row->name, row->uid, tombstone_of_row, row);
+}
+
+static void load_line(void *context, const struct stream_line *line)
+{
+    struct loading *loading = context;
+    struct object *object = object_by_id(loading->fsd->objects, line->object);
+    if (object != NULL)
+        stream_add(&object->streams[line->stream], line->number, line->text);
+}
+
+static void load_outbox(void *context, const struct outbox_row *row)
+{
+    struct loading *loading = context;
+    struct history_entry *entry = history_entry_of_row(row);
+    *loading->end = entry;
+    loading->end = &entry->next;
+}
+
+static void load_outcome(void *context, const struct outcome *outcome)
+{
+    struct loading *loading = context;
+    struct txn *txn = loading->fsd->txn;
+    if (outcome->slot >= MEMORY_SLOTS || outcome->mount != loading->fsd->memory->header->mount)
+        return;
+    txn->outcomes[outcome->slot] = *outcome;
+    txn->outcomes[outcome->slot].payload = (struct str){str_dup(outcome->payload), outcome->payload.length};
+}
+
+int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err)
+{
+    struct txn *txn = fsd->txn = memory_zeroed(1, sizeof(*txn));
+    struct loading loading = {.fsd = fsd};
+    loading.end = &loading.first;
+    txn->filling = batch_new();
+    struct store *store;
+    int result = store_open(state, &store, err);
+    if (result < 0)
+        return result;
+    const struct store_reader reader = {load_record, load_tombstone, load_line, load_outbox, load_outcome};
+    struct store_position position;
+    result = store_load(store, &reader, &loading, &position, err);
+    if (result < 0)
+        return error_wrap(err, "cannot read the store");
+    if (loading.skipped > 0)
+        log_warning("%zu objects are of kinds that are not known; they are kept in the store",
+                    loading.skipped);
+    txn->last_version = txn->published = position.version;
+    txn->last_id = position.id;
+    txn->last_line = position.line;
+    txn->published_ms = clock_wall_ms();
+
+    autofree char *repository = NULL;
+    if (asprintf(&repository, "%s/history.git", state) < 0)
+        abort();
+    result = historian_start(repository, wake_fd, &txn->historian, err);
+    if (result < 0)
+        return result;
+    for (struct history_entry *entry = loading.first, *next; entry != NULL; entry = next) {
+        next = entry->next;
+        historian_push(txn->historian, entry);
+    }
+    return committer_start(store, wake_fd, &txn->committer, err);
+}
+
+void txn_close(struct fsd *fsd)
+{
+    struct txn *txn = fsd->txn;
+    if (txn == NULL)
+        return;
+    if (txn->committer != NULL)
+        committer_stop(txn->committer);
+    if (txn->historian != NULL)
+        historian_stop(txn->historian);
+    batch_free(txn->filling);
+    for (int i = 0; i < MEMORY_SLOTS; i++)
+        free((char *)txn->outcomes[i].payload.at);
+    free(txn->trims);
+    free(txn);
+    fsd->txn = NULL;
+}
+
+const struct outcome *txn_outcome(const struct fsd *fsd, int slot, uint64_t unique)
+{
+    const struct outcome *outcome = &fsd->txn->outcomes[slot];
+    return outcome->mount != 0 && outcome->unique == unique ? outcome : NULL;
+}
+
+void txn_trim_lines(struct txn *txn, int64_t object, enum stream_kind stream, int64_t oldest)
+{
+    array_grow(txn->trims, txn->trim_count, txn->trim_capacity);
+    txn->trims[txn->trim_count++] =
+        (struct stream_line){.number = oldest, .object = object, .stream = stream};
+}
+
+void txn_add_trims(struct txn *txn, struct batch *batch)
+{
+    /* The batch takes the array over; if it fails the lines stay in the store until the next trimming of the
+     * stream. */
+    batch->trims = take_pointer(txn->trims);
+    batch->stored.line_trims = batch->trims;
+    batch->stored.line_trim_count = txn->trim_count;
+    txn->trim_count = txn->trim_capacity = 0;
+}

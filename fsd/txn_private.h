@@ -1,0 +1,30 @@
+/* The inside of txn, shared by the files that make it up: txn.c (changes and batches), txn_load.c (start and
+ * end). */
+#ifndef PODTREE_TXN_PRIVATE_H
+#define PODTREE_TXN_PRIVATE_H
+
+#include "fsd/batch.h"
+#include "fsd/committer.h"
+#include "fsd/txn.h"
+
+struct txn {
+    struct committer *committer;
+    struct historian *historian;
+    struct batch *filling;
+    struct batch *writing; /* with the committer; NULL: nothing */
+    int held;              /* the filling batch must not be submitted while this is not 0 */
+    uint64_t failures;
+    int64_t last_version, last_id, last_line; /* given */
+    int64_t published, published_ms;
+    struct outcome outcomes[MEMORY_SLOTS]; /* of the requests that a predecessor left; payloads are owned */
+    struct stream_line *trims;             /* lines to be deleted with the next batch */
+    size_t trim_count, trim_capacity;
+    unsigned char random[256];
+    size_t random_left;
+};
+
+/* Lines of the stream below `oldest` are to be deleted from the store with the next batch. */
+void txn_trim_lines(struct txn *txn, int64_t object, enum stream_kind stream, int64_t oldest);
+void txn_add_trims(struct txn *txn, struct batch *batch);
+
+#endif

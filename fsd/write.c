@@ -1,0 +1,363 @@
+/* Writing files: scalars at once, everything else when it is whole. */
+#include "fsd/file.h"
+#include "fsd/operations.h"
+#include "fsd/reply.h"
+#include "fsd/txn.h"
+#include "lib/clock.h"
+#include <errno.h>
+#include <signal.h>
+
+#define SCALAR_LIMIT 4096
+
+/* ---- write ---- */
+
+/* Where the bytes go. An append goes to the end of what there is; a repeated one to where it went first,
+ * which the slot remembers. */
+static size_t place_of_append(struct call *call, size_t end)
+{
+    struct slot_record *slot = slot_record(call->fsd->slots, call->slot);
+    if (slot->note == 0)
+        slot->note = end + 1;
+    return slot->note - 1;
+}
+
+static void reply_written(struct call *call)
+{
+    fuse_reply_write(call->request, call->size);
+    call_free(call);
+}
+
+static int write_scratch(struct call *call, const struct file *file, const struct handle_record *handle)
+{
+    struct node_record *node = node_record(call->fsd->nodes, file->node);
+    bool append = (handle->flags & HANDLE_APPEND) != 0;
+    size_t offset = append ? place_of_append(call, node->content.length) : (size_t)call->offset;
+    if (offset + call->data.length > file->limit)
+        return -EFBIG;
+    if (arena_bytes_write(call->fsd->memory->arena, &node->content, offset, call->data) < 0)
+        return -ENOSPC;
+    node->time_ms = clock_wall_ms();
+    reply_written(call);
+    return CALL_SILENT;
+}
+
+/* What is there is what a writer without O_TRUNC begins with. */
+static int fill(struct fsd *fsd, const struct file *file, struct handle_record *handle)
+{
+    if ((handle->flags & (HANDLE_FILLED | HANDLE_APPEND)) != 0)
+        return 0;
+    autobuf struct buf text = {0};
+    if (file->place.type != PLACE_FILE || file->place.special->class == SPECIAL_TEXT)
+        file_text(fsd, file, &text);
+    if (arena_bytes_write(fsd->memory->arena, &handle->bytes, 0, buf_str(&text)) < 0)
+        return -ENOSPC;
+    handle->flags |= HANDLE_FILLED;
+    return 0;
+}
+
+static int collect(struct call *call, const struct file *file, struct handle_record *handle,
+                   struct error **err)
+{
+    struct arena *arena = call->fsd->memory->arena;
+    if ((handle->flags & HANDLE_RESULTS) != 0) { /* another bulk on the same descriptor */
+        arena_bytes_resize(arena, &handle->bytes, 0);
+        handle->flags &= ~(uint32_t)HANDLE_RESULTS;
+    }
+    if (fill(call->fsd, file, handle) < 0)
+        return -ENOSPC;
+    bool append = (handle->flags & HANDLE_APPEND) != 0;
+    size_t offset = append ? place_of_append(call, handle->bytes.length) : (size_t)call->offset;
+    if (offset + call->data.length > file->limit)
+        return error_make(err, EFBIG, "more than %zu bytes can't be written here", file->limit);
+    if (arena_bytes_write(arena, &handle->bytes, offset, call->data) < 0)
+        return -ENOSPC;
+    handle->flags =
+        (handle->flags | HANDLE_DIRTY) & ~(uint32_t)(HANDLE_CHECKED | HANDLE_REFUSED | HANDLE_TRIED);
+    reply_written(call);
+    return CALL_SILENT;
+}
+
+/* One write is one change. A write behind what this handle has written continues the value. */
+static int write_scalar(struct call *call, const struct file *file, const struct handle_record *handle,
+                        struct error **err)
+{
+    size_t offset = (size_t)call->offset;
+    if ((handle->flags & HANDLE_APPEND) != 0)
+        return error_make(err, EINVAL, "a value can't be appended to: write it with >");
+    if (offset != 0 && offset != handle->bytes.length)
+        return error_make(err, EINVAL, "a value is written at its beginning, not at offset %zu", offset);
+    if (offset + call->size > SCALAR_LIMIT)
+        return error_make(err, EINVAL, "a value has at most %d bytes", SCALAR_LIMIT);
+    autobuf struct buf value = {0};
+    if (offset != 0)
+        buf_add_str(&value, arena_bytes_str(call->fsd->memory->arena, &handle->bytes));
+    buf_add_str(&value, call->data);
+    int status = file_write(call, file, buf_str(&value), false, err);
+    if (status < 0)
+        return status;
+    return status == CALL_DURABLE ? 0 : CALL_PARKED;
+}
+
+static int start_write(struct call *call, struct error **err)
+{
+    struct file file;
+    struct handle_record *handle;
+    int status = file_of_call(call, &file, &handle, NULL);
+    if (status < 0)
+        return status;
+    switch (file.writes) {
+    case WRITE_SCRATCH:
+        return write_scratch(call, &file, handle);
+    case WRITE_COLLECT:
+        return collect(call, &file, handle, err);
+    case WRITE_SCALAR:
+        return write_scalar(call, &file, handle, err);
+    case WRITE_NOT:
+        break;
+    }
+    return -EPERM;
+}
+
+static void is_set_now(struct fsd *fsd, uint32_t node)
+{
+    node_record(fsd->nodes, node)->flags &= ~(uint32_t)NODE_FORMING;
+}
+
+/* A scalar has been written. */
+static void finish_write(struct call *call, int result)
+{
+    (void)result;
+    struct fsd *fsd = call->fsd;
+    struct handle_record *handle = handle_of_number(fsd->handles, call->file.fh, NULL);
+    if (handle != NULL) {
+        is_set_now(fsd, handle->node);
+        if (arena_bytes_resize(fsd->memory->arena, &handle->bytes, (size_t)call->offset) == 0)
+            (void)arena_bytes_write(fsd->memory->arena, &handle->bytes, (size_t)call->offset, call->data);
+    }
+    reply_written(call);
+}
+
+const struct operation op_write = {"write", start_write, finish_write};
+
+/* ---- flush, fsync, release: what has been collected takes effect ---- */
+
+static int carry_out(struct call *call, const struct file *file, struct handle_record *handle,
+                     struct error **err)
+{
+    struct str bytes = arena_bytes_str(call->fsd->memory->arena, &handle->bytes);
+    bool append = (handle->flags & HANDLE_APPEND) != 0 && (handle->flags & HANDLE_EMPTIED) == 0;
+    handle->flags |= HANDLE_TRIED;
+    int status = file_write(call, file, bytes, append, err);
+    if (status < 0) {
+        handle->flags |= HANDLE_REFUSED;
+        handle->refused = (uint32_t)-status;
+        return status;
+    }
+    return status == CALL_WAITING ? CALL_WAITING : status == CALL_DURABLE ? 0 : CALL_PARKED;
+}
+
+/* Closing by a child of the opener (a program in a shell's redirection) is no end: what has been written so
+ * far may be the first half. It is checked, so that the child hears what is wrong, and carried out when the
+ * opener closes. */
+static bool is_end(struct call *call, const struct file *file, const struct handle_record *handle)
+{
+    if (file->place.type == PLACE_FILE && file->place.special->class == SPECIAL_COLLECT &&
+        file->place.special->text == NULL)
+        return true; /* .bulk: its lines are independent, and its writer waits for the results */
+    pid_t process = call_process(call);
+    if (process == 0 || (uint32_t)process == handle->opener || handle->opener == 0)
+        return true;
+    return kill((pid_t)handle->opener, 0) < 0 && errno == ESRCH;
+}
+
+static int check_only(struct call *call, const struct file *file, struct handle_record *handle,
+                      struct error **err)
+{
+    struct txn_mark mark = txn_mark(call->fsd);
+    int status = carry_out(call, file, handle, err);
+    txn_undo(call->fsd, mark);
+    if (status < 0)
+        return status;
+    handle->flags = (handle->flags | HANDLE_CHECKED) & ~(uint32_t)HANDLE_TRIED;
+    return 0;
+}
+
+static int end_of_writing(struct call *call, bool asked_for, struct error **err)
+{
+    struct file file;
+    struct handle_record *handle;
+    int status = file_of_call(call, &file, &handle, NULL);
+    if (status < 0 && handle == NULL)
+        return call->repeated ? 0 : status;
+    if ((handle->flags & HANDLE_DIRTY) == 0)
+        return 0;
+    if (status < 0)
+        return error_make(err, -status, "the object is gone, and what was written with it");
+    if ((handle->flags & HANDLE_REFUSED) !=
+        0) { /* said before: close() after a failed fsync, or a second descriptor */
+        call->quiet = true;
+        return -(int)handle->refused;
+    }
+    if (!asked_for && !is_end(call, &file, handle))
+        return (handle->flags & HANDLE_CHECKED) != 0 ? 0 : check_only(call, &file, handle, err);
+    return carry_out(call, &file, handle, err);
+}
+
+static int start_flush(struct call *call, struct error **err)
+{
+    return end_of_writing(call, false, err);
+}
+
+static int start_fsync(struct call *call, struct error **err)
+{
+    return end_of_writing(call, true, err);
+}
+
+/* The results of a bulk come back on the descriptor. */
+static void finish_collected(struct call *call)
+{
+    struct fsd *fsd = call->fsd;
+    struct handle_record *handle = handle_of_number(fsd->handles, call->file.fh, NULL);
+    if (handle == NULL || (handle->flags & HANDLE_TRIED) == 0)
+        return;
+    is_set_now(fsd, handle->node);
+    if (call->payload.length != 0) {
+        arena_bytes_resize(fsd->memory->arena, &handle->bytes, 0);
+        (void)arena_bytes_write(fsd->memory->arena, &handle->bytes, 0, buf_str(&call->payload));
+        handle->flags |= HANDLE_RESULTS | HANDLE_FILLED;
+    }
+    handle->flags &= ~(uint32_t)(HANDLE_DIRTY | HANDLE_CHECKED | HANDLE_TRIED | HANDLE_EMPTIED);
+}
+
+static void finish_flush(struct call *call, int result)
+{
+    (void)result;
+    finish_collected(call);
+    reply_error(call, 0);
+}
+
+const struct operation op_flush = {"flush", start_flush, finish_flush};
+const struct operation op_fsync = {"fsync", start_fsync, finish_flush};
+
+/* Nobody hears what release says: what is refused here is said in errors. */
+static int start_release(struct call *call, struct error **err)
+{
+    struct file file;
+    struct handle_record *handle;
+    int status = file_of_call(call, &file, &handle, NULL);
+    if (status < 0 || file.writes != WRITE_COLLECT ||
+        (handle->flags & (HANDLE_WRITE | HANDLE_REFUSED)) != HANDLE_WRITE)
+        return 0;
+    bool left =
+        (handle->flags & HANDLE_DIRTY) != 0 && ((handle->flags & HANDLE_TRIED) == 0 || call->repeated);
+    bool emptied =
+        (handle->flags & HANDLE_EMPTIED) != 0 && (handle->flags & HANDLE_DIRTY) == 0 && file.content;
+    if (!left && !emptied)
+        return 0;
+    call->asker.uid = handle->uid; /* release comes from nobody in particular */
+    call->asker.gid = handle->gid;
+    call->asker.identity = identity_of(handle->uid, handle->gid);
+    return carry_out(call, &file, handle, err);
+}
+
+static void close_handle(struct call *call)
+{
+    struct fsd *fsd = call->fsd;
+    uint32_t index;
+    struct handle_record *handle = handle_of_number(fsd->handles, call->file.fh, &index);
+    if (handle == NULL)
+        return;
+    uint32_t node = handle->node;
+    handle_close(fsd->handles, index);
+    struct node_record *record = node_record(fsd->nodes, node);
+    record->handles--;
+    /* Created, never written, and not something that can be empty: there was nothing. */
+    if ((record->flags & NODE_FORMING) != 0 && record->handles == 0)
+        node_detach(fsd->nodes, node);
+    else
+        node_release_if_idle(fsd->nodes, node);
+}
+
+static void finish_release(struct call *call, int result)
+{
+    (void)result;
+    finish_collected(call);
+    close_handle(call);
+    reply_error(call, 0);
+}
+
+const struct operation op_release = {"release", start_release, finish_release};
+
+/* ---- setattr ---- */
+
+static int resize_handle(struct call *call, const struct file *file, struct handle_record *handle)
+{
+    size_t size = (size_t)call->attributes.st_size;
+    if (file->writes != WRITE_COLLECT)
+        return 0; /* truncating a value is no change: the write that follows is */
+    if (size > file->limit)
+        return -EFBIG;
+    if (fill(call->fsd, file, handle) < 0 ||
+        arena_bytes_resize(call->fsd->memory->arena, &handle->bytes, size) < 0)
+        return -ENOSPC;
+    handle->flags |= size == 0 ? HANDLE_EMPTIED | HANDLE_FILLED : HANDLE_DIRTY | HANDLE_FILLED;
+    handle->flags &= ~(uint32_t)(HANDLE_CHECKED | HANDLE_REFUSED | HANDLE_TRIED);
+    return 0;
+}
+
+static int resize_file(struct call *call, const struct file *file, struct error **err)
+{
+    size_t size = (size_t)call->attributes.st_size;
+    if (file->writes != WRITE_COLLECT || !file->content)
+        return 0;
+    autobuf struct buf text = {0};
+    file_text(call->fsd, file, &text);
+    if (size == text.length)
+        return 0;
+    if (size > text.length)
+        return error_make(err, EINVAL, "a file here can't be made longer without writing it");
+    text.length = size;
+    int status = file_write(call, file, buf_str(&text), false, err);
+    return status < 0 ? status : status == CALL_DURABLE ? 0 : CALL_PARKED;
+}
+
+static int resize(struct call *call, const struct file *file, struct error **err)
+{
+    struct fsd *fsd = call->fsd;
+    if (file->writes == WRITE_NOT || (file->server_managed && call->asker.identity == IDENTITY_NONE))
+        return error_make(err, EPERM, "this file is made by the server and can't be written");
+    if (file->writes == WRITE_SCRATCH) {
+        size_t size = (size_t)call->attributes.st_size;
+        struct node_record *node = node_record(fsd->nodes, file->node);
+        return size > file->limit ? -EFBIG : arena_bytes_resize(fsd->memory->arena, &node->content, size);
+    }
+    struct handle_record *handle =
+        call->has_file ? handle_of_number(fsd->handles, call->file.fh, NULL) : NULL;
+    return handle != NULL ? resize_handle(call, file, handle) : resize_file(call, file, err);
+}
+
+/* chmod, chown and utimens succeed without effect: tools need them to. */
+static int start_setattr(struct call *call, struct error **err)
+{
+    struct file file;
+    uint32_t node = call_node(call);
+    int status = call_authorize(call, "update", err);
+    if (status < 0)
+        return status;
+    if (node == 0)
+        return -ENOENT;
+    status = file_of_node(call->fsd, node, &file);
+    if (status < 0 && status != -EISDIR)
+        return status;
+    if (status == 0 && file.writes == WRITE_SCRATCH && (call->set & FUSE_SET_ATTR_MODE) != 0)
+        node_record(call->fsd->nodes, node)->mode = call->attributes.st_mode & 0777;
+    return (call->set & FUSE_SET_ATTR_SIZE) != 0 ? resize(call, &file, err) : 0;
+}
+
+static void finish_setattr(struct call *call, int result)
+{
+    (void)result;
+    reply_attributes(call, call_node(call));
+}
+
+const struct operation op_setattr = {"setattr", start_setattr, finish_setattr};
