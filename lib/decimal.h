@@ -18,8 +18,8 @@ bool decimal_read(struct str *text, struct decimal *number);
 bool decimal_equal(struct decimal a, struct decimal b);
 
 /* The number times `factor` (positive), rounded away from zero to a whole number; *exact, if not NULL, says
- * whether there was nothing to round. False when it does not fit. Digits beyond the 18th behind the point only
- * decide about the rounding. */
+ * whether there was nothing to round. False when it does not fit. Digits beyond the 18th behind the point
+ * only decide about the rounding. */
 bool decimal_to_int64(struct decimal number, int64_t factor, int64_t *whole, bool *exact);
 bool decimal_to_int128(struct decimal number, int64_t factor, __int128 *whole, bool *exact);
 

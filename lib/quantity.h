@@ -13,8 +13,8 @@ bool quantity_units(struct str text, int64_t *units);
 void quantity_format_cpu(int64_t milli, char out[32]);
 void quantity_format_bytes(int64_t bytes, char out[32]);
 
-/* The one text of those that mean the same, as Kubernetes writes it: 0.5 is 500m, 1024Mi is 1Gi, 1e4 is 10e3. The
- * family of suffixes stays. False when it is no quantity, or has more than some 29 digits. */
+/* The one text of those that mean the same, as Kubernetes writes it: 0.5 is 500m, 1024Mi is 1Gi, 1e4 is 10e3.
+ * The family of suffixes stays. False when it is no quantity, or has more than some 29 digits. */
 #define QUANTITY_TEXT 64
 bool quantity_canonical(struct str text, char out[QUANTITY_TEXT]);
 
