@@ -161,7 +161,7 @@ mount_count() {
     run -0 "$podtree" run shop --image=podtree/demo:1 --replicas=2 --port=8080 -- sleep 1000
     [ "$(cat "$K8S/deployments/shop/replicas")" = 2 ]
     grep -q 'containerPort: 8080' "$K8S/deployments/shop/manifest.yaml"
-    [ "$(cat "$K8S/deployments/shop/template/spec/containers/shop/args")" = $'sleep\n1000' ]
+    [ "$(cat "$K8S/deployments/shop/template/spec/containers/shop/command")" = $'sleep\n1000' ]
     rmdir "$K8S/deployments/shop"
 }
 

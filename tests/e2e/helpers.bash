@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154 # bats sets status and output
 # What the tests from the shell share.
 #
 # Each .bats file has a cluster of its own, in directories of its own:
@@ -13,7 +14,7 @@
 bats_require_minimum_version 1.5.0
 
 repository=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-podtree=${PODTREE:-${PODTREE_BUILD:-$repository/build}/bin/podtree}
+podtree=${PODTREE:-${PODTREE_BUILD:-$repository/build/check}/bin/podtree}
 
 # How long anything may take on a busy machine.
 patience=30
