@@ -93,8 +93,9 @@ struct verb {
 struct kind {
     struct str group, version, name, plural, singular; /* apps, v1, Deployment, deployments, deployment */
     struct str api_version;                            /* apps/v1, or v1 for the core group */
-    struct str resource;  /* plural.group, or the bare plural of the core group: unique */
-    struct str directory; /* what its directories are called: the plural, or resource where that is another's */
+    struct str resource; /* plural.group, or the bare plural of the core group: unique */
+    struct str
+        directory; /* what its directories are called: the plural, or resource where that is another's */
     const struct str *short_names;
     size_t short_name_count;
     const struct format *name_check; /* what a name must be */

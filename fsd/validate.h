@@ -9,8 +9,8 @@
 void schema_default(const struct schema *schema, struct value v);
 
 /* Takes out members that are null, as Kubernetes does for built-in kinds, or, where the schema says
- * x-podtree-zero-unset, the zero of their type; in lists and maps null becomes the zero. For documents that come
- * from outside. */
+ * x-podtree-zero-unset, the zero of their type; in lists and maps null becomes the zero. For documents that
+ * come from outside. */
 void schema_prune_nulls(const struct schema *schema, struct value v);
 
 /* Checks types, unknown fields (named with the nearest known name), required, enums, ranges, lengths,
