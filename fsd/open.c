@@ -1,6 +1,6 @@
 /* Opening and creating files. */
 #include "fsd/announce.h"
-#include "fsd/file.h"
+#include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/removal.h"
 #include "fsd/reply.h"
@@ -8,21 +8,21 @@
 #include <errno.h>
 
 /* May it be opened so, and for what? */
-static int check_open(struct call *call, const struct file *file, struct error **err)
+static int check_open(struct call *call, const struct leaf *leaf, struct error **err)
 {
     bool writes = (call->file.flags & O_ACCMODE) != O_RDONLY || (call->file.flags & O_TRUNC) != 0;
     int status = call_authorize(call, writes ? "update" : "get", err);
     if (status < 0)
         return status;
-    bool others = file->place.type == PLACE_FILE && file->place.special == &special_errors_of_user &&
-                  (uid_t)file->place.number != call->asker.uid && call->asker.uid != 0;
+    bool others = leaf->place.type == PLACE_FILE && leaf->place.special == &special_errors_of_user &&
+                  (uid_t)leaf->place.number != call->asker.uid && call->asker.uid != 0;
     if (others)
         return error_make(err, EACCES, "these are another user's errors");
     if (!writes)
         return 0;
-    if (file->writes == WRITE_NOT)
+    if (leaf->writes == WRITE_NOT)
         return error_make(err, EPERM, "this file is made by the server and can't be written");
-    if (file->server_managed && call->asker.identity == IDENTITY_NONE)
+    if (leaf->server_managed && call->asker.identity == IDENTITY_NONE)
         return error_make(err, EPERM, "this field is managed by the server and can't be written");
     return 0;
 }
@@ -30,44 +30,44 @@ static int check_open(struct call *call, const struct file *file, struct error *
 /* How the kernel is to treat what it reads through this handle. Contents that it may cache are kept from open
  * to open; it is told what changes. Where an older version may have got into the cache behind that, it is
  * dropped now. */
-static void set_caching(struct call *call, const struct file *file)
+static void set_caching(struct call *call, const struct leaf *leaf)
 {
-    struct node_record *node = node_record(call->fsd->nodes, file->node);
+    struct node_record *node = node_record(call->fsd->nodes, leaf->node);
     bool writes = (call->file.flags & O_ACCMODE) != O_RDONLY;
-    call->file.direct_io = writes || file->reads == FILE_STREAM || file->reads == FILE_LIST;
+    call->file.direct_io = writes || leaf->reads == LEAF_STREAM || leaf->reads == LEAF_LIST;
     call->file.keep_cache = !call->file.direct_io && (node->flags & NODE_TAINTED) == 0;
     if (!call->file.keep_cache)
         node->flags &= ~(uint32_t)NODE_TAINTED;
 }
 
-static void begin_handle(struct call *call, const struct file *file, uint32_t handle, bool emptied)
+static void begin_handle(struct call *call, const struct leaf *leaf, uint32_t handle, bool emptied)
 {
     struct fsd *fsd = call->fsd;
     struct handle_record *record = handle_record(fsd->handles, handle);
     const struct object *object =
-        file->place.object != 0 ? object_by_id(fsd->objects, file->place.object) : NULL;
+        leaf->place.object != 0 ? object_by_id(fsd->objects, leaf->place.object) : NULL;
     record->version = object != NULL && object->committed != NULL ? object->committed->number : 0;
     if (!emptied)
         return;
     record->flags |= HANDLE_EMPTIED | HANDLE_FILLED;
-    if (file->writes == WRITE_SCRATCH)
-        arena_bytes_resize(fsd->memory->arena, &node_record(fsd->nodes, file->node)->content, 0);
+    if (leaf->writes == WRITE_SCRATCH)
+        arena_bytes_resize(fsd->memory->arena, &node_record(fsd->nodes, leaf->node)->content, 0);
 }
 
 static int open_file(struct call *call, struct error **err)
 {
-    struct file file;
-    int status = file_of_node(call->fsd, call_node(call), &file);
+    struct leaf leaf;
+    int status = leaf_of_node(call->fsd, call_node(call), &leaf);
     if (status < 0)
         return status;
-    status = check_open(call, &file, err);
+    status = check_open(call, &leaf, err);
     if (status < 0)
         return status;
-    uint32_t handle = file_open_handle(call, file.node);
+    uint32_t handle = leaf_open_handle(call, leaf.node);
     if (handle == 0)
         return -ENFILE;
-    begin_handle(call, &file, handle, (call->file.flags & O_TRUNC) != 0);
-    set_caching(call, &file);
+    begin_handle(call, &leaf, handle, (call->file.flags & O_TRUNC) != 0);
+    set_caching(call, &leaf);
     fuse_reply_open(call->request, &call->file);
     call_free(call);
     return CALL_SILENT;
@@ -159,18 +159,18 @@ static int create_file(struct call *call, struct error **err)
         if (node == 0)
             return -ENOMEM;
     }
-    struct file file;
-    status = file_of_node(fsd, node, &file);
+    struct leaf leaf;
+    status = leaf_of_node(fsd, node, &leaf);
     if (status == 0)
-        status = check_open(call, &file, err);
+        status = check_open(call, &leaf, err);
     if (status < 0) {
         node_release_if_idle(fsd->nodes, node);
         return status;
     }
-    uint32_t handle = file_open_handle(call, node);
+    uint32_t handle = leaf_open_handle(call, node);
     if (handle == 0)
         return -ENFILE;
-    begin_handle(call, &file, handle, true);
+    begin_handle(call, &leaf, handle, true);
     call->file.direct_io = 1;
     reply_node(call, node, &call->file);
     return CALL_SILENT;

@@ -1,5 +1,5 @@
 /* Reading files. */
-#include "fsd/file.h"
+#include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
 #include <errno.h>
@@ -21,15 +21,15 @@ static int reply_cut(struct call *call, struct str text)
 
 /* The first read takes the snapshot that all reads of this handle come from. If the object has changed by a
  * later read, an older page goes into the kernel's cache: the next open has to drop it. */
-static int read_text(struct call *call, const struct file *file, struct handle_record *handle)
+static int read_text(struct call *call, const struct leaf *leaf, struct handle_record *handle)
 {
     struct fsd *fsd = call->fsd;
     const struct object *object =
-        file->place.object != 0 ? object_by_id(fsd->objects, file->place.object) : NULL;
+        leaf->place.object != 0 ? object_by_id(fsd->objects, leaf->place.object) : NULL;
     int64_t version = object != NULL && object->committed != NULL ? object->committed->number : 0;
     if ((handle->flags & HANDLE_FILLED) == 0) {
         autobuf struct buf text = {0};
-        file_text(fsd, file, &text);
+        leaf_text(fsd, leaf, &text);
         if (text.length <= call->size && call->offset == 0) {
             /* All of it goes out with this answer; should there be another read, it takes the snapshot. */
             return reply_cut(call, buf_str(&text));
@@ -39,22 +39,22 @@ static int read_text(struct call *call, const struct file *file, struct handle_r
         handle->version = version;
         handle->flags |= HANDLE_FILLED;
     } else if (handle->version != version) {
-        node_record(fsd->nodes, file->node)->flags |= NODE_TAINTED;
+        node_record(fsd->nodes, leaf->node)->flags |= NODE_TAINTED;
     }
     return reply_cut(call, arena_bytes_str(fsd->memory->arena, &handle->bytes));
 }
 
-static int read_stream(struct call *call, const struct file *file)
+static int read_stream(struct call *call, const struct leaf *leaf)
 {
     autobuf struct buf text = {0};
-    file_text(call->fsd, file, &text);
+    leaf_text(call->fsd, leaf, &text);
     return reply_cut(call, buf_str(&text));
 }
 
 /* ---- lists ---- */
 
 /* The window's successor: what has been read up to `offset` is left out, the next part is added. */
-static int advance(struct fsd *fsd, const struct file *file, struct handle_record *handle, size_t offset)
+static int advance(struct fsd *fsd, const struct leaf *leaf, struct handle_record *handle, size_t offset)
 {
     struct arena *arena = fsd->memory->arena;
     const struct list_window *now = &handle->windows[handle->window];
@@ -67,7 +67,7 @@ static int advance(struct fsd *fsd, const struct file *file, struct handle_recor
     autobuf struct buf part = {0};
     buf_add_str(&cursor.name, arena_bytes_str(arena, &now->name));
     buf_add(&part, kept.at + read, kept.length - read);
-    bool more = file->place.special->more(fsd, &file->place, file->node, &cursor, &part);
+    bool more = leaf->place.special->more(fsd, &leaf->place, leaf->node, &cursor, &part);
     next->base = now->base + read;
     next->number = cursor.number;
     next->object = cursor.object;
@@ -94,7 +94,7 @@ static void restart(struct handle_record *handle)
 
 /* A list is rendered as far as it is read. What lies between the window's base and its end is kept, so that a
  * reader that reads forward, at whatever sizes, gets each part once. */
-static int read_list(struct call *call, const struct file *file, struct handle_record *handle)
+static int read_list(struct call *call, const struct leaf *leaf, struct handle_record *handle)
 {
     struct fsd *fsd = call->fsd;
     size_t offset = (size_t)call->offset;
@@ -102,7 +102,7 @@ static int read_list(struct call *call, const struct file *file, struct handle_r
         restart(handle); /* back to somewhere that is not kept */
     const struct list_window *window = &handle->windows[handle->window];
     while (!window->ended && window->base + window->bytes.length < offset + call->size) {
-        if (advance(fsd, file, handle, offset) < 0)
+        if (advance(fsd, leaf, handle, offset) < 0)
             return -ENOMEM;
         window = &handle->windows[handle->window];
     }
@@ -113,9 +113,9 @@ static int read_list(struct call *call, const struct file *file, struct handle_r
 static int read_file(struct call *call, struct error **err)
 {
     (void)err;
-    struct file file;
+    struct leaf leaf;
     struct handle_record *handle;
-    int status = file_of_call(call, &file, &handle, NULL);
+    int status = leaf_of_call(call, &leaf, &handle, NULL);
     /* What was taken at the first read can be read on when the file is gone. */
     if (status == -ENOENT && handle != NULL && (handle->flags & HANDLE_FILLED) != 0)
         return reply_cut(call, arena_bytes_str(call->fsd->memory->arena, &handle->bytes));
@@ -123,14 +123,14 @@ static int read_file(struct call *call, struct error **err)
         return status;
     if ((handle->flags & HANDLE_RESULTS) != 0)
         return reply_cut(call, arena_bytes_str(call->fsd->memory->arena, &handle->bytes));
-    switch (file.reads) {
-    case FILE_TEXT:
-        return read_text(call, &file, handle);
-    case FILE_LIST:
-        return read_list(call, &file, handle);
-    case FILE_STREAM:
-    case FILE_SCRATCH:
-        return read_stream(call, &file);
+    switch (leaf.reads) {
+    case LEAF_TEXT:
+        return read_text(call, &leaf, handle);
+    case LEAF_LIST:
+        return read_list(call, &leaf, handle);
+    case LEAF_STREAM:
+    case LEAF_SCRATCH:
+        return read_stream(call, &leaf);
     default:
         return -EINVAL;
     }

@@ -6,7 +6,7 @@
  *     key to key of one map               renames it
  *
  * The kernel keeps the inode of the old name under the new one: the node goes with it. */
-#include "fsd/file.h"
+#include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/removal.h"
 #include "fsd/reply.h"
@@ -58,11 +58,11 @@ static int find(struct call *call, struct renaming *renaming, struct error **err
 }
 
 /* A file at a name that may not be there yet, for what a scratch file's content is to become. */
-static int target_file(struct call *call, const struct renaming *renaming, struct file *file,
+static int target_file(struct call *call, const struct renaming *renaming, struct leaf *leaf,
                        struct buf *path, struct error **err)
 {
     struct fsd *fsd = call->fsd;
-    *file = (struct file){.node = renaming->node, .place = renaming->target};
+    *leaf = (struct leaf){.node = renaming->node, .place = renaming->target};
     if (renaming->target_exists && renaming->target.type == PLACE_FILE) {
         if (!renaming->target.special->writable || renaming->target.special->class == SPECIAL_COMMAND)
             return error_make(err, EPERM, "this file is made by the server and can't be written");
@@ -74,21 +74,21 @@ static int target_file(struct call *call, const struct renaming *renaming, struc
     if (path->length != 0)
         buf_add_char(path, '/');
     buf_add_text(path, call->new_name);
-    file->place.type = PLACE_FIELD;
+    leaf->place.type = PLACE_FIELD;
     return 0;
 }
 
 static int write_over(struct call *call, const struct renaming *renaming, struct error **err)
 {
     struct fsd *fsd = call->fsd;
-    struct file file;
+    struct leaf leaf;
     autobuf struct buf path = {0};
-    int status = target_file(call, renaming, &file, &path, err);
+    int status = target_file(call, renaming, &leaf, &path, err);
     if (status < 0)
         return status;
     struct str bytes = arena_bytes_str(fsd->memory->arena, &node_record(fsd->nodes, renaming->node)->content);
-    if (file.place.type == PLACE_FILE) {
-        status = file.place.special->write(call, &file.place, renaming->node, bytes, err);
+    if (leaf.place.type == PLACE_FILE) {
+        status = leaf.place.special->write(call, &leaf.place, renaming->node, bytes, err);
         return status < 0 ? status : CALL_PARKED;
     }
     struct object *object = object_by_id(fsd->objects, renaming->new_place.object);
@@ -131,14 +131,14 @@ static int rename_key(struct call *call, const struct renaming *renaming, struct
 static int copy_away(struct call *call, const struct renaming *renaming)
 {
     struct fsd *fsd = call->fsd;
-    struct file file;
-    int status = file_of_node(fsd, renaming->node, &file);
+    struct leaf leaf;
+    int status = leaf_of_node(fsd, renaming->node, &leaf);
     if (status < 0)
         return status;
-    if (file.reads != FILE_TEXT)
+    if (leaf.reads != LEAF_TEXT)
         return -EPERM;
     autobuf struct buf text = {0};
-    file_text(fsd, &file, &text);
+    leaf_text(fsd, &leaf, &text);
     struct node_record *record = node_record(fsd->nodes, renaming->node);
     if (arena_bytes_write(fsd->memory->arena, &record->content, 0, buf_str(&text)) < 0)
         return -ENOSPC;

@@ -1,5 +1,5 @@
 /* Writing files: scalars at once, everything else when it is whole. */
-#include "fsd/file.h"
+#include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
 #include "fsd/txn.h"
@@ -27,12 +27,12 @@ static void reply_written(struct call *call)
     call_free(call);
 }
 
-static int write_scratch(struct call *call, const struct file *file, const struct handle_record *handle)
+static int write_scratch(struct call *call, const struct leaf *leaf, const struct handle_record *handle)
 {
-    struct node_record *node = node_record(call->fsd->nodes, file->node);
+    struct node_record *node = node_record(call->fsd->nodes, leaf->node);
     bool append = (handle->flags & HANDLE_APPEND) != 0;
     size_t offset = append ? place_of_append(call, node->content.length) : (size_t)call->offset;
-    if (offset + call->data.length > file->limit)
+    if (offset + call->data.length > leaf->limit)
         return -EFBIG;
     if (arena_bytes_write(call->fsd->memory->arena, &node->content, offset, call->data) < 0)
         return -ENOSPC;
@@ -42,20 +42,20 @@ static int write_scratch(struct call *call, const struct file *file, const struc
 }
 
 /* What is there is what a writer without O_TRUNC begins with. */
-static int fill(struct fsd *fsd, const struct file *file, struct handle_record *handle)
+static int fill(struct fsd *fsd, const struct leaf *leaf, struct handle_record *handle)
 {
     if ((handle->flags & (HANDLE_FILLED | HANDLE_APPEND)) != 0)
         return 0;
     autobuf struct buf text = {0};
-    if (file->place.type != PLACE_FILE || file->place.special->class == SPECIAL_TEXT)
-        file_text(fsd, file, &text);
+    if (leaf->place.type != PLACE_FILE || leaf->place.special->class == SPECIAL_TEXT)
+        leaf_text(fsd, leaf, &text);
     if (arena_bytes_write(fsd->memory->arena, &handle->bytes, 0, buf_str(&text)) < 0)
         return -ENOSPC;
     handle->flags |= HANDLE_FILLED;
     return 0;
 }
 
-static int collect(struct call *call, const struct file *file, struct handle_record *handle,
+static int collect(struct call *call, const struct leaf *leaf, struct handle_record *handle,
                    struct error **err)
 {
     struct arena *arena = call->fsd->memory->arena;
@@ -63,12 +63,12 @@ static int collect(struct call *call, const struct file *file, struct handle_rec
         arena_bytes_resize(arena, &handle->bytes, 0);
         handle->flags &= ~(uint32_t)HANDLE_RESULTS;
     }
-    if (fill(call->fsd, file, handle) < 0)
+    if (fill(call->fsd, leaf, handle) < 0)
         return -ENOSPC;
     bool append = (handle->flags & HANDLE_APPEND) != 0;
     size_t offset = append ? place_of_append(call, handle->bytes.length) : (size_t)call->offset;
-    if (offset + call->data.length > file->limit)
-        return error_make(err, EFBIG, "more than %zu bytes can't be written here", file->limit);
+    if (offset + call->data.length > leaf->limit)
+        return error_make(err, EFBIG, "more than %zu bytes can't be written here", leaf->limit);
     if (arena_bytes_write(arena, &handle->bytes, offset, call->data) < 0)
         return -ENOSPC;
     handle->flags =
@@ -78,7 +78,7 @@ static int collect(struct call *call, const struct file *file, struct handle_rec
 }
 
 /* One write is one change. A write behind what this handle has written continues the value. */
-static int write_scalar(struct call *call, const struct file *file, const struct handle_record *handle,
+static int write_scalar(struct call *call, const struct leaf *leaf, const struct handle_record *handle,
                         struct error **err)
 {
     size_t offset = (size_t)call->offset;
@@ -92,7 +92,7 @@ static int write_scalar(struct call *call, const struct file *file, const struct
     if (offset != 0)
         buf_add_str(&value, arena_bytes_str(call->fsd->memory->arena, &handle->bytes));
     buf_add_str(&value, call->data);
-    int status = file_write(call, file, buf_str(&value), false, err);
+    int status = leaf_write(call, leaf, buf_str(&value), false, err);
     if (status < 0)
         return status;
     return status == CALL_DURABLE ? 0 : CALL_PARKED;
@@ -100,18 +100,18 @@ static int write_scalar(struct call *call, const struct file *file, const struct
 
 static int start_write(struct call *call, struct error **err)
 {
-    struct file file;
+    struct leaf leaf;
     struct handle_record *handle;
-    int status = file_of_call(call, &file, &handle, NULL);
+    int status = leaf_of_call(call, &leaf, &handle, NULL);
     if (status < 0)
         return status;
-    switch (file.writes) {
+    switch (leaf.writes) {
     case WRITE_SCRATCH:
-        return write_scratch(call, &file, handle);
+        return write_scratch(call, &leaf, handle);
     case WRITE_COLLECT:
-        return collect(call, &file, handle, err);
+        return collect(call, &leaf, handle, err);
     case WRITE_SCALAR:
-        return write_scalar(call, &file, handle, err);
+        return write_scalar(call, &leaf, handle, err);
     case WRITE_NOT:
         break;
     }
@@ -141,13 +141,13 @@ const struct operation op_write = {"write", start_write, finish_write};
 
 /* ---- flush, fsync, release: what has been collected takes effect ---- */
 
-static int carry_out(struct call *call, const struct file *file, struct handle_record *handle,
+static int carry_out(struct call *call, const struct leaf *leaf, struct handle_record *handle,
                      struct error **err)
 {
     struct str bytes = arena_bytes_str(call->fsd->memory->arena, &handle->bytes);
     bool append = (handle->flags & HANDLE_APPEND) != 0 && (handle->flags & HANDLE_EMPTIED) == 0;
     handle->flags |= HANDLE_TRIED;
-    int status = file_write(call, file, bytes, append, err);
+    int status = leaf_write(call, leaf, bytes, append, err);
     if (status < 0) {
         handle->flags |= HANDLE_REFUSED;
         handle->refused = (uint32_t)-status;
@@ -159,10 +159,10 @@ static int carry_out(struct call *call, const struct file *file, struct handle_r
 /* Closing by a child of the opener (a program in a shell's redirection) is no end: what has been written so
  * far may be the first half. It is checked, so that the child hears what is wrong, and carried out when the
  * opener closes. */
-static bool is_end(struct call *call, const struct file *file, const struct handle_record *handle)
+static bool is_end(struct call *call, const struct leaf *leaf, const struct handle_record *handle)
 {
-    if (file->place.type == PLACE_FILE && file->place.special->class == SPECIAL_COLLECT &&
-        file->place.special->text == NULL)
+    if (leaf->place.type == PLACE_FILE && leaf->place.special->class == SPECIAL_COLLECT &&
+        leaf->place.special->text == NULL)
         return true; /* .bulk: its lines are independent, and its writer waits for the results */
     pid_t process = call_process(call);
     if (process == 0 || (uint32_t)process == handle->opener || handle->opener == 0)
@@ -170,11 +170,11 @@ static bool is_end(struct call *call, const struct file *file, const struct hand
     return kill((pid_t)handle->opener, 0) < 0 && errno == ESRCH;
 }
 
-static int check_only(struct call *call, const struct file *file, struct handle_record *handle,
+static int check_only(struct call *call, const struct leaf *leaf, struct handle_record *handle,
                       struct error **err)
 {
     struct txn_mark mark = txn_mark(call->fsd);
-    int status = carry_out(call, file, handle, err);
+    int status = carry_out(call, leaf, handle, err);
     txn_undo(call->fsd, mark);
     if (status < 0)
         return status;
@@ -184,9 +184,9 @@ static int check_only(struct call *call, const struct file *file, struct handle_
 
 static int end_of_writing(struct call *call, bool asked_for, struct error **err)
 {
-    struct file file;
+    struct leaf leaf;
     struct handle_record *handle;
-    int status = file_of_call(call, &file, &handle, NULL);
+    int status = leaf_of_call(call, &leaf, &handle, NULL);
     if (status < 0 && handle == NULL)
         return call->repeated ? 0 : status;
     if ((handle->flags & HANDLE_DIRTY) == 0)
@@ -198,9 +198,9 @@ static int end_of_writing(struct call *call, bool asked_for, struct error **err)
         call->quiet = true;
         return -(int)handle->refused;
     }
-    if (!asked_for && !is_end(call, &file, handle))
-        return (handle->flags & HANDLE_CHECKED) != 0 ? 0 : check_only(call, &file, handle, err);
-    return carry_out(call, &file, handle, err);
+    if (!asked_for && !is_end(call, &leaf, handle))
+        return (handle->flags & HANDLE_CHECKED) != 0 ? 0 : check_only(call, &leaf, handle, err);
+    return carry_out(call, &leaf, handle, err);
 }
 
 static int start_flush(struct call *call, struct error **err)
@@ -242,22 +242,22 @@ const struct operation op_fsync = {"fsync", start_fsync, finish_flush};
 /* Nobody hears what release says: what is refused here is said in errors. */
 static int start_release(struct call *call, struct error **err)
 {
-    struct file file;
+    struct leaf leaf;
     struct handle_record *handle;
-    int status = file_of_call(call, &file, &handle, NULL);
-    if (status < 0 || file.writes != WRITE_COLLECT ||
+    int status = leaf_of_call(call, &leaf, &handle, NULL);
+    if (status < 0 || leaf.writes != WRITE_COLLECT ||
         (handle->flags & (HANDLE_WRITE | HANDLE_REFUSED)) != HANDLE_WRITE)
         return 0;
     bool left =
         (handle->flags & HANDLE_DIRTY) != 0 && ((handle->flags & HANDLE_TRIED) == 0 || call->repeated);
     bool emptied =
-        (handle->flags & HANDLE_EMPTIED) != 0 && (handle->flags & HANDLE_DIRTY) == 0 && file.content;
+        (handle->flags & HANDLE_EMPTIED) != 0 && (handle->flags & HANDLE_DIRTY) == 0 && leaf.content;
     if (!left && !emptied)
         return 0;
     call->asker.uid = handle->uid; /* release comes from nobody in particular */
     call->asker.gid = handle->gid;
     call->asker.identity = identity_of(handle->uid, handle->gid);
-    return carry_out(call, &file, handle, err);
+    return carry_out(call, &leaf, handle, err);
 }
 
 static void close_handle(struct call *call)
@@ -290,14 +290,14 @@ const struct operation op_release = {"release", start_release, finish_release};
 
 /* ---- setattr ---- */
 
-static int resize_handle(struct call *call, const struct file *file, struct handle_record *handle)
+static int resize_handle(struct call *call, const struct leaf *leaf, struct handle_record *handle)
 {
     size_t size = (size_t)call->attributes.st_size;
-    if (file->writes != WRITE_COLLECT)
+    if (leaf->writes != WRITE_COLLECT)
         return 0; /* truncating a value is no change: the write that follows is */
-    if (size > file->limit)
+    if (size > leaf->limit)
         return -EFBIG;
-    if (fill(call->fsd, file, handle) < 0 ||
+    if (fill(call->fsd, leaf, handle) < 0 ||
         arena_bytes_resize(call->fsd->memory->arena, &handle->bytes, size) < 0)
         return -ENOSPC;
     handle->flags |= size == 0 ? HANDLE_EMPTIED | HANDLE_FILLED : HANDLE_DIRTY | HANDLE_FILLED;
@@ -305,53 +305,53 @@ static int resize_handle(struct call *call, const struct file *file, struct hand
     return 0;
 }
 
-static int resize_file(struct call *call, const struct file *file, struct error **err)
+static int resize_file(struct call *call, const struct leaf *leaf, struct error **err)
 {
     size_t size = (size_t)call->attributes.st_size;
-    if (file->writes != WRITE_COLLECT || !file->content)
+    if (leaf->writes != WRITE_COLLECT || !leaf->content)
         return 0;
     autobuf struct buf text = {0};
-    file_text(call->fsd, file, &text);
+    leaf_text(call->fsd, leaf, &text);
     if (size == text.length)
         return 0;
     if (size > text.length)
         return error_make(err, EINVAL, "a file here can't be made longer without writing it");
     text.length = size;
-    int status = file_write(call, file, buf_str(&text), false, err);
+    int status = leaf_write(call, leaf, buf_str(&text), false, err);
     return status < 0 ? status : status == CALL_DURABLE ? 0 : CALL_PARKED;
 }
 
-static int resize(struct call *call, const struct file *file, struct error **err)
+static int resize(struct call *call, const struct leaf *leaf, struct error **err)
 {
     struct fsd *fsd = call->fsd;
-    if (file->writes == WRITE_NOT || (file->server_managed && call->asker.identity == IDENTITY_NONE))
+    if (leaf->writes == WRITE_NOT || (leaf->server_managed && call->asker.identity == IDENTITY_NONE))
         return error_make(err, EPERM, "this file is made by the server and can't be written");
-    if (file->writes == WRITE_SCRATCH) {
+    if (leaf->writes == WRITE_SCRATCH) {
         size_t size = (size_t)call->attributes.st_size;
-        struct node_record *node = node_record(fsd->nodes, file->node);
-        return size > file->limit ? -EFBIG : arena_bytes_resize(fsd->memory->arena, &node->content, size);
+        struct node_record *node = node_record(fsd->nodes, leaf->node);
+        return size > leaf->limit ? -EFBIG : arena_bytes_resize(fsd->memory->arena, &node->content, size);
     }
     struct handle_record *handle =
         call->has_file ? handle_of_number(fsd->handles, call->file.fh, NULL) : NULL;
-    return handle != NULL ? resize_handle(call, file, handle) : resize_file(call, file, err);
+    return handle != NULL ? resize_handle(call, leaf, handle) : resize_file(call, leaf, err);
 }
 
 /* chmod, chown and utimens succeed without effect: tools need them to. */
 static int start_setattr(struct call *call, struct error **err)
 {
-    struct file file;
+    struct leaf leaf;
     uint32_t node = call_node(call);
     int status = call_authorize(call, "update", err);
     if (status < 0)
         return status;
     if (node == 0)
         return -ENOENT;
-    status = file_of_node(call->fsd, node, &file);
+    status = leaf_of_node(call->fsd, node, &leaf);
     if (status < 0 && status != -EISDIR)
         return status;
-    if (status == 0 && file.writes == WRITE_SCRATCH && (call->set & FUSE_SET_ATTR_MODE) != 0)
+    if (status == 0 && leaf.writes == WRITE_SCRATCH && (call->set & FUSE_SET_ATTR_MODE) != 0)
         node_record(call->fsd->nodes, node)->mode = call->attributes.st_mode & 0777;
-    return (call->set & FUSE_SET_ATTR_SIZE) != 0 ? resize(call, &file, err) : 0;
+    return (call->set & FUSE_SET_ATTR_SIZE) != 0 ? resize(call, &leaf, err) : 0;
 }
 
 static void finish_setattr(struct call *call, int result)

@@ -1,4 +1,4 @@
-#include "fsd/file.h"
+#include "fsd/leaf.h"
 
 #include "fsd/edit.h"
 #include "fsd/txn.h"
@@ -6,100 +6,100 @@
 
 #define BULK_LIMIT (64u << 20)
 
-static void of_special(const struct special *special, struct file *file)
+static void of_special(const struct special *special, struct leaf *leaf)
 {
-    static const enum file_class reads[] = {
-        [SPECIAL_TEXT] = FILE_TEXT,      [SPECIAL_STREAM] = FILE_STREAM,  [SPECIAL_LIST] = FILE_LIST,
-        [SPECIAL_COMMAND] = FILE_STREAM, [SPECIAL_COLLECT] = FILE_STREAM, [SPECIAL_LINK] = FILE_NONE};
-    file->reads = reads[special->class];
-    file->writes = !special->writable                  ? WRITE_NOT
+    static const enum leaf_class reads[] = {
+        [SPECIAL_TEXT] = LEAF_TEXT,      [SPECIAL_STREAM] = LEAF_STREAM,  [SPECIAL_LIST] = LEAF_LIST,
+        [SPECIAL_COMMAND] = LEAF_STREAM, [SPECIAL_COLLECT] = LEAF_STREAM, [SPECIAL_LINK] = LEAF_NONE};
+    leaf->reads = reads[special->class];
+    leaf->writes = !special->writable                  ? WRITE_NOT
                    : special->class == SPECIAL_COMMAND ? WRITE_SCALAR
                                                        : WRITE_COLLECT;
-    file->limit = special->class == SPECIAL_COLLECT ? BULK_LIMIT : OBJECT_LIMIT;
+    leaf->limit = special->class == SPECIAL_COLLECT ? BULK_LIMIT : OBJECT_LIMIT;
 }
 
-static int of_field(struct fsd *fsd, struct file *file)
+static int of_field(struct fsd *fsd, struct leaf *leaf)
 {
-    struct object *object = object_by_id(fsd->objects, file->place.object);
+    struct object *object = object_by_id(fsd->objects, leaf->place.object);
     if (object == NULL || !object_is_visible(object))
         return -ENOENT;
     autobuf struct buf path = {0}, scratch = {0};
-    place_field_path(fsd, file->node, &path);
+    place_field_path(fsd, leaf->node, &path);
     struct field field = place_field(fsd, object, buf_str(&path), &scratch);
-    bool forming = (node_record(fsd->nodes, file->node)->flags & NODE_FORMING) != 0;
+    bool forming = (node_record(fsd->nodes, leaf->node)->flags & NODE_FORMING) != 0;
     if (field.type == FIELD_NONE || (!field.set && !forming))
         return -ENOENT;
     if (field.type == FIELD_DIRECTORY)
         return -EISDIR;
-    file->reads = FILE_TEXT;
-    file->writes = field.type == FIELD_SCALAR ? WRITE_SCALAR : WRITE_COLLECT;
-    file->content = field.type != FIELD_SCALAR;
-    file->server_managed = field.server_managed;
-    file->limit = OBJECT_LIMIT;
+    leaf->reads = LEAF_TEXT;
+    leaf->writes = field.type == FIELD_SCALAR ? WRITE_SCALAR : WRITE_COLLECT;
+    leaf->content = field.type != FIELD_SCALAR;
+    leaf->server_managed = field.server_managed;
+    leaf->limit = OBJECT_LIMIT;
     return 0;
 }
 
-int file_of_node(struct fsd *fsd, uint32_t node, struct file *file)
+int leaf_of_node(struct fsd *fsd, uint32_t node, struct leaf *leaf)
 {
-    *file = (struct file){.node = node};
-    int status = node != 0 ? place_of_node(fsd, node, &file->place) : -ENOENT;
+    *leaf = (struct leaf){.node = node};
+    int status = node != 0 ? place_of_node(fsd, node, &leaf->place) : -ENOENT;
     if (status < 0)
         return status;
-    switch (file->place.type) {
+    switch (leaf->place.type) {
     case PLACE_FILE:
-        of_special(file->place.special, file);
+        of_special(leaf->place.special, leaf);
         return 0;
     case PLACE_FIELD:
-        return of_field(fsd, file);
+        return of_field(fsd, leaf);
     case PLACE_SCRATCH:
-        file->reads = FILE_SCRATCH;
-        file->writes = WRITE_SCRATCH;
-        file->limit = OBJECT_LIMIT * 2;
+        leaf->reads = LEAF_SCRATCH;
+        leaf->writes = WRITE_SCRATCH;
+        leaf->limit = OBJECT_LIMIT * 2;
         return 0;
     default:
         return -EISDIR;
     }
 }
 
-void file_text(struct fsd *fsd, const struct file *file, struct buf *out)
+void leaf_text(struct fsd *fsd, const struct leaf *leaf, struct buf *out)
 {
-    if (file->place.type == PLACE_FILE) {
-        if (file->place.special->text != NULL)
-            file->place.special->text(fsd, &file->place, file->node, out);
+    if (leaf->place.type == PLACE_FILE) {
+        if (leaf->place.special->text != NULL)
+            leaf->place.special->text(fsd, &leaf->place, leaf->node, out);
         return;
     }
-    if (file->place.type == PLACE_SCRATCH) {
-        buf_add_str(out, arena_bytes_str(fsd->memory->arena, &node_record(fsd->nodes, file->node)->content));
+    if (leaf->place.type == PLACE_SCRATCH) {
+        buf_add_str(out, arena_bytes_str(fsd->memory->arena, &node_record(fsd->nodes, leaf->node)->content));
         return;
     }
-    struct object *object = object_by_id(fsd->objects, file->place.object);
+    struct object *object = object_by_id(fsd->objects, leaf->place.object);
     if (object == NULL || !object_is_visible(object))
         return;
     autobuf struct buf path = {0}, scratch = {0};
-    place_field_path(fsd, file->node, &path);
+    place_field_path(fsd, leaf->node, &path);
     struct field field = place_field(fsd, object, buf_str(&path), &scratch);
     if (field.set)
         field_read(&field, out);
 }
 
-int file_of_call(struct call *call, struct file *file, struct handle_record **handle, uint32_t *index)
+int leaf_of_call(struct call *call, struct leaf *leaf, struct handle_record **handle, uint32_t *index)
 {
     struct fsd *fsd = call->fsd;
     *handle = handle_of_number(fsd->handles, call->file.fh, index);
     if (*handle == NULL)
         return -EBADF;
-    return file_of_node(fsd, (*handle)->node, file);
+    return leaf_of_node(fsd, (*handle)->node, leaf);
 }
 
-static int write_field(struct call *call, const struct file *file, struct str bytes, bool append,
+static int write_field(struct call *call, const struct leaf *leaf, struct str bytes, bool append,
                        struct error **err)
 {
     struct fsd *fsd = call->fsd;
-    struct object *object = object_by_id(fsd->objects, file->place.object);
+    struct object *object = object_by_id(fsd->objects, leaf->place.object);
     if (object == NULL || !object_is_visible(object))
         return error_make(err, ENOENT, "the object is gone");
     autobuf struct buf path = {0};
-    place_field_path(fsd, file->node, &path);
+    place_field_path(fsd, leaf->node, &path);
     struct change change = {
         .kind = object->kind,
         .namespace = str_of(object->namespace),
@@ -114,16 +114,16 @@ static int write_field(struct call *call, const struct file *file, struct str by
     return status < 0 ? status : changed.durable ? CALL_DURABLE : 0;
 }
 
-int file_write(struct call *call, const struct file *file, struct str bytes, bool append, struct error **err)
+int leaf_write(struct call *call, const struct leaf *leaf, struct str bytes, bool append, struct error **err)
 {
-    if (file->place.type == PLACE_FIELD)
-        return write_field(call, file, bytes, append, err);
-    if (append && file->content)
+    if (leaf->place.type == PLACE_FIELD)
+        return write_field(call, leaf, bytes, append, err);
+    if (append && leaf->content)
         return error_make(err, EINVAL, "a document can't be appended to: write it whole");
-    return file->place.special->write(call, &file->place, file->node, bytes, err);
+    return leaf->place.special->write(call, &leaf->place, leaf->node, bytes, err);
 }
 
-uint32_t file_open_handle(struct call *call, uint32_t node)
+uint32_t leaf_open_handle(struct call *call, uint32_t node)
 {
     struct fsd *fsd = call->fsd;
     uint32_t handle = handle_open(fsd->handles, node);
