@@ -23,32 +23,33 @@ static const struct option_row rows[] = {
     {0},
 };
 
-static int parse(int least, int most, char **arguments)
+/* The words are copied: getopt puts them into another order, and what is found points into them. */
+static int parse(int least, int most, const char *const *given)
 {
+    static char copies[8][64];
+    static char *argv[9];
     const struct usage usage = {
         .synopsis = "test [WORD]", .about = "A test.\n", .options = rows, .least = least, .most = most};
     int argc = 0;
-    while (arguments[argc] != NULL)
-        argc++;
+    for (; given[argc] != NULL; argc++) {
+        strcpy(copies[argc], given[argc]);
+        argv[argc] = copies[argc];
+    }
+    argv[argc] = NULL;
     place = NULL;
     loud = false;
     count_option = -1;
     error_free(failure);
     failure = NULL;
-    return options_parse(&usage, argc, arguments, &words, &word_count, &failure);
+    return options_parse(&usage, argc, argv, &words, &word_count, &failure);
 }
 
-#define PARSE(least, most, ...)                               \
-    ({                                                        \
-        char *list[] = {(char[]){"test"}, __VA_ARGS__, NULL}; \
-        parse(least, most, list);                             \
-    })
-#define WORD(text) ((char[]){text})
+#define PARSE(least, most, ...) parse(least, most, (const char *const[]){"test", __VA_ARGS__, NULL})
 
 static void values_follow_behind_equals_or_as_the_next_word(void **state)
 {
     (void)state;
-    assert_int_equal(PARSE(0, 0, WORD("--mount=/a"), WORD("--nodes"), WORD("3"), WORD("--loud")), 0);
+    assert_int_equal(PARSE(0, 0, "--mount=/a", "--nodes", "3", "--loud"), 0);
     assert_string_equal(place, "/a");
     assert_int_equal(count_option, 3);
     assert_true(loud);
@@ -58,9 +59,7 @@ static void values_follow_behind_equals_or_as_the_next_word(void **state)
 static void words_may_stand_anywhere(void **state)
 {
     (void)state;
-    char first[] = "web", last[] = "--loud";
-    char *list[] = {WORD("test"), first, WORD("--mount"), WORD("/b"), WORD("--"), last, NULL};
-    assert_int_equal(parse(1, 2, list), 0);
+    assert_int_equal(PARSE(1, 2, "web", "--mount", "/b", "--", "--loud"), 0);
     assert_int_equal(word_count, 2);
     assert_string_equal(words[0], "web");
     assert_string_equal(words[1], "--loud");
@@ -76,22 +75,22 @@ static void expect_refusal(int result, const char *sentence)
 static void what_is_wrong_is_said(void **state)
 {
     (void)state;
-    expect_refusal(PARSE(0, 0, WORD("--mont=/a")), "there is no option --mont=/a: did you mean --mount?");
-    expect_refusal(PARSE(0, 0, WORD("--something-else")), "there is no option --something-else");
-    expect_refusal(PARSE(0, 0, WORD("-x")), "there is no option -x");
-    expect_refusal(PARSE(0, 0, WORD("--mount")), "--mount wants a value");
-    expect_refusal(PARSE(0, 0, WORD("--mount=")), "--mount: the value is empty");
-    expect_refusal(PARSE(0, 0, WORD("--nodes=-1")), "--nodes: must be a whole number, not -1");
-    expect_refusal(PARSE(0, 0, WORD("--nodes=3x")), "--nodes: must be a whole number, not 3x");
-    expect_refusal(PARSE(0, 0, WORD("--loud=yes")), "--loud takes no value");
-    expect_refusal(PARSE(0, 1, WORD("a"), WORD("b")), "b is too much (usage: test [WORD])");
-    expect_refusal(PARSE(1, 1, WORD("--loud")), "something is missing (usage: test [WORD])");
+    expect_refusal(PARSE(0, 0, "--mont=/a"), "there is no option --mont=/a: did you mean --mount?");
+    expect_refusal(PARSE(0, 0, "--something-else"), "there is no option --something-else");
+    expect_refusal(PARSE(0, 0, "-x"), "there is no option -x");
+    expect_refusal(PARSE(0, 0, "--mount"), "--mount wants a value");
+    expect_refusal(PARSE(0, 0, "--mount="), "--mount: the value is empty");
+    expect_refusal(PARSE(0, 0, "--nodes=-1"), "--nodes: must be a whole number, not -1");
+    expect_refusal(PARSE(0, 0, "--nodes=3x"), "--nodes: must be a whole number, not 3x");
+    expect_refusal(PARSE(0, 0, "--loud=yes"), "--loud takes no value");
+    expect_refusal(PARSE(0, 1, "a", "b"), "b is too much (usage: test [WORD])");
+    expect_refusal(PARSE(1, 1, "--loud"), "something is missing (usage: test [WORD])");
 }
 
 static void help_is_its_own_result(void **state)
 {
     (void)state;
-    assert_int_equal(PARSE(1, 1, WORD("--help")), 1);
+    assert_int_equal(PARSE(1, 1, "--help"), 1);
 }
 
 static int forget_failure(void **state)
