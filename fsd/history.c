@@ -4,8 +4,9 @@
  * the trees on the way to each changed file, once, writes them anew from the leaves up, then the commit, then
  * moves main. Trees off that way are not touched.
  *
- * Everything is on the disk before main points at it. For a few objects each is synced by itself; for many,
- * one syncfs costs less than two syncs for each of them. */
+ * Everything is on the disk before main points at it: one syncfs for all objects of a commit. libgit2 would
+ * sync each object and its directory, a dozen times for the smallest commit, and each waits for the disk on
+ * which the store commits. Main itself and its reflog libgit2 syncs. */
 #include "fsd/history_private.h"
 
 #include <errno.h>
@@ -14,9 +15,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define BRANCH     "refs/heads/main"
-#define TRAILER    "Seq: "
-#define MANY_FILES 24 /* from here on one syncfs */
+#define BRANCH  "refs/heads/main"
+#define TRAILER "Seq: "
 
 #define CACHE_BYTES  ((ssize_t)1 << 20)
 #define WINDOW_BYTES ((size_t)1 << 20)
@@ -135,17 +135,8 @@ static int write_tree(struct history *history, const struct history_change *chan
         memcpy(sorted, changes, count * sizeof(*sorted));
     qsort(sorted, count, sizeof(*sorted), by_path);
     bool empty;
-    bool many = count >= MANY_FILES;
-    history->unsynced |= many;
-    git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, !many);
     int code = update_tree(history, history->any ? &history->tree : NULL, sorted, count, 0, tree, &empty);
-    git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
-    if (code != 0)
-        return history_error(err, "cannot write files");
-    if (history->unsynced && syncfs(history->lock) != 0)
-        return error_errno(err, errno, "cannot write files");
-    history->unsynced = false;
-    return 0;
+    return code == 0 ? 0 : history_error(err, "cannot write files");
 }
 
 /* git takes no angle brackets, no lines and nothing empty in names. */
@@ -205,27 +196,40 @@ static int move_main(struct history *history, const git_oid *id, struct str mess
     return result;
 }
 
+/* The objects, of which nobody knows yet, onto the disk. 1: there is a new commit; 0: nothing differs. */
+static int write_objects(struct history *history, const struct history_change *changes, size_t count,
+                         struct history_author author, struct str message, int64_t time_ms, int64_t sequence,
+                         git_oid *tree, git_oid *id, struct error **err)
+{
+    git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
+    int result = write_tree(history, changes, count, tree, err);
+    bool differs = result == 0 && (!history->any || !git_oid_equal(tree, &history->tree));
+    if (differs && write_commit(history, tree, author, message, time_ms, sequence, id) != 0)
+        result = history_error(err, "cannot write a commit");
+    git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
+    if (result != 0 || !differs)
+        return result;
+    return syncfs(history->lock) == 0 ? 1 : error_errno(err, errno, "cannot write a commit");
+}
+
 int history_commit(struct history *history, const struct history_change *changes, size_t count,
                    struct history_author author, struct str message, int64_t time_ms, int64_t sequence,
                    struct error **err)
 {
     git_oid tree, id;
     errno = 0;
-    int result = write_tree(history, changes, count, &tree, err);
-    if (result != 0)
-        return result;
-    if (!history->any || !git_oid_equal(&tree, &history->tree)) {
-        if (write_commit(history, &tree, author, message, time_ms, sequence, &id) != 0)
-            return history_error(err, "cannot write a commit");
+    int result = write_objects(history, changes, count, author, message, time_ms, sequence, &tree, &id, err);
+    if (result > 0) {
         result = move_main(history, &id, message, err);
-        if (result != 0)
-            return result;
-        history->head = id;
-        history->tree = tree;
-        history->any = true;
+        if (result == 0) {
+            history->head = id;
+            history->tree = tree;
+            history->any = true;
+        }
     }
-    history->sequence = sequence;
-    return 0;
+    if (result == 0)
+        history->sequence = sequence;
+    return result;
 }
 
 int64_t history_sequence(const struct history *history)
@@ -316,7 +320,6 @@ static int open_repository(struct history *history, struct error **err)
     if (git_repository_open_bare(&history->repository, path) != 0 ||
         git_repository_set_ident(history->repository, "podtree", "podtree@localhost") != 0)
         return history_error(err, "cannot open it");
-    history->unsynced = true;
     history->loose = history_count_loose(path);
     return read_head(history, err);
 }

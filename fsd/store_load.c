@@ -194,12 +194,22 @@ static int load_all(struct loading *loading, struct error **err)
     return result;
 }
 
+/* In one transaction: SQLite looks at its files when one begins. */
+static int load_in_transaction(struct loading *loading, struct error **err)
+{
+    sqlite3 *db = loading->store->db;
+    int code = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+    int result = code == SQLITE_OK ? load_all(loading, err) : store_error(db, code, err);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return result;
+}
+
 int store_load(struct store *store, const struct store_reader *reader, void *context,
                struct store_position *position, struct error **err)
 {
     struct loading loading = {.store = store, .reader = reader, .context = context};
     store->tombstones = 0;
-    int result = load_all(&loading, err);
+    int result = load_in_transaction(&loading, err);
     free(loading.order);
     sqlite3_db_release_memory(store->db); /* pages that have only been read once */
     if (result != 0) {
