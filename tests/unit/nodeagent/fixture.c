@@ -63,7 +63,7 @@ static void import_demo(const char *state)
     autofree char *script = path_format("%s/examples/images/build-demo.sh", source);
     const char *const argv[] = {script, "--state", state, NULL};
     struct process_plan plan = {.argv = argv};
-    setenv("PODTREE_IMAGE", "./podtree-image", 0);
+    setenv("PODTREE_IMAGE", "libexec/podtree/podtree-image", 0);
     autoerror struct error *error = NULL;
     if (process_run(&plan, NULL, &error) < 0)
         fail_msg("%s", error_message(error));
@@ -80,7 +80,7 @@ void fixture_open(struct fixture *fixture)
     if (place_open(&fixture->place, state, run, "runc", &error) < 0)
         fail_msg("%s", error_message(error));
     free(fixture->place.pause);
-    fixture->place.pause = realpath("podtree-pause", NULL);
+    fixture->place.pause = realpath("libexec/podtree/podtree-pause", NULL);
     assert_non_null(fixture->place.pause);
     import_demo(state);
     fixture->image = image_find(state, "podtree/demo:1", NULL);
@@ -170,7 +170,9 @@ const char *fixture_create(struct fixture *fixture, const char *uid, const char 
                                           .image = doc_root(fixture->image),
                                           .hostname = "test-host"};
     fixture->container_ended = false;
-    runtime_create_container(fixture->runtime, &container, on_done, &done);
+    autoerror struct error *error = NULL;
+    if (runtime_create_container(fixture->runtime, &container, on_done, &done, &error) < 0)
+        on_done(&done, error);
     fixture_wait(fixture, &done);
     return sentence;
 }

@@ -1,0 +1,438 @@
+#include "nodeagent/agent_private.h"
+
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/log.h"
+#include "lib/process.h"
+#include "nodeagent/image.h"
+#include "nodeagent/node.h"
+#include <dirent.h>
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+
+#define LEASE_MS       10000
+#define NODE_STATUS_MS (5 * 60 * 1000)
+#define READ_ALL_MS    (3 * 60 * 1000)
+#define READ_RETRY_MS  100
+
+static struct pod *find_pod(struct agent *agent, struct str uid)
+{
+    return map_entry(map_find(&agent->pods, uid), struct pod, by_uid);
+}
+
+/* Calls for every pod, and stands it when the pod goes away in it. */
+static void each_pod(struct agent *agent, void (*visit)(struct pod *pod))
+{
+    struct map_node *next;
+    for (struct map_node *node = map_next(&agent->pods, NULL); node != NULL; node = next) {
+        next = map_next(&agent->pods, node);
+        visit(map_entry(node, struct pod, by_uid));
+    }
+}
+
+/* ---- which pods are ours ---- */
+
+/* A view can't be told anything but the document, so the node's name stands here. */
+static const char *own_node;
+
+struct bound_pod {
+    struct meta meta;
+    struct value object; /* the whole, where it is bound to this node */
+};
+
+static void fill_bound_pod(struct keeper *keeper, struct value object, void *view)
+{
+    struct bound_pod *pod = view;
+    if (value_is(value_at(object, "spec", "nodeName"), own_node))
+        pod->object = keep_value(keeper, object);
+}
+
+static const struct view bound_pod_view = {
+    .resource = "pods",
+    .api_version = "v1",
+    .kind = "Pod",
+    .size = sizeof(struct bound_pod),
+    .fill = fill_bound_pod,
+};
+
+static bool is_ours(const struct bound_pod *pod)
+{
+    return pod != NULL && value_exists(pod->object);
+}
+
+static void on_pod_changed(void *context, const void *before, const void *now)
+{
+    struct agent *agent = context;
+    const struct bound_pod *old = before, *new = now;
+    if (is_ours(old) && (!is_ours(new) || !str_equal(old->meta.uid, new->meta.uid))) {
+        struct pod *gone = find_pod(agent, old->meta.uid);
+        if (gone != NULL)
+            pod_set_document(gone, NULL);
+    }
+    if (!is_ours(new))
+        return;
+    struct pod *pod = find_pod(agent, new->meta.uid);
+    if (pod == NULL)
+        pod = pod_new(agent, record_new(new->object, clock_wall_ms()));
+    pod_set_document(pod, doc_copy(new->object));
+}
+
+/* ---- following the tree ---- */
+
+static void read_tree(void *context);
+
+static void read_later(struct agent *agent, int64_t after_ms)
+{
+    loop_remove(agent->read_timer);
+    agent->read_timer = loop_timer(agent->loop, after_ms, read_tree, agent);
+}
+
+/* Now it is known which of the pods that were found here are still wanted. */
+static void become_ready(struct agent *agent)
+{
+    agent->ready = true;
+    each_pod(agent, pod_sync);
+}
+
+static void read_tree(void *context)
+{
+    struct agent *agent = context;
+    static int64_t complained;
+    autoerror struct error *error = NULL, *unwatched = NULL;
+    agent->read_timer = NULL;
+    if (tree_events(agent->options.tree, &unwatched) < 0)
+        read_later(agent, READ_RETRY_MS);
+    if (!agent->changed && !agent->read_all)
+        return;
+    agent->changed = false;
+    if (cache_read(agent->cache, &bound_pod_view, agent->options.tree, agent->read_all, &error) < 0) {
+        if (log_due(&complained, 10))
+            log_warning("cannot read the tree: %s", error_message(error));
+        agent->changed = true;
+        read_later(agent, READ_RETRY_MS);
+        return;
+    }
+    agent->read_all = false;
+    if (!agent->ready)
+        become_ready(agent);
+}
+
+static void on_tree_events(void *context, uint32_t events)
+{
+    (void)events;
+    read_tree(context);
+}
+
+static void on_read_all_due(void *context)
+{
+    struct agent *agent = context;
+    agent->read_all = true;
+    agent->read_all_timer = loop_timer(agent->loop, READ_ALL_MS, on_read_all_due, agent);
+    read_tree(agent);
+}
+
+/* ---- the node itself ---- */
+
+static struct value begin_request(struct doc *doc, const char *operation, const char *resource,
+                                  const char *name)
+{
+    struct value request = doc_root(doc);
+    value_set_str(request, STR("op"), str_of(operation));
+    if (resource != NULL)
+        value_set_str(request, STR("resource"), str_of(resource));
+    value_set_str(request, STR("name"), str_of(name));
+    return request;
+}
+
+static void say_node_exists(struct agent *agent)
+{
+    autodoc struct doc *doc = doc_new();
+    value_set_str(doc_root(doc), STR("op"), STR("create"));
+    node_object(value_set_object(doc_root(doc), STR("object")), agent->options.node);
+    outbox_put(agent->outbox, MESSAGE_NODE_CREATE, agent->options.node, doc_root(doc));
+}
+
+static void say_node_status(void *context)
+{
+    struct agent *agent = context;
+    const char *node = agent->options.node;
+    autodoc struct doc *doc = doc_new();
+    node_status(doc_root(agent->node_status), node, agent->address, agent->runtime_version, clock_wall_ms());
+    value_set_copy(begin_request(doc, "status", "nodes", node), STR("merge"), doc_root(agent->node_status));
+    outbox_put(agent->outbox, MESSAGE_NODE_STATUS, node, doc_root(doc));
+    loop_remove(agent->node_timer);
+    agent->node_timer = loop_timer(agent->loop, NODE_STATUS_MS, say_node_status, agent);
+}
+
+static void say_lease_exists(struct agent *agent)
+{
+    autodoc struct doc *doc = doc_new();
+    value_set_str(doc_root(doc), STR("op"), STR("create"));
+    struct value object = value_set_object(doc_root(doc), STR("object"));
+    value_set_str(object, STR("apiVersion"), STR("coordination.k8s.io/v1"));
+    value_set_str(object, STR("kind"), STR("Lease"));
+    struct value meta = value_set_object(object, STR("metadata"));
+    value_set_str(meta, STR("name"), str_of(agent->options.node));
+    value_set_str(meta, STR("namespace"), STR(NODE_LEASE_NAMESPACE));
+    node_lease(value_set_object(object, STR("spec")), agent->options.node, clock_wall_ms() * 1000);
+    outbox_put(agent->outbox, MESSAGE_LEASE_CREATE, agent->options.node, doc_root(doc));
+}
+
+static void say_alive(void *context)
+{
+    struct agent *agent = context;
+    const char *node = agent->options.node;
+    autodoc struct doc *doc = doc_new();
+    struct value request = begin_request(doc, "patch", "leases.coordination.k8s.io", node);
+    value_set_str(request, STR("namespace"), STR(NODE_LEASE_NAMESPACE));
+    struct value merge = value_set_object(request, STR("merge"));
+    node_lease(value_set_object(merge, STR("spec")), node, clock_wall_ms() * 1000);
+    outbox_put(agent->outbox, MESSAGE_LEASE_RENEW, node, doc_root(doc));
+    agent->lease_timer = loop_timer(agent->loop, LEASE_MS, say_alive, agent);
+}
+
+/* ---- what the tree answers ---- */
+
+static void on_pod_answer(struct agent *agent, enum message_kind kind, const char *uid, struct str error,
+                          struct str message)
+{
+    struct pod *pod = find_pod(agent, str_of(uid));
+    bool gone = str_is(error, "ENOENT");
+    if (error.length != 0 && !gone)
+        log_warning("pod %s: the tree refuses: " STR_FORMAT, uid, STR_ARGS(message));
+    if (pod == NULL)
+        return;
+    if (kind == MESSAGE_FINISH && (error.length == 0 || gone)) {
+        pod_forget(pod);
+    } else if (kind == MESSAGE_FINISH) {
+        pod->finishing = false;
+        pod_sync_later(pod, READ_RETRY_MS * 10);
+    }
+}
+
+/* Somebody may remove the node or its lease: they are made again. */
+static void on_answer(void *context, enum message_kind kind, const char *subject, struct str error,
+                      struct str message)
+{
+    struct agent *agent = context;
+    bool gone = str_is(error, "ENOENT");
+    switch (kind) {
+    case MESSAGE_STATUS:
+    case MESSAGE_EVENT:
+    case MESSAGE_FINISH:
+        on_pod_answer(agent, kind, subject, error, message);
+        return;
+    case MESSAGE_NODE_STATUS:
+        if (gone) {
+            say_node_exists(agent);
+            say_node_status(agent);
+            return;
+        }
+        break;
+    case MESSAGE_LEASE_RENEW:
+        if (gone) {
+            say_lease_exists(agent);
+            return;
+        }
+        break;
+    case MESSAGE_NODE_CREATE:
+    case MESSAGE_LEASE_CREATE:
+        if (str_is(error, "EEXIST"))
+            return;
+        break;
+    }
+    if (error.length != 0)
+        log_warning("%s: the tree refuses: " STR_FORMAT, subject, STR_ARGS(message));
+}
+
+/* ---- what the runtime and the image store tell ---- */
+
+static void on_sandbox_ended(void *context, const char *uid)
+{
+    struct pod *pod = find_pod(context, str_of(uid));
+    if (pod != NULL)
+        pod_sandbox_ended(pod);
+}
+
+static void on_container_ended(void *context, const char *uid, const char *name, int attempt,
+                               const struct runtime_end *end)
+{
+    struct pod *pod = find_pod(context, str_of(uid));
+    if (pod != NULL)
+        pod_container_ended(pod, name, attempt, end);
+}
+
+static void on_images_changed(void *context, uint32_t events)
+{
+    struct agent *agent = context;
+    char buffer[4096];
+    (void)events;
+    while (read(agent->images, buffer, sizeof(buffer)) > 0)
+        ;
+    each_pod(agent, pod_retry_images);
+}
+
+static int watch_images(struct agent *agent, struct error **err)
+{
+    autofree char *names = image_names_path(agent->options.place->state);
+    int result = directory_make(names, 0700, err);
+    if (result < 0)
+        return result;
+    agent->images = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (agent->images < 0 || inotify_add_watch(agent->images, names, IN_MOVED_TO) < 0)
+        return error_errno(err, errno, "cannot watch %s", names);
+    agent->images_source = loop_fd(agent->loop, agent->images, EPOLLIN, on_images_changed, agent, err);
+    return agent->images_source != NULL ? 0 : -EIO;
+}
+
+/* ---- what is there already ---- */
+
+static void load_records(struct agent *agent)
+{
+    autofree char *directory = path_format("%s/pods", agent->options.place->state);
+    DIR *entries = opendir(directory);
+    if (entries == NULL)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(entries)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue;
+        autoerror struct error *error = NULL;
+        struct pod_record *record = record_load(agent->options.place, entry->d_name, &error);
+        if (record == NULL) {
+            /* What it was about is found below, if anything of it runs. */
+            log_warning("pod %s: its record is lost: %s", entry->d_name, error_message(error));
+            record = record_stray(entry->d_name);
+        }
+        pod_new(agent, record);
+    }
+    closedir(entries);
+}
+
+static void on_old_attempt_removed(void *context, struct error *error)
+{
+    (void)context;
+    if (error != NULL)
+        log_error("cannot remove what is left of a container: %s", error_message(error));
+}
+
+/* What runs here but stands in no record becomes part of one, so that it is ended like everything else. */
+static void on_found(void *context, const char *uid, const char *name, int attempt)
+{
+    struct agent *agent = context;
+    struct pod *pod = find_pod(agent, str_of(uid));
+    if (pod == NULL)
+        pod = pod_new(agent, record_stray(uid));
+    if (name == NULL)
+        return;
+    record_add_remains(pod->record, name, attempt);
+    if (record_container(pod->record, name)->attempt != attempt)
+        runtime_remove_container(agent->runtime, uid, name, attempt, on_old_attempt_removed, NULL);
+}
+
+static void recover(struct agent *agent)
+{
+    load_records(agent);
+    runtime_list(agent->runtime, on_found, agent);
+    each_pod(agent, pod_adopt);
+    log_info("found %zu pods here", agent->pods.count);
+}
+
+/* ---- the whole ---- */
+
+/* "runc://1.1.5": the first line of what it says of itself is "runc version 1.1.5". */
+static char *ask_runtime_version(const char *runtime)
+{
+    const char *const argv[] = {runtime, "--version", NULL};
+    struct process_plan plan = {.argv = argv, .timeout_ms = 10000};
+    autobuf struct buf output = {0};
+    autoerror struct error *error = NULL;
+    if (process_run(&plan, &output, &error) < 0)
+        log_warning("%s", error_message(error));
+    struct str rest = buf_str(&output), line = STR_NONE, name = STR_NONE, word = STR_NONE;
+    str_split(&rest, '\n', &line);
+    str_split(&line, ' ', &name);
+    while (str_split(&line, ' ', &word))
+        ;
+    if (str_ends(word, STR("+ds1")))
+        word.length -= 4; /* Debian's mark of a repacked source */
+    return path_format(STR_FORMAT "://" STR_FORMAT, STR_ARGS(name), STR_ARGS(word));
+}
+
+static int follow_tree(struct agent *agent, struct error **err)
+{
+    struct tree *tree = agent->options.tree;
+    agent->cache = cache_new();
+    cache_add_view(agent->cache, &bound_pod_view);
+    cache_listen(agent->cache, on_pod_changed, agent);
+    agent->outbox = outbox_new(agent->loop, tree, on_answer, agent);
+    agent->node_status = doc_new();
+    agent->runtime_version = ask_runtime_version(agent->options.place->runtime);
+    int result = watch_images(agent, err);
+    if (result < 0)
+        return result;
+    tree_follow(tree, "pods", &agent->changed);
+    agent->tree_source = loop_fd(agent->loop, tree_descriptor(tree), EPOLLIN, on_tree_events, agent, err);
+    if (agent->tree_source == NULL)
+        return -EIO;
+    say_node_exists(agent);
+    say_node_status(agent);
+    say_alive(agent);
+    agent->read_all_timer = loop_timer(agent->loop, 0, on_read_all_due, agent);
+    return 0;
+}
+
+static void stop_when_empty(void *context)
+{
+    struct agent *agent = context;
+    if (agent->pods.count == 0)
+        loop_stop(agent->loop);
+    else
+        agent->read_timer = loop_timer(agent->loop, 10, stop_when_empty, agent);
+}
+
+struct agent *agent_new(struct loop *loop, const struct agent_options *options, struct error **err)
+{
+    struct agent *agent = memory_zeroed(1, sizeof(*agent));
+    *agent = (struct agent){.loop = loop, .options = *options, .images = -1};
+    struct runtime_listener listener = {on_sandbox_ended, on_container_ended, agent};
+    own_node = options->node;
+    agent->address = node_address();
+    agent->runtime = runtime_open(loop, options->place, &listener, err);
+    int result = agent->runtime != NULL ? 0 : -EIO;
+    if (result == 0)
+        recover(agent);
+    if (result == 0 && !options->end_pods)
+        result = follow_tree(agent, err);
+    if (result < 0) {
+        agent_free(agent);
+        return NULL;
+    }
+    if (options->end_pods) {
+        become_ready(agent);
+        agent->read_timer = loop_timer(loop, 0, stop_when_empty, agent);
+    }
+    return agent;
+}
+
+void agent_free(struct agent *agent)
+{
+    if (agent == NULL)
+        return;
+    each_pod(agent, pod_free);
+    map_free(&agent->pods);
+    struct loop_source *const sources[] = {agent->tree_source, agent->read_timer, agent->read_all_timer,
+                                           agent->lease_timer, agent->node_timer, agent->images_source};
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+        loop_remove(sources[i]);
+    if (agent->images >= 0)
+        close(agent->images);
+    outbox_free(agent->outbox);
+    cache_free(agent->cache);
+    runtime_close(agent->runtime);
+    doc_free(agent->node_status);
+    free(agent->runtime_version);
+    free(agent->address);
+    free(agent);
+}

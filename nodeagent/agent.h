@@ -1,0 +1,23 @@
+/* The node agent: keeps this node's pods as the tree wants them, and tells the tree how they are. */
+#ifndef PODTREE_AGENT_H
+#define PODTREE_AGENT_H
+
+#include "lib/loop.h"
+#include "lib/tree.h"
+#include "nodeagent/place.h"
+
+struct agent;
+
+struct agent_options {
+    const char *node;
+    const struct place *place;
+    /* End all that runs here, and be done: no tree is asked, nor told. Else `tree` is needed. */
+    bool end_pods;
+    struct tree *tree;
+};
+
+/* Finds what an earlier agent has left. One agent per node name at a time in a process. */
+struct agent *agent_new(struct loop *loop, const struct agent_options *options, struct error **err);
+void agent_free(struct agent *agent);
+
+#endif

@@ -1,0 +1,61 @@
+/* What the agent's two halves share: agent.c follows the tree and the machine, pod.c brings one pod along. */
+#ifndef PODTREE_AGENT_PRIVATE_H
+#define PODTREE_AGENT_PRIVATE_H
+
+#include "lib/cache.h"
+#include "lib/map.h"
+#include "nodeagent/agent.h"
+#include "nodeagent/outbox.h"
+#include "nodeagent/record.h"
+#include "nodeagent/runtime.h"
+
+struct pod {
+    struct map_node by_uid;
+    struct agent *agent;
+    struct pod_record *record;
+    struct doc *document; /* as it was last seen in the tree; NULL: it isn't there */
+    struct doc *status;   /* what was last said of it; NULL: nothing yet */
+    struct loop_source *timer;
+    bool finishing; /* the tree has been asked to let it go */
+};
+
+struct agent {
+    struct loop *loop;
+    struct agent_options options;
+    struct runtime *runtime;
+    struct outbox *outbox; /* NULL when nobody is told */
+    char *address;         /* of this machine */
+    struct map pods;       /* by uid */
+    bool ready;            /* it is known what should be: the tree has been read once, or all shall end */
+    /* agent.c's own */
+    struct cache *cache;
+    bool changed, read_all;
+    struct loop_source *tree_source, *read_timer, *read_all_timer, *lease_timer, *node_timer, *images_source;
+    int images; /* inotify */
+    char *runtime_version;
+    struct doc *node_status; /* what was last said of the node */
+};
+
+/* ---- pod.c ---- */
+
+/* Puts it into the agent's pods. Takes the record. */
+struct pod *pod_new(struct agent *agent, struct pod_record *record);
+/* Frees it and takes it out; nothing may be under way for it. */
+void pod_free(struct pod *pod);
+/* What the tree says of it now; NULL: it has gone. Takes the document. */
+void pod_set_document(struct pod *pod, struct doc *document);
+/* Does what there is to do, and says how it is. */
+void pod_sync(struct pod *pod);
+/* The same in `after_ms`, or before. */
+void pod_sync_later(struct pod *pod, int64_t after_ms);
+/* Where it waits for an image, tries again now. */
+void pod_retry_images(struct pod *pod);
+/* What the runtime has told. */
+void pod_sandbox_ended(struct pod *pod);
+void pod_container_ended(struct pod *pod, const char *name, int attempt, const struct runtime_end *end);
+/* Looks what has become of what its record says. */
+void pod_adopt(struct pod *pod);
+/* Nothing of it is left, neither here nor in the tree. */
+void pod_forget(struct pod *pod);
+
+#endif

@@ -1,0 +1,498 @@
+/* The agent with real containers and a tree in memory: what it makes of pods, and what it says of them. */
+#include "nodeagent/agent.h"
+#include "fixture.h"
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/process.h"
+#include "tests/unit/lib/world.h"
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+
+#include <cmocka.h>
+
+#define PATIENCE_MS 30000
+
+/* The world's client, with a descriptor that is readable when there is news. */
+struct listening {
+    struct tree tree;
+    struct tree *client;
+    int fd;
+};
+
+static struct fixture fixture;
+static struct world *world;
+static struct listening listening;
+static struct agent *agent;
+
+static void listening_follow(struct tree *tree, const char *resource, bool *changed)
+{
+    tree_follow(((struct listening *)tree)->client, resource, changed);
+}
+
+static int listening_since(struct tree *tree, const char *resource, int64_t version, bool metadata_only,
+                           tree_line_fn *line, void *context, struct error **err)
+{
+    return tree_since(((struct listening *)tree)->client, resource, version, metadata_only, line, context,
+                      err);
+}
+
+static int listening_bulk(struct tree *tree, struct str requests, size_t count, struct buf *results,
+                          struct error **err)
+{
+    return tree_bulk(((struct listening *)tree)->client, requests, count, results, err);
+}
+
+static int listening_events(struct tree *tree, struct error **err)
+{
+    eventfd_t count;
+    eventfd_read(((struct listening *)tree)->fd, &count);
+    return tree_events(((struct listening *)tree)->client, err);
+}
+
+static int listening_descriptor(struct tree *tree)
+{
+    return ((struct listening *)tree)->fd;
+}
+
+static const struct tree_operations listening_operations = {
+    .follow = listening_follow,
+    .since = listening_since,
+    .bulk = listening_bulk,
+    .events = listening_events,
+    .descriptor = listening_descriptor,
+};
+
+static void start_agent(bool end_pods)
+{
+    listening = (struct listening){.tree = {&listening_operations},
+                                   .client = world_client(world),
+                                   .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    struct agent_options options = {
+        .node = "node-a", .place = &fixture.place, .tree = &listening.tree, .end_pods = end_pods};
+    autoerror struct error *error = NULL;
+    agent = agent_new(fixture.loop, &options, &error);
+    if (agent == NULL)
+        fail_msg("%s", error_message(error));
+}
+
+static void stop_agent(void)
+{
+    agent_free(agent);
+    agent = NULL;
+    tree_close(listening.client);
+    close(listening.fd);
+}
+
+static void turn(void)
+{
+    if (client_has_news(listening.client))
+        eventfd_write(listening.fd, 1);
+    assert_int_equal(loop_turn(fixture.loop, 20, NULL), 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fixture_open(&fixture);
+    world = world_new(1);
+    start_agent(false);
+    return 0;
+}
+
+static struct value pod_named(const char *name)
+{
+    return world_get(world, "pods", "default", name);
+}
+
+static void delete_and_wait(const char *name)
+{
+    if (!value_exists(pod_named(name)))
+        return;
+    world_delete(world, "pods", "default", name);
+    int64_t until = clock_ms() + PATIENCE_MS;
+    while (value_exists(pod_named(name))) {
+        if (clock_ms() >= until)
+            fail_msg("pod %s does not go", name);
+        turn();
+    }
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    delete_and_wait("web");
+    for (int i = 0; i < 5; i++)
+        turn();
+    stop_agent();
+    world_free(world);
+    autofree char *pods = path_format("%s/pods", fixture.place.state);
+    assert_int_equal(rmdir(pods), 0); /* no records either */
+    fixture_close(&fixture);
+    return 0;
+}
+
+/* ---- what is expected ---- */
+
+static void make_pod(const char *containers, const char *more)
+{
+    autofree char *yaml = path_format("apiVersion: v1\n"
+                                      "kind: Pod\n"
+                                      "metadata: {name: web, namespace: default}\n"
+                                      "spec:\n"
+                                      "  nodeName: node-a\n"
+                                      "  terminationGracePeriodSeconds: 1\n"
+                                      "%s"
+                                      "  containers: [%s]\n",
+                                      more, containers);
+    world_apply(world, yaml);
+}
+
+#define CONTAINER(rest) "{name: c, image: \"podtree/demo:1\", " rest "}"
+#define SLEEPS          CONTAINER("command: [sleep, \"1000\"]")
+
+/* A member of the first container's status, by a path with dots. */
+static struct str container_says(const char *path)
+{
+    struct value v = value_element(value_at(pod_named("web"), "status", "containerStatuses"), 0);
+    struct str rest = str_of(path), part;
+    while (str_split(&rest, '.', &part))
+        v = value_get(v, part);
+    return value_str(v);
+}
+
+static struct str pod_says(const char *member)
+{
+    return value_str(value_get(value_at(pod_named("web"), "status"), str_of(member)));
+}
+
+static struct str condition_says(const char *type)
+{
+    value_each (condition, value_at(pod_named("web"), "status", "conditions"))
+        if (value_is(value_get(condition, STR("type")), type))
+            return value_str(value_get(condition, STR("status")));
+    return STR_NONE;
+}
+
+static void wait_for_container(const char *path, const char *text)
+{
+    int64_t until = clock_ms() + PATIENCE_MS;
+    while (!str_is(container_says(path), text)) {
+        if (clock_ms() >= until)
+            fail_msg("%s is \"" STR_FORMAT "\", not \"%s\"", path, STR_ARGS(container_says(path)), text);
+        turn();
+    }
+}
+
+static void wait_for_phase(const char *phase)
+{
+    int64_t until = clock_ms() + PATIENCE_MS;
+    while (!str_is(pod_says("phase"), phase)) {
+        if (clock_ms() >= until)
+            fail_msg("the phase is \"" STR_FORMAT "\", not %s", STR_ARGS(pod_says("phase")), phase);
+        turn();
+    }
+}
+
+static pid_t pid_of_container(int attempt)
+{
+    autofree char *uid = str_dup(value_str(value_at(pod_named("web"), "metadata", "uid")));
+    autofree char *bundle = place_bundle(&fixture.place, uid, "c", attempt);
+    autofree char *path = path_format("%s/pid", bundle);
+    autobuf struct buf text = {0};
+    int64_t pid = 0;
+    if (file_read(path, &text, NULL) < 0 || !str_to_int64(str_trim(buf_str(&text)), &pid))
+        fail_msg("there is no %s", path);
+    return (pid_t)pid;
+}
+
+static pid_t pid_of_sandbox(void)
+{
+    autofree char *uid = str_dup(value_str(value_at(pod_named("web"), "metadata", "uid")));
+    int pidfd;
+    pid_t pid = sandbox_find(&fixture.place, uid, &pidfd);
+    assert_true(pid > 0);
+    close(pidfd);
+    return pid;
+}
+
+#define assert_says(expression, text)               \
+    do {                                            \
+        autofree char *said_ = str_dup(expression); \
+        assert_string_equal(said_, text);           \
+    } while (0)
+
+/* ---- the tests ---- */
+
+static void test_a_node_registers_and_is_ready(void **state)
+{
+    (void)state;
+    int64_t until = clock_ms() + PATIENCE_MS;
+    while (!value_exists(value_at(world_get(world, "nodes", NULL, "node-a"), "status", "nodeInfo")) &&
+           clock_ms() < until)
+        turn();
+    while (!value_exists(world_get(world, "leases.coordination.k8s.io", "kube-node-lease", "node-a")) &&
+           clock_ms() < until)
+        turn();
+    struct value node = world_get(world, "nodes", NULL, "node-a");
+    assert_says(value_str(value_at(node, "metadata", "labels", "kubernetes.io/hostname")), "node-a");
+    assert_says(value_str(value_at(node, "status", "allocatable", "pods")), "110");
+    value_each (condition, value_at(node, "status", "conditions"))
+        if (value_is(value_get(condition, STR("type")), "Ready"))
+            assert_says(value_str(value_get(condition, STR("status"))), "True");
+    struct value lease = world_get(world, "leases.coordination.k8s.io", "kube-node-lease", "node-a");
+    assert_says(value_str(value_at(lease, "spec", "holderIdentity")), "node-a");
+}
+
+static void test_a_pod_runs_and_goes(void **state)
+{
+    (void)state;
+    make_pod(SLEEPS, "");
+    wait_for_phase("Running");
+    assert_says(condition_says("Ready"), "True");
+    assert_says(condition_says("Initialized"), "True");
+    assert_true(value_exists(value_at(pod_named("web"), "status", "startTime")));
+    assert_says(container_says("restartCount"), "0");
+    assert_says(container_says("ready"), "true");
+    assert_true(str_starts(container_says("imageID"), STR("sha256:")));
+    assert_int_equal(world_events(world, "Pulled"), 1);
+    assert_int_equal(world_events(world, "Created"), 1);
+    assert_int_equal(world_events(world, "Started"), 1);
+    delete_and_wait("web");
+    assert_int_equal(world_events(world, "Killing"), 1);
+}
+
+static void test_a_killed_container_is_started_again_at_once_and_then_later(void **state)
+{
+    (void)state;
+    make_pod(SLEEPS, "");
+    wait_for_phase("Running");
+    kill(pid_of_container(0), SIGKILL);
+    wait_for_container("restartCount", "1");
+    wait_for_container("ready", "true");
+    assert_says(container_says("lastState.terminated.exitCode"), "137");
+    assert_says(container_says("lastState.terminated.reason"), "Error");
+    kill(pid_of_container(1), SIGKILL);
+    wait_for_container("state.waiting.reason", "CrashLoopBackOff");
+    assert_says(container_says("restartCount"), "1");
+    assert_says(condition_says("Ready"), "False");
+    assert_says(pod_says("phase"), "Running");
+    assert_int_equal(world_events(world, "BackOff"), 1);
+}
+
+static void test_two_containers_of_a_pod_share_its_network(void **state)
+{
+    (void)state;
+    make_pod("{name: c, image: \"podtree/demo:1\"}, {name: d, image: \"podtree/demo:1\", "
+             "command: [sh, -c, \"until wget -qO- http://127.0.0.1:8080/cgi-bin/index.cgi; do sleep 0.05; "
+             "done\"]}",
+             "  restartPolicy: OnFailure\n");
+    autofree char *log = NULL;
+    while (log == NULL || !file_has(log, "hello from web")) {
+        turn();
+        autofree char *uid = str_dup(value_str(value_at(pod_named("web"), "metadata", "uid")));
+        free(log);
+        log = place_log(&fixture.place, uid, "d", 0);
+    }
+}
+
+static void test_a_pod_that_is_done_succeeds(void **state)
+{
+    (void)state;
+    make_pod(CONTAINER("command: [\"true\"]"), "  restartPolicy: Never\n");
+    wait_for_phase("Succeeded");
+    assert_says(container_says("state.terminated.reason"), "Completed");
+    for (int i = 0; i < 20; i++)
+        turn();
+    autofree char *uid = str_dup(value_str(value_at(pod_named("web"), "metadata", "uid")));
+    autofree char *run = place_pod_run(&fixture.place, uid);
+    assert_int_equal(access(run, F_OK), -1); /* its sandbox isn't kept */
+}
+
+static void test_a_pod_that_fails_fails(void **state)
+{
+    (void)state;
+    make_pod(CONTAINER("command: [sh, -c, \"exit 9\"]"), "  restartPolicy: Never\n");
+    wait_for_phase("Failed");
+    assert_says(container_says("state.terminated.exitCode"), "9");
+    assert_says(container_says("state.terminated.reason"), "Error");
+}
+
+static void test_a_command_that_does_not_exist_is_said(void **state)
+{
+    (void)state;
+    make_pod(CONTAINER("command: [nosuch]"), "");
+    wait_for_container("state.waiting.reason", "CrashLoopBackOff");
+    assert_says(container_says("lastState.terminated.reason"), "StartError");
+    assert_says(container_says("lastState.terminated.exitCode"), "128");
+    autofree char *message = str_dup(container_says("lastState.terminated.message"));
+    assert_non_null(strstr(message, "exec: \"nosuch\": executable file not found in $PATH"));
+    assert_true(world_events(world, "Failed") > 0);
+}
+
+static void test_an_image_that_does_not_exist_is_waited_for(void **state)
+{
+    (void)state;
+    make_pod("{name: c, image: later, command: [sleep, \"1000\"]}", "");
+    wait_for_container("state.waiting.reason", "ImagePullBackOff");
+    assert_says(container_says("state.waiting.message"), "there is no image later:latest on this node");
+    assert_says(pod_says("phase"), "Pending");
+    const char *source = getenv("srcdir") != NULL ? getenv("srcdir") : ".";
+    autofree char *script = path_format("%s/examples/images/build-demo.sh", source);
+    autofree char *tar = path_format("%s/later.tar", fixture.directory);
+    const char *const make[] = {script, "--tar", tar, NULL};
+    const char *const import[] = {
+        getenv("PODTREE_IMAGE"), "--state", fixture.place.state, "import", tar, "later", NULL};
+    assert_int_equal(process_run(&(struct process_plan){.argv = make}, NULL, NULL), 0);
+    assert_int_equal(process_run(&(struct process_plan){.argv = import}, NULL, NULL), 0);
+    wait_for_phase("Running");
+}
+
+static void test_what_can_not_be_done_is_said_and_not_left_out(void **state)
+{
+    (void)state;
+    make_pod(SLEEPS, "  hostNetwork: true\n");
+    wait_for_container("state.waiting.reason", "CreateContainerConfigError");
+    assert_says(container_says("state.waiting.message"),
+                "spec.hostNetwork is not supported by this node yet");
+}
+
+static void test_containers_survive_their_agent(void **state)
+{
+    (void)state;
+    make_pod(SLEEPS, "");
+    wait_for_phase("Running");
+    pid_t container = pid_of_container(0), sandbox = pid_of_sandbox();
+    stop_agent();
+    start_agent(false);
+    for (int i = 0; i < 20; i++)
+        turn();
+    assert_int_equal(pid_of_container(0), container);
+    assert_int_equal(pid_of_sandbox(), sandbox);
+    assert_int_equal(kill(container, 0), 0);
+    assert_says(container_says("restartCount"), "0");
+    kill(container, SIGKILL);
+    wait_for_container("restartCount", "1");
+    wait_for_container("ready", "true");
+}
+
+/* The agent is dropped after 1, 2, 3 … turns, with whatever it was about, and the next one goes on. */
+static void test_an_agent_may_die_at_any_moment(void **state)
+{
+    (void)state;
+    make_pod(SLEEPS, "");
+    for (int turns = 1; turns < 25; turns++) {
+        stop_agent();
+        loop_free(fixture.loop);
+        fixture.loop = loop_new(NULL);
+        start_agent(false);
+        for (int i = 0; i < turns; i++)
+            turn();
+    }
+    wait_for_phase("Running");
+    assert_says(container_says("restartCount"), "0");
+    int count = 0;
+    autofree char *uid = str_dup(value_str(value_at(pod_named("web"), "metadata", "uid")));
+    autofree char *list = path_format("pgrep -c -f 'conmon.*%s' || true", uid);
+    const char *const argv[] = {"sh", "-c", list, NULL};
+    autobuf struct buf output = {0};
+    assert_int_equal(process_run(&(struct process_plan){.argv = argv}, &output, NULL), 0);
+    sscanf(output.at, "%d", &count);
+    assert_int_equal(count, 2); /* its monitor, and the shell that asks */
+}
+
+static void test_a_pod_that_went_while_nobody_looked_is_ended(void **state)
+{
+    (void)state;
+    make_pod(SLEEPS, "");
+    wait_for_phase("Running");
+    pid_t container = pid_of_container(0);
+    stop_agent();
+    world_apply(world, "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {nodeName: elsewhere}\n");
+    start_agent(false);
+    int64_t until = clock_ms() + PATIENCE_MS;
+    while (kill(container, 0) == 0 && clock_ms() < until)
+        turn();
+    assert_int_equal(kill(container, 0), -1);
+    autofree char *pods = path_format("%s/pods", fixture.place.state);
+    while (rmdir(pods) < 0 && clock_ms() < until)
+        turn();
+    assert_int_equal(directory_make(pods, 0700, NULL), 0);
+    world_apply(world, "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {nodeName: node-a}\n");
+}
+
+static void test_a_sandbox_that_dies_is_made_again(void **state)
+{
+    (void)state;
+    make_pod(SLEEPS, "");
+    wait_for_phase("Running");
+    kill(pid_of_sandbox(), SIGKILL);
+    wait_for_container("restartCount", "1");
+    wait_for_container("ready", "true");
+    pid_of_sandbox();
+    assert_int_equal(world_events(world, "SandboxChanged"), 1);
+}
+
+static void test_a_container_that_ignores_the_request_is_killed_after_its_grace(void **state)
+{
+    (void)state;
+    make_pod(CONTAINER("command: [sh, -c, \"trap : TERM; echo ready; while :; do sleep 0.1; done\"]"), "");
+    wait_for_phase("Running");
+    autofree char *uid = str_dup(value_str(value_at(pod_named("web"), "metadata", "uid")));
+    autofree char *log = place_log(&fixture.place, uid, "c", 0);
+    while (!file_has(log, "ready"))
+        turn();
+    int64_t begin = clock_ms();
+    delete_and_wait("web");
+    int64_t taken = clock_ms() - begin;
+    assert_in_range(taken, 1000, 10000);
+}
+
+static void test_all_pods_can_be_ended(void **state)
+{
+    (void)state;
+    make_pod(SLEEPS, "");
+    wait_for_phase("Running");
+    pid_t container = pid_of_container(0);
+    stop_agent();
+    start_agent(true);
+    assert_int_equal(loop_run(fixture.loop, NULL), 0);
+    assert_int_equal(kill(container, 0), -1);
+    stop_agent();
+    int count = 0;
+    autofree char *pods = path_format("%s/pods", fixture.place.run);
+    assert_int_equal(rmdir(pods), 0);
+    assert_int_equal(directory_make(pods, 0700, NULL), 0);
+    assert_int_equal(count, 0);
+    /* The tree still has it: it is run again, and remembered to have run before. */
+    start_agent(false);
+    wait_for_container("restartCount", "1");
+    wait_for_container("ready", "true");
+}
+
+int main(void)
+{
+    if (fixture_must_skip())
+        return 77;
+#define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        ROW(test_a_node_registers_and_is_ready),
+        ROW(test_a_pod_runs_and_goes),
+        ROW(test_a_killed_container_is_started_again_at_once_and_then_later),
+        ROW(test_two_containers_of_a_pod_share_its_network),
+        ROW(test_a_pod_that_is_done_succeeds),
+        ROW(test_a_pod_that_fails_fails),
+        ROW(test_a_command_that_does_not_exist_is_said),
+        ROW(test_an_image_that_does_not_exist_is_waited_for),
+        ROW(test_what_can_not_be_done_is_said_and_not_left_out),
+        ROW(test_containers_survive_their_agent),
+        ROW(test_an_agent_may_die_at_any_moment),
+        ROW(test_a_pod_that_went_while_nobody_looked_is_ended),
+        ROW(test_a_sandbox_that_dies_is_made_again),
+        ROW(test_a_container_that_ignores_the_request_is_killed_after_its_grace),
+        ROW(test_all_pods_can_be_ended),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
