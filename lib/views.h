@@ -123,7 +123,7 @@ struct owned_kind {
     struct cache_index *by_uid, *by_owner, *by_namespace; /* by_owner: the uid of each owner */
 };
 
-/* For a resource; never freed: there are as many as kinds. */
 struct owned_kind *owned_kind_new(struct str resource);
+void owned_kind_free(struct owned_kind *kind);
 
 #endif

@@ -1,5 +1,6 @@
 #include "lib/clock.h"
 #include "lib/condition.h"
+#include "lib/file.h"
 #include "reconcilers/deployment_private.h"
 
 /* What a deployment's status says: the sums over its sets, and three conditions: Available (enough pods),
@@ -99,7 +100,7 @@ static void touch(const struct telling *telling, struct value condition)
 }
 
 static void tell_moving(struct pass *pass, struct telling *telling, const struct deployment *deployment,
-                        const struct sums *sums, struct str name)
+                        const struct sums *sums, const char *subject)
 {
     struct value before = condition_find(telling->conditions, "Progressing");
     bool arrived_before = value_is(value_get(before, STR("reason")), "NewReplicaSetAvailable");
@@ -107,14 +108,13 @@ static void tell_moving(struct pass *pass, struct telling *telling, const struct
     if (arrived_before && sums->updated == sums->replicas)
         return; /* pods that come and go afterwards, and scaling, are no rollout */
     if (!value_exists(before) || arrived_before || has_progressed(deployment, sums)) {
-        tell(telling, "Progressing", "True", "ReplicaSetUpdated",
-             "ReplicaSet \"" STR_FORMAT "\" is progressing.", STR_ARGS(name));
+        tell(telling, "Progressing", "True", "ReplicaSetUpdated", "%s is progressing.", subject);
         touch(telling, condition_find(telling->conditions, "Progressing"));
     } else if (gave_up) {
         return;
     } else if (deadline(deployment, before) <= telling->now_ms) {
-        tell(telling, "Progressing", "False", "ProgressDeadlineExceeded",
-             "ReplicaSet \"" STR_FORMAT "\" has timed out progressing.", STR_ARGS(name));
+        tell(telling, "Progressing", "False", "ProgressDeadlineExceeded", "%s has timed out progressing.",
+             subject);
         return;
     }
     pass_again(pass,
@@ -126,16 +126,18 @@ static void tell_progressing(struct pass *pass, struct telling *telling, const s
 {
     const struct deployment *deployment = rollout->deployment;
     struct str name = current != NULL ? current->meta.name : deployment->meta.name;
+    autofree char *subject =
+        path_format("%s \"" STR_FORMAT "\"", current != NULL ? "ReplicaSet" : "Deployment", STR_ARGS(name));
     if (deployment->paused)
         tell(telling, "Progressing", "Unknown", "DeploymentPaused", "Deployment is paused");
     else if (deployment_is_complete(rollout, current))
-        tell(telling, "Progressing", "True", "NewReplicaSetAvailable",
-             "ReplicaSet \"" STR_FORMAT "\" has successfully progressed.", STR_ARGS(name));
+        tell(telling, "Progressing", "True", "NewReplicaSetAvailable", "%s has successfully progressed.",
+             subject);
     else if (value_is(value_get(condition_find(telling->conditions, "Progressing"), STR("reason")),
                       "DeploymentPaused"))
         tell(telling, "Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed");
     else
-        tell_moving(pass, telling, deployment, sums, name);
+        tell_moving(pass, telling, deployment, sums, subject);
 }
 
 static void tell_failure(struct telling *telling, const struct replicaset *current)

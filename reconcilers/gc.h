@@ -12,8 +12,9 @@ struct owned_kinds {
     size_t count;
 };
 
-/* From the names of resources, a line each. Never freed: a process has one. */
+/* From the names of resources, a line each. */
 struct owned_kinds *owned_kinds_new(struct str names);
+void owned_kinds_free(struct owned_kinds *kinds);
 
 /* The kind that an owner reference means; NULL if there is none. */
 const struct owned_kind *owned_kinds_find(const struct owned_kinds *kinds, struct str api_version,

@@ -17,6 +17,14 @@ struct owned_kinds *owned_kinds_new(struct str names)
     return kinds;
 }
 
+void owned_kinds_free(struct owned_kinds *kinds)
+{
+    for (size_t i = 0; i < kinds->count; i++)
+        owned_kind_free(kinds->kinds[i]);
+    free(kinds->kinds);
+    free(kinds);
+}
+
 static void add_plural(struct buf *out, struct str kind)
 {
     for (size_t i = 0; i < kind.length; i++)

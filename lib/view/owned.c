@@ -43,3 +43,12 @@ struct owned_kind *owned_kind_new(struct str resource)
     kind->by_namespace = index_new(&kind->view, namespace_value);
     return kind;
 }
+
+void owned_kind_free(struct owned_kind *kind)
+{
+    free(kind->by_uid);
+    free(kind->by_owner);
+    free(kind->by_namespace);
+    free((char *)kind->view.resource);
+    free(kind);
+}
