@@ -30,7 +30,8 @@ struct supervisor {
     struct loop *loop;
     struct held_fds held;
     struct units *units;
-    struct loop_source *connection; /* tells that the mount is over */
+    struct loop_source *connection, *mounts; /* tell that the mount is gone */
+    int mount_list;                          /* /proc/self/mountinfo */
     int listener;
     int caller; /* hears how the stop goes; -1 when none asked for it */
     bool end_pods;
@@ -111,10 +112,16 @@ static void end_pods(struct supervisor *s)
         say(s, "%s", error_message(err));
 }
 
-static void take_mount_away(struct supervisor *s)
+static void forget_mount(struct supervisor *s)
 {
     loop_remove(s->connection);
-    s->connection = NULL;
+    loop_remove(s->mounts);
+    s->connection = s->mounts = NULL;
+}
+
+static void take_mount_away(struct supervisor *s)
+{
+    forget_mount(s);
     autoerror struct error *err = NULL;
     autobuf struct buf users = {0};
     if (mount_remove(s->settings->mount, &users, &err) < 0) {
@@ -147,34 +154,37 @@ static void stop(struct supervisor *s)
 
 /* ---- the mount ---- */
 
-static int watch_connection(struct supervisor *s, struct error **err);
+static int watch_mount(struct supervisor *s, struct error **err);
 
-/* Somebody has unmounted the tree, or aborted its connection. */
-static void on_connection(void *context, uint32_t events)
+/* Somebody has unmounted the tree, or ended its connection: make it anew. */
+static void check_mount(void *context, uint32_t events)
 {
     struct supervisor *s = context;
     (void)events;
-    if (!mount_is_over(s->held.fd[HELD_FUSE]))
+    if (!mount_is_over(s->held.fd[HELD_FUSE]) && mount_exists(s->settings->mount))
         return;
     log_error("the mount at %s is gone: making it anew", s->settings->mount);
-    loop_remove(s->connection);
-    s->connection = NULL;
+    forget_mount(s);
     units_stop(s->units, STOP_NOTIFIER, STOP_FSD);
     bool mounted;
     int result = held_complete(&s->held, s->settings->mount, &mounted, &s->failure);
     if (result == 0)
-        result = watch_connection(s, &s->failure);
+        result = watch_mount(s, &s->failure);
     if (result == 0)
         result = units_start(s->units, &s->failure);
     if (result < 0)
         loop_stop(s->loop);
 }
 
-/* epoll tells of POLLERR without being asked to. */
-static int watch_connection(struct supervisor *s, struct error **err)
+/* The connection tells of its end (POLLERR comes unasked), but lives on while somebody uses a tree that has
+ * been unmounted lazily; the list of mounts tells of every change. */
+static int watch_mount(struct supervisor *s, struct error **err)
 {
-    s->connection = loop_fd(s->loop, s->held.fd[HELD_FUSE], 0, on_connection, s, err);
-    return s->connection != NULL ? 0 : -EIO;
+    s->connection = loop_fd(s->loop, s->held.fd[HELD_FUSE], 0, check_mount, s, err);
+    if (s->connection == NULL)
+        return -EIO;
+    s->mounts = loop_fd(s->loop, s->mount_list, EPOLLPRI, check_mount, s, err);
+    return s->mounts != NULL ? 0 : -EIO;
 }
 
 /* ---- starting: does the tree answer? ---- */
@@ -320,12 +330,19 @@ int supervisor_lock(const char *run, struct error **err)
 
 static int supervisor_init(struct supervisor *s, const struct settings *settings, struct error **err)
 {
-    *s = (struct supervisor){
-        .settings = settings, .held = HELD_NONE, .listener = -1, .caller = -1, .started_ms = clock_ms()};
+    *s = (struct supervisor){.settings = settings,
+                             .held = HELD_NONE,
+                             .mount_list = -1,
+                             .listener = -1,
+                             .caller = -1,
+                             .started_ms = clock_ms()};
     signal(SIGPIPE, SIG_IGN);
     s->loop = loop_new(err);
     if (s->loop == NULL)
         return -EIO;
+    s->mount_list = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    if (s->mount_list < 0)
+        return error_errno(err, errno, "cannot open the list of mounts");
     s->units = units_new(s->loop, settings, &s->held);
     return 0;
 }
@@ -337,6 +354,8 @@ static void supervisor_free(struct supervisor *s)
     held_close(&s->held);
     if (s->listener >= 0)
         close(s->listener);
+    if (s->mount_list >= 0)
+        close(s->mount_list);
     /* The caller's connection ends with the process: by then the lock is free. */
 }
 
@@ -389,7 +408,7 @@ static int set_up(struct supervisor *s, struct error **err)
     if (result == 0)
         result = held_complete(&s->held, s->settings->mount, &mounted, err);
     if (result == 0)
-        result = watch_connection(s, err);
+        result = watch_mount(s, err);
     if (result == 0)
         result = listen_for_requests(s, err);
     if (result < 0)

@@ -59,6 +59,21 @@ static int refuse_unknown(const struct usage *usage, const char *word, struct er
     return error_make(err, EINVAL, "there is no option %s", word);
 }
 
+/* The word of argv in which getopt has just found this option. */
+static const char *word_of(const struct option_row *row, char **argv)
+{
+    bool separate = row->argument != NULL && optarg == argv[optind - 1];
+    return argv[optind - (separate ? 2 : 1)];
+}
+
+/* getopt takes beginnings of names as well, which would make every new option a change of what scripts mean.
+ */
+static bool is_in_full(const struct option_row *row, char **argv)
+{
+    struct str rest = str_of(word_of(row, argv) + strlen("--")), name;
+    return str_split(&rest, '=', &name) && str_is(name, row->name);
+}
+
 static int take(const struct option_row *row, const char *value, struct error **err)
 {
     if (row->argument == NULL) {
@@ -109,7 +124,10 @@ int options_parse(const struct usage *usage, int argc, char **argv, char ***word
             return error_make(err, EINVAL, "%s wants a value", argv[optind - 1]);
         if (found < VALUE_FIRST_ROW)
             return refuse_unknown(usage, argv[optind - 1], err);
-        int result = take(&usage->options[found - VALUE_FIRST_ROW], optarg, err);
+        const struct option_row *row = &usage->options[found - VALUE_FIRST_ROW];
+        if (!is_in_full(row, argv))
+            return refuse_unknown(usage, word_of(row, argv), err);
+        int result = take(row, optarg, err);
         if (result < 0)
             return result;
     }

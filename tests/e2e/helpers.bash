@@ -52,7 +52,7 @@ cluster_down() {
     [ -n "${PODTREE_RUN:-}" ] || return 0
     "$podtree" down --pods || true
     local pid
-    for pid in $(recorded_pids); do
+    for pid in $(stray_pids); do
         kill -9 "$pid" 2>/dev/null || true
     done
     while mountpoint -q "$PODTREE_MOUNT" || ! stat "$PODTREE_MOUNT" >/dev/null 2>&1; do
@@ -62,6 +62,19 @@ cluster_down() {
     for left in $(awk -v below="$BATS_FILE_TMPDIR/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | sort -r); do
         umount -l "$left" || true
     done
+}
+
+# What was started for this file or one of its tests, and is still there: it has their directories among its
+# arguments. Directories of bats' have names that nothing else has.
+stray_pids() {
+    local arguments
+    for arguments in /proc/[0-9]*/cmdline; do
+        if [[ $(tr '\0' ' ' <"$arguments" 2>/dev/null) == */podtree*" $BATS_RUN_TMPDIR/"* ]]; then
+            arguments=${arguments#/proc/}
+            echo "${arguments%/cmdline}"
+        fi
+    done
+    recorded_pids
 }
 
 # The record names what the last supervisor has started.

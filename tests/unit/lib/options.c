@@ -76,6 +76,9 @@ static void what_is_wrong_is_said(void **state)
 {
     (void)state;
     expect_refusal(PARSE(0, 0, "--mont=/a"), "there is no option --mont=/a: did you mean --mount?");
+    expect_refusal(PARSE(0, 0, "--lou"), "there is no option --lou: did you mean --loud?");
+    expect_refusal(PARSE(0, 0, "--moun", "/a"), "there is no option --moun: did you mean --mount?");
+    expect_refusal(PARSE(0, 0, "--node=3"), "there is no option --node=3: did you mean --nodes?");
     expect_refusal(PARSE(0, 0, "--something-else"), "there is no option --something-else");
     expect_refusal(PARSE(0, 0, "-x"), "there is no option -x");
     expect_refusal(PARSE(0, 0, "--mount"), "--mount wants a value");
