@@ -162,6 +162,13 @@ static int mounted_descriptor(struct tree *tree)
 
 /* ---- .since ---- */
 
+/* What was read into the room that buf_reserve() gave. */
+static void took(struct buf *b, ssize_t length)
+{
+    b->length += (size_t)length;
+    b->at[b->length] = '\0';
+}
+
 /* Hands over the whole lines in m->answer and leaves what remains. Returns 1 after the last one. */
 static int hand_over_lines(struct mounted *m, tree_line_fn *line, void *context, struct error **err)
 {
@@ -189,7 +196,7 @@ static int read_lines(struct mounted *m, int fd, tree_line_fn *line, void *conte
             return error_errno(err, errno, "cannot read");
         if (length == 0)
             return error_make(err, EPROTO, "the answer ends before its last line");
-        m->answer.length += (size_t)length;
+        took(&m->answer, length);
         int result = hand_over_lines(m, line, context, err);
         if (result != 0)
             return result < 0 ? result : 0;
@@ -260,7 +267,7 @@ static int read_results(int fd, size_t count, struct buf *results, struct error 
             return error_make(err, EPROTO, "there are more results than requests");
         count -= lines;
         offset += length;
-        results->length += (size_t)length;
+        took(results, length);
     }
     return 0;
 }
