@@ -122,18 +122,31 @@ static int make_one_pod(struct pass *pass, struct key key, struct error **err)
     return 0;
 }
 
+static void name_of(void *context, struct value pod)
+{
+    struct buf *name = context;
+    buf_clear(name);
+    buf_add_str(name, value_str(value_at(pod, "metadata", "name")));
+}
+
+/* The key is woken all the time, what it has made is heard of late, and now and then taken away. */
 static void what_a_key_has_written_is_there_when_it_is_looked_at_again(void **state)
 {
     struct stage *stage = *state;
     behaviour = make_one_pod;
     make_x(stage);
     client_delay(stage->tree, true);
-    for (int i = 0; i < 100; i++) {
-        world_apply(stage->world,
-                    i % 2 == 0 ? "{apiVersion: v1, kind: Namespace, metadata: {name: x, labels: {a: b}}}"
-                               : "{apiVersion: v1, kind: Namespace, metadata: {name: x, labels: {a: c}}}");
+    autobuf struct buf name = {0};
+    for (int i = 0; i < 300; i++) {
+        autobuf struct buf yaml = {0};
+        buf_addf(&yaml, "{apiVersion: v1, kind: Namespace, metadata: {name: x, labels: {a: b%d}}}", i);
+        world_apply(stage->world, yaml.at);
         controllers_step(stage->controllers);
         assert_true(world_count(stage->world, "pods") <= 1);
+        if (i % 5 == 0 && world_count(stage->world, "pods") == 1) {
+            world_each(stage->world, "pods", name_of, &name);
+            world_delete(stage->world, "pods", "x", name.at);
+        }
     }
     settle(stage);
     assert_int_equal(world_count(stage->world, "pods"), 1);
