@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #define FIRST_FD 3
@@ -45,12 +46,15 @@ __attribute__((noreturn)) static void give_up(const char *what)
     _exit(127);
 }
 
-static void pass_fds(const struct child_plan *plan)
+/* The gate moves away from the numbers that are given. */
+static void pass_fds(const struct child_plan *plan, int *gate)
 {
     int lifted[8];
     for (int i = 0; i < plan->fd_count; i++)
         if ((lifted[i] = fcntl(plan->fds[i], F_DUPFD_CLOEXEC, LIFTED_FD)) < 0)
             give_up("dup");
+    if ((*gate = fcntl(*gate, F_DUPFD_CLOEXEC, LIFTED_FD)) < 0)
+        give_up("dup");
     for (int i = 0; i < plan->fd_count; i++)
         if (dup2(lifted[i], FIRST_FD + i) < 0)
             give_up("dup2");
@@ -73,23 +77,35 @@ __attribute__((noreturn)) static void become_program(const struct child_plan *pl
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(plan->log, STDOUT_FILENO) < 0 ||
         dup2(plan->log, STDERR_FILENO) < 0)
         _exit(127);
-    char go;
-    if (read(gate, &go, 1) != 1)
-        _exit(127); /* the supervisor died before it could note us down */
-    setsid();       /* a terminal's Ctrl-C is the supervisor's to handle */
-    pass_fds(plan);
+    setsid(); /* a terminal's Ctrl-C is the supervisor's to handle */
+    pass_fds(plan, &gate);
     if (setgroups(0, NULL) < 0 || setgid(plan->gid) < 0)
         give_up("setgid");
+    char go = '\0';
+    if (write(gate, &go, 1) != 1 || read(gate, &go, 1) != 1)
+        _exit(127); /* the supervisor died before it could note us down */
     reset_signals();
     execv(plan->argv[0], plan->argv);
     give_up(plan->argv[0]);
 }
 
+/* Until it says that it stands at the gate, with its descriptors in their places. */
+static int wait_at_gate(struct child *child)
+{
+    char there;
+    ssize_t length;
+    while ((length = read(child->gate, &there, 1)) < 0 && errno == EINTR)
+        ;
+    if (length == 1)
+        return read_start_time(child->identity.pid, &child->identity.started);
+    return length < 0 ? -errno : -ECHILD;
+}
+
 int child_start(const struct child_plan *plan, struct child *child, struct error **err)
 {
     int gate[2];
-    if (pipe2(gate, O_CLOEXEC) < 0)
-        return error_errno(err, errno, "cannot make a pipe");
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate) < 0)
+        return error_errno(err, errno, "cannot make a socket pair");
     pid_t pid = fork();
     if (pid == 0) {
         close(gate[1]); /* or it would wait for itself */
@@ -101,20 +117,20 @@ int child_start(const struct child_plan *plan, struct child *child, struct error
         return error_errno(err, errno, "cannot fork");
     }
     *child = (struct child){.identity.pid = pid, .pidfd = pidfd_open(pid, 0), .gate = gate[1]};
-    if (child->pidfd >= 0 && read_start_time(pid, &child->identity.started) == 0)
+    int result = child->pidfd >= 0 ? wait_at_gate(child) : -errno;
+    if (result == 0)
         return 0;
-    error_errno(err, errno, "cannot get hold of process %d", (int)pid);
     close(child->gate); /* it ends by itself */
     if (child->pidfd >= 0)
         close(child->pidfd);
     waitpid(pid, NULL, 0);
-    return -EIO;
+    return error_errno(err, -result, "cannot get hold of process %d", (int)pid);
 }
 
 void child_release(struct child *child)
 {
-    /* A child that is gone already is reported through its pidfd; the pipe's SIGPIPE is ignored. */
-    if (write(child->gate, "", 1) < 0 && errno != EPIPE)
+    /* A child that is gone already is reported through its pidfd. */
+    if (send(child->gate, "", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE)
         kill(child->identity.pid, SIGKILL);
     close(child->gate);
     child->gate = -1;

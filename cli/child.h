@@ -26,8 +26,9 @@ struct child {
     int gate; /* the program doesn't start before child_release(), and never if we die before */
 };
 
-/* Forks. The child waits at a gate until it has been noted down who it is: a supervisor that is killed leaves
- * no process behind that its successor doesn't know. */
+/* Forks. The child puts its descriptors in their places and waits at a gate until it has been noted down who
+ * it is: a supervisor that is killed leaves no process behind that its successor doesn't know, and what the
+ * successor takes out of it as 3, 4, 5 is what it was given. */
 int child_start(const struct child_plan *plan, struct child *child, struct error **err);
 void child_release(struct child *child);
 
