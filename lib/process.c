@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
+#include <linux/sched.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -140,42 +140,77 @@ static int open_input(struct str input, struct error **err)
     return take_fd(fd);
 }
 
-static int spawn(const struct process_plan *plan, const int standard[3], pid_t *pid, struct error **err)
+/* In the new process, which has a copy of the caller's memory: nothing but system calls, because other
+ * threads of the caller may have held any lock. An errno goes back through `report`. */
+__attribute__((noreturn)) static void become(const struct process_plan *plan, const int standard[3],
+                                             const int lifted[4], int report)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
+    sigset_t none;
     sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    int number = 0, lifted[4] = {-1, -1, -1, -1};
-    if (plan->directory != NULL)
-        number |= posix_spawn_file_actions_addchdir_np(&actions, plan->directory);
-    for (int i = 0; i < 3; i++)
-        number |= posix_spawn_file_actions_adddup2(&actions, standard[i], i);
-    /* From numbers that no target has: one dup2 must not overwrite what the next one copies. */
-    for (int i = 0; i < plan->fd_count && number == 0; i++) {
+    for (int i = 1; i < NSIG; i++)
+        signal(i, SIG_DFL);
+    bool well = sigprocmask(SIG_SETMASK, &none, NULL) == 0 && (!plan->session || setsid() >= 0) &&
+                (plan->directory == NULL || chdir(plan->directory) == 0);
+    for (int i = 0; i < 3 && well; i++)
+        well = dup2(standard[i], i) >= 0;
+    for (int i = 0; i < plan->fd_count && well; i++)
+        well = dup2(lifted[i], plan->fds[i].to) >= 0;
+    if (well)
+        execvpe(plan->argv[0], (char *const *)(uintptr_t)plan->argv,
+                plan->environment != NULL ? (char *const *)(uintptr_t)plan->environment : environ);
+    int number = errno;
+    _exit(write(report, &number, sizeof(number)) == (ssize_t)sizeof(number) ? 126 : 127);
+}
+
+/* Only clone3 can put a process into a cgroup before it has done anything; and it gives the pidfd. The caller
+ * stands still until the program has taken over (CLONE_VFORK). */
+static int clone_and_become(const struct process_plan *plan, const int standard[3], const int lifted[4],
+                            pid_t *pid, int *pidfd, struct error **err)
+{
+    int report[2], number = 0;
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "cannot make a pipe");
+    autoclose int from = report[0], to = report[1];
+    struct clone_args args = {
+        .flags = CLONE_VFORK | CLONE_PIDFD | (plan->cgroup > 0 ? CLONE_INTO_CGROUP : 0),
+        .pidfd = (uint64_t)(uintptr_t)pidfd,
+        .exit_signal = SIGCHLD,
+        .cgroup = plan->cgroup > 0 ? (uint64_t)plan->cgroup : 0,
+    };
+    *pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+    if (*pid == 0)
+        become(plan, standard, lifted, to);
+    if (*pid < 0)
+        return error_errno(err, errno, "cannot make a process for %s", plan->argv[0]);
+    close(take_fd(to));
+    if (read(from, &number, sizeof(number)) != (ssize_t)sizeof(number))
+        return 0;
+    close(*pidfd);
+    waitpid(*pid, NULL, 0);
+    return error_errno(err, number, "cannot run %s", plan->argv[0]);
+}
+
+static int spawn(const struct process_plan *plan, const int standard[3], pid_t *pid, int *pidfd,
+                 struct error **err)
+{
+    int lifted[4] = {-1, -1, -1, -1}, result = 0;
+    sigset_t all, before;
+    /* To numbers that no target has: one dup2 must not overwrite what the next one copies. */
+    for (int i = 0; i < plan->fd_count && result == 0; i++) {
         lifted[i] = fcntl(plan->fds[i].from, F_DUPFD_CLOEXEC, 64);
-        number =
-            lifted[i] < 0 ? errno : posix_spawn_file_actions_adddup2(&actions, lifted[i], plan->fds[i].to);
+        if (lifted[i] < 0)
+            result = error_errno(err, errno, "cannot copy descriptor %d", plan->fds[i].from);
     }
-    number |= posix_spawnattr_setsigmask(&attributes, &none);
-    number |= posix_spawnattr_setsigdefault(&attributes, &all);
-    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-    if (plan->session)
-        flags |= POSIX_SPAWN_SETSID;
-    number |= posix_spawnattr_setflags(&attributes, flags);
-    if (number == 0)
-        number =
-            posix_spawnp(pid, plan->argv[0], &actions, &attributes, (char *const *)(uintptr_t)plan->argv,
-                         plan->environment != NULL ? (char *const *)(uintptr_t)plan->environment : environ);
+    /* No handler of the caller's may run in the new process. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (result == 0)
+        result = clone_and_become(plan, standard, lifted, pid, pidfd, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     for (int i = 0; i < plan->fd_count; i++)
         if (lifted[i] >= 0)
             close(lifted[i]);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    return number == 0 ? 0 : error_errno(err, number, "cannot run %s", plan->argv[0]);
+    return result;
 }
 
 static int listen_to(struct process *process, int pidfd, struct error **err)
@@ -210,17 +245,14 @@ struct process *process_start(struct loop *loop, const struct process_plan *plan
                                 .context = context,
                                 .streams = {{.fd = -1}, {.fd = -1}}};
     autoclose int output = -1, complaints = -1;
+    int pidfd = -1;
     if ((process->streams[0].fd = open_stream(plan->quiet, &output, err)) < -1 ||
         (process->streams[1].fd = open_stream(plan->quiet, &complaints, err)) < -1 ||
-        spawn(plan, (int[]){input, output, complaints}, &process->pid, err) < 0) {
+        spawn(plan, (int[]){input, output, complaints}, &process->pid, &pidfd, err) < 0) {
         process_free(process);
         return NULL;
     }
-    /* It can't have been reaped: only this process can do that. */
-    int pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
-    if (pidfd < 0)
-        error_errno(err, errno, "cannot watch %s", plan->argv[0]);
-    if (pidfd < 0 || listen_to(process, pidfd, err) < 0) {
+    if (listen_to(process, pidfd, err) < 0) {
         kill(process->pid, SIGKILL);
         waitpid(process->pid, NULL, 0);
         process_free(process);
@@ -265,4 +297,33 @@ char *process_complaint(const char *program, const struct process_result *result
     if (last.length != 0)
         buf_addf(&text, ": " STR_FORMAT, STR_ARGS(last));
     return buf_take(&text);
+}
+
+struct run {
+    struct loop *loop;
+    struct buf *output;
+    char *complaint;
+    const char *program;
+};
+
+static void on_run_done(void *context, const struct process_result *result)
+{
+    struct run *run = context;
+    run->complaint = process_complaint(run->program, result);
+    if (run->output != NULL)
+        buf_add_str(run->output, result->output);
+    loop_stop(run->loop);
+}
+
+int process_run(const struct process_plan *plan, struct buf *output, struct error **err)
+{
+    struct run run = {.loop = loop_new(err), .output = output, .program = plan->argv[0]};
+    if (run.loop == NULL)
+        return -EIO;
+    int result = -EIO;
+    if (process_start(run.loop, plan, on_run_done, &run, err) != NULL)
+        result = loop_run(run.loop, err);
+    loop_free(run.loop);
+    autofree char *complaint = run.complaint;
+    return complaint != NULL ? error_make(err, EIO, "%s", complaint) : result;
 }

@@ -1,8 +1,8 @@
 /* Running programs from the event loop: start, collect what they say, hear how they ended.
  *
- * Nothing waits: a program is started (posix_spawn, so the cost doesn't grow with the caller's memory), its
- * standard output and error are read as they come, and `done` is called once when it has ended and both
- * pipes are closed or `0.2 s later: a program may leave children behind that keep its pipes open.
+ * Nothing waits: a program is started, its standard output and error are read as they come, and `done` is
+ * called once when it has ended and both pipes are closed, or 0.2 s later: a program may leave children
+ * behind that keep its pipes open.
  *
  * Every descriptor of the caller is O_CLOEXEC in this project, so a program gets 0, 1, 2 and what it is
  * given by name.
@@ -34,6 +34,7 @@ struct process_plan {
         int to;   /* its number in the program */
     } fds[4];
     int fd_count;
+    int cgroup;         /* the directory of a version 2 cgroup to be born in; 0: the caller's own */
     bool session;       /* in a session and process group of its own */
     bool quiet;         /* its output is not collected: /dev/null */
     int64_t timeout_ms; /* then it gets SIGKILL (its whole group if it has one); 0: never */
@@ -52,5 +53,9 @@ void process_forget(struct process *process);
 /* One sentence for people: "runc exited with 1: what it said last on standard error", or NULL when it ended
  * well (to be freed). */
 char *process_complaint(const char *program, const struct process_result *result);
+
+/* For programs that have nothing else to do: runs one to its end. Adds its standard output to *output (NULL:
+ * not wanted). A program that doesn't end with 0 is an error (EIO) with its complaint. */
+int process_run(const struct process_plan *plan, struct buf *output, struct error **err);
 
 #endif

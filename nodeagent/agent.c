@@ -386,6 +386,7 @@ static int follow_tree(struct agent *agent, struct error **err)
 static void stop_when_empty(void *context)
 {
     struct agent *agent = context;
+    agent->read_timer = NULL;
     if (agent->pods.count == 0)
         loop_stop(agent->loop);
     else

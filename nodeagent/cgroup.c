@@ -10,13 +10,14 @@
 #include <sys/stat.h>
 
 /* Version 1 has one hierarchy per controller, a hybrid machine a version 2 hierarchy without controllers
- * beside them. `tracking` is the one that is asked who is in a group: version 2 where there is one, because
- * a process can be born into a group there. */
+ * beside them. `tracking` is the one that the sandbox and the monitors are put into: version 2 where there is
+ * one, because a process can be born into a group there; else systemd's own, so that the end of the service
+ * they were started by is not theirs. */
 struct cgroups {
     char *roots[32];
     int count;
     int tracking;
-    bool has_v2, has_v1;
+    bool has_v2;
 };
 
 struct cgroups *cgroups_open(struct error **err)
@@ -32,9 +33,9 @@ struct cgroups *cgroups_open(struct error **err)
         bool v2 = strcmp(mount->mnt_type, "cgroup2") == 0;
         if (!v2 && strcmp(mount->mnt_type, "cgroup") != 0)
             continue;
-        if (v2)
+        if (v2 || (!cgroups->has_v2 && hasmntopt(mount, "name=systemd") != NULL))
             cgroups->tracking = cgroups->count;
-        *(v2 ? &cgroups->has_v2 : &cgroups->has_v1) = true;
+        cgroups->has_v2 |= v2;
         cgroups->roots[cgroups->count++] = str_dup(str_of(mount->mnt_dir));
     }
     endmntent(mounts);
@@ -55,11 +56,6 @@ void cgroups_close(struct cgroups *cgroups)
     free(cgroups);
 }
 
-bool cgroups_unified(const struct cgroups *cgroups)
-{
-    return !cgroups->has_v1;
-}
-
 int cgroups_make(const struct cgroups *cgroups, const char *path, bool *into, struct error **err)
 {
     autofree char *directory = path_format("%s%s", cgroups->roots[cgroups->tracking], path);
@@ -71,6 +67,22 @@ int cgroups_make(const struct cgroups *cgroups, const char *path, bool *into, st
         return error_errno(err, errno, "cannot open %s", directory);
     *into = cgroups->has_v2;
     return fd;
+}
+
+int cgroups_join(int directory, pid_t pid)
+{
+    char digits[16];
+    size_t at = sizeof(digits);
+    do
+        digits[--at] = (char)('0' + pid % 10);
+    while ((pid /= 10) > 0);
+    int fd = openat(directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    ssize_t length = (ssize_t)(sizeof(digits) - at);
+    int result = write(fd, digits + at, (size_t)length) == length ? 0 : -errno;
+    close(fd);
+    return result;
 }
 
 bool cgroups_holds(const struct cgroups *cgroups, const char *path, pid_t pid)

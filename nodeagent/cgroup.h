@@ -17,13 +17,14 @@ struct cgroups;
 struct cgroups *cgroups_open(struct error **err);
 void cgroups_close(struct cgroups *cgroups);
 
-/* Version 2 with controllers, as opposed to version 1 or hybrid. */
-bool cgroups_unified(const struct cgroups *cgroups);
-
 /* Makes the group in the hierarchy that tells which processes are in it (version 2 where there is one), and
- * opens its directory there: for clone3's CLONE_INTO_CGROUP when *into is true, else for writing a pid into
- * cgroup.procs. */
+ * opens its directory there. When *into is true a process can be born there (clone3's CLONE_INTO_CGROUP),
+ * else it has to join. */
 int cgroups_make(const struct cgroups *cgroups, const char *path, bool *into, struct error **err);
+
+/* Puts a process into the group whose directory that is (0: the calling one); 0 or a negative errno. Only
+ * makes system calls. */
+int cgroups_join(int directory, pid_t pid);
 
 /* Is the process in this group, or below it? */
 bool cgroups_holds(const struct cgroups *cgroups, const char *path, pid_t pid);

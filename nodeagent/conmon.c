@@ -181,9 +181,13 @@ static void on_timeout(void *context)
     finish(launch);
 }
 
-static int launch_conmon(struct launch *launch, const struct place *place, const struct conmon_plan *plan,
-                         int sync, struct error **err)
+static int launch_conmon(struct launch *launch, const struct place *place, const struct cgroups *cgroups,
+                         const struct conmon_plan *plan, int sync, struct error **err)
 {
+    bool into = false;
+    autoclose int cgroup = cgroups_make(cgroups, plan->cgroup, &into, err);
+    if (cgroup < 0)
+        return cgroup;
     autofree char *exits = path_format("%s/exits", place->run);
     autofree char *root = path_format("--root=%s/runc", place->run);
     autofree char *complaints = path_format("--log=%s/runtime.log", plan->bundle);
@@ -203,13 +207,17 @@ static int launch_conmon(struct launch *launch, const struct place *place, const
                                   .environment = environment,
                                   .directory = plan->bundle,
                                   .fds = {{sync, SYNC_FD}},
-                                  .fd_count = 1};
+                                  .fd_count = 1,
+                                  .cgroup = into ? cgroup : 0};
     launch->process = process_start(launch->loop, &conmon, on_daemon, launch, err);
-    return launch->process != NULL ? 0 : -EIO;
+    if (launch->process == NULL)
+        return -EIO;
+    int joined = into ? 0 : cgroups_join(cgroup, process_pid(launch->process));
+    return joined < 0 ? error_errno(err, -joined, "cannot put conmon into cgroup %s", plan->cgroup) : 0;
 }
 
-int conmon_start(struct loop *loop, const struct place *place, const struct conmon_plan *plan,
-                 conmon_done_fn *done, void *context, struct error **err)
+int conmon_start(struct loop *loop, const struct place *place, const struct cgroups *cgroups,
+                 const struct conmon_plan *plan, conmon_done_fn *done, void *context, struct error **err)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -223,7 +231,7 @@ int conmon_start(struct loop *loop, const struct place *place, const struct conm
                               .done = done,
                               .context = context};
     launch->source = loop_fd(loop, launch->sync, EPOLLIN, on_sync, launch, err);
-    if (launch->source == NULL || launch_conmon(launch, place, plan, theirs, err) < 0) {
+    if (launch->source == NULL || launch_conmon(launch, place, cgroups, plan, theirs, err) < 0) {
         launch_free(launch);
         return -EIO;
     }

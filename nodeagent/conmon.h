@@ -6,12 +6,15 @@
 #define PODTREE_CONMON_H
 
 #include "lib/loop.h"
+#include "nodeagent/cgroup.h"
 #include "nodeagent/place.h"
 
 struct conmon_plan {
     const char *id;     /* of the container */
     const char *bundle; /* where config.json is; pid files go there too */
     const char *log;    /* file */
+    const char *cgroup; /* of conmon itself, and of the runtime while it makes the container: whoever wants to
+                           be sure that neither is at work any more kills the group */
 };
 
 /* `pid` is the container's first process, which waits to be started, and `pidfd` is its monitor's (the
@@ -19,8 +22,8 @@ struct conmon_plan {
 typedef void conmon_done_fn(void *context, pid_t pid, int pidfd, struct error *error);
 
 /* On failure `done` is not called. */
-int conmon_start(struct loop *loop, const struct place *place, const struct conmon_plan *plan,
-                 conmon_done_fn *done, void *context, struct error **err);
+int conmon_start(struct loop *loop, const struct place *place, const struct cgroups *cgroups,
+                 const struct conmon_plan *plan, conmon_done_fn *done, void *context, struct error **err);
 
 /* The pid of the living monitor of a container, and in *pidfd a descriptor (the caller's); 0 when there is
  * none. */

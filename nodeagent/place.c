@@ -127,6 +127,11 @@ char *place_container_cgroup(const struct place *place, const char *uid, const c
     return path_format("%s/pod%s/%s.%d", place->cgroup, uid, container, attempt);
 }
 
+char *place_monitor_cgroup(const struct place *place, const char *uid, const char *container, int attempt)
+{
+    return path_format("%s/pod%s/%s.%d.monitor", place->cgroup, uid, container, attempt);
+}
+
 char *place_container_id(const char *uid, const char *container, int attempt)
 {
     return path_format("%s.%s.%d", uid, container, attempt);

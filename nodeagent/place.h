@@ -40,7 +40,9 @@ char *place_log(const struct place *place, const char *uid, const char *containe
 char *place_layer(const struct place *place, const char *uid, const char *container, int attempt);
 char *place_bundle(const struct place *place, const char *uid, const char *container, int attempt);
 char *place_exit_file(const struct place *place, const char *id);
+/* The container's own group, and that of its monitor and of the runtime while it makes the container. */
 char *place_container_cgroup(const struct place *place, const char *uid, const char *container, int attempt);
+char *place_monitor_cgroup(const struct place *place, const char *uid, const char *container, int attempt);
 
 /* <uid>.<container>.<attempt>, and back. */
 char *place_container_id(const char *uid, const char *container, int attempt);

@@ -566,12 +566,10 @@ static void adopt_container(struct pod *pod, struct container_record *container)
             container->started_ms = clock_wall_ms();
         container->state = CONTAINER_RUNNING;
         break;
-    case RUNTIME_CREATED:
-        container->state = CONTAINER_CREATED;
-        break;
     case RUNTIME_ENDED:
         note_end(container, &end);
         break;
+    case RUNTIME_CREATED: /* its monitor has lost whom it would have told: not to be relied on */
     case RUNTIME_ABSENT:
         if (was_running)
             note_end(container, &end);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <mntent.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -51,13 +53,38 @@ int rootfs_mount(const char *state, struct value image, const char *layer, const
     return mount_from(layers, target, options.at, err);
 }
 
-int rootfs_unmount(const char *target, struct error **err)
+/* The mount points at or below the directory, each terminated, the last one first: what lies on top of others
+ * goes before them. */
+static int list_mounts(const char *directory, struct buf *points, struct error **err)
 {
-    while (umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
-        ; /* whatever is mounted on top of each other there */
-    if (errno == EINVAL || errno == ENOENT)
-        return 0;
-    return error_errno(err, errno, "cannot unmount %s", target);
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    if (mounts == NULL)
+        return error_errno(err, errno, "cannot read /proc/self/mounts");
+    size_t length = strlen(directory);
+    struct mntent *mount;
+    while ((mount = getmntent(mounts)) != NULL)
+        if (strncmp(mount->mnt_dir, directory, length) == 0 &&
+            (mount->mnt_dir[length] == '/' || mount->mnt_dir[length] == '\0'))
+            buf_add(points, mount->mnt_dir, strlen(mount->mnt_dir) + 1);
+    endmntent(mounts);
+    return 0;
+}
+
+int rootfs_unmount_below(const char *directory, struct error **err)
+{
+    autobuf struct buf points = {0};
+    int result = list_mounts(directory, &points, err);
+    /* From the end: each begins behind the NUL before it. */
+    for (size_t end = points.length; end > 0 && result == 0;) {
+        size_t begin = end - 1;
+        while (begin > 0 && points.at[begin - 1] != '\0')
+            begin--;
+        if (umount2(points.at + begin, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
+            errno != ENOENT)
+            result = error_errno(err, errno, "cannot unmount %s", points.at + begin);
+        end = begin;
+    }
+    return result;
 }
 
 /* ---- users ---- */

@@ -9,8 +9,9 @@
  * be held (image.h). */
 int rootfs_mount(const char *state, struct value image, const char *layer, const char *target,
                  struct error **err);
-/* Fine when nothing is mounted there. */
-int rootfs_unmount(const char *target, struct error **err);
+/* Unmounts everything that is mounted at or below a directory; a runtime that was killed leaves mounts as
+ * well. */
+int rootfs_unmount_below(const char *directory, struct error **err);
 
 /* Finds out whom "user", "user:group", "1000:1000" or "" means in a mounted root filesystem, by its own
  * /etc/passwd and /etc/group. Symlinks in it can't lead out of it. */

@@ -373,8 +373,10 @@ static void begin_container(struct job *job)
 {
     struct runtime *runtime = job->runtime;
     autofree char *log = place_log(runtime->place, job->uid, job->name, job->attempt);
-    struct conmon_plan plan = {.id = job->id, .bundle = job->bundle, .log = log};
-    if (conmon_start(runtime->loop, runtime->place, &plan, on_container_created, job, &job->error) < 0)
+    autofree char *cgroup = place_monitor_cgroup(runtime->place, job->uid, job->name, job->attempt);
+    struct conmon_plan plan = {.id = job->id, .bundle = job->bundle, .log = log, .cgroup = cgroup};
+    if (conmon_start(runtime->loop, runtime->place, runtime->cgroups, &plan, on_container_created, job,
+                     &job->error) < 0)
         job_end(job);
 }
 
@@ -392,9 +394,16 @@ int runtime_create_container(struct runtime *runtime, const struct runtime_conta
 
 /* ---- starting it ---- */
 
-static char *runtime_state_path(const struct runtime *runtime, const char *id, const char *name)
+/* What the OCI runtime keeps of a container. */
+static char *state_directory(const struct runtime *runtime, const char *id)
 {
-    return path_format("%s/runc/%s/%s", runtime->place->run, id, name);
+    return path_format("%s/runc/%s", runtime->place->run, id);
+}
+
+/* Where the container's first process waits; gone when it has been started. */
+static char *fifo_path(const struct runtime *runtime, const char *id)
+{
+    return path_format("%s/runc/%s/exec.fifo", runtime->place->run, id);
 }
 
 static void on_fifo_readable(void *context, uint32_t events)
@@ -406,7 +415,7 @@ static void on_fifo_readable(void *context, uint32_t events)
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
     /* The runtime tells by the fifo whether a container has been started. */
-    autofree char *path = runtime_state_path(job->runtime, job->id, "exec.fifo");
+    autofree char *path = fifo_path(job->runtime, job->id);
     if (n == 1 && unlink(path) < 0 && errno != ENOENT)
         error_errno(&job->error, errno, "cannot remove %s", path);
     else if (n != 1)
@@ -439,7 +448,7 @@ static int run_runtime(struct job *job, const char *const *words, process_done_f
 static void begin_start(struct job *job)
 {
     struct runtime *runtime = job->runtime;
-    autofree char *path = runtime_state_path(runtime, job->id, "exec.fifo");
+    autofree char *path = fifo_path(runtime, job->id);
     job->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (job->fd >= 0)
         job->source = loop_fd(runtime->loop, job->fd, EPOLLIN, on_fifo_readable, job, &job->error);
@@ -468,14 +477,30 @@ bool runtime_signal_container(struct runtime *runtime, const char *uid, const ch
            syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, 0) == 0;
 }
 
+/* Removing goes in steps, each of which can be repeated: the monitor's group, so that nobody is making the
+ * container any more; what the runtime knows of it; the container's group; mounts and files. The exit file
+ * goes last. */
+
+static void on_remove_failed(struct job *job)
+{
+    error_wrap(&job->error, "cannot remove container %s", job->id);
+    job_end(job);
+}
+
+static int remove_directory(const char *path, struct error **err)
+{
+    int result = rootfs_unmount_below(path, err);
+    return result < 0 ? result : directory_remove(path, err);
+}
+
 static int remove_files(const struct job *job, struct error **err)
 {
     const struct place *place = job->runtime->place;
-    autofree char *target = path_format("%s/rootfs", job->bundle);
+    autofree char *state = state_directory(job->runtime, job->id);
     autofree char *layer = place_layer(place, job->uid, job->name, job->attempt);
     autofree char *exit_file = place_exit_file(place, job->id);
-    int result = rootfs_unmount(target, err);
-    if (result < 0 || (result = directory_remove(job->bundle, err)) < 0 ||
+    int result = remove_directory(state, err);
+    if (result < 0 || (result = remove_directory(job->bundle, err)) < 0 ||
         (result = directory_remove(layer, err)) < 0)
         return result;
     if (unlink(exit_file) < 0 && errno != ENOENT)
@@ -483,56 +508,72 @@ static int remove_files(const struct job *job, struct error **err)
     return 0;
 }
 
-/* Killed processes need a moment to leave their group. */
-static void remove_remains(void *context)
+/* Kills the group and goes on with `next` when it is gone, which takes killed processes a moment. */
+static void remove_group(struct job *job, char *path, loop_due_fn *again, void (*next)(struct job *job))
+{
+    autofree char *cgroup = path;
+    struct runtime *runtime = job->runtime;
+    autoerror struct error *error = NULL;
+    cgroups_kill(runtime->cgroups, cgroup);
+    if (cgroups_remove(runtime->cgroups, cgroup, &error) == 0) {
+        job->retries = 0;
+        next(job);
+    } else if (job->retries++ < CGROUP_RETRIES) {
+        job->source = loop_timer(runtime->loop, CGROUP_RETRY_MS, again, job);
+    } else {
+        job->error = take_pointer(error);
+        on_remove_failed(job);
+    }
+}
+
+static void finish_removal(struct job *job)
+{
+    if (remove_files(job, &job->error) < 0)
+        on_remove_failed(job);
+    else
+        job_end(job);
+}
+
+static void remove_container_group(void *context)
 {
     struct job *job = context;
-    struct cgroups *cgroups = job->runtime->cgroups;
     job->source = NULL;
-    autofree char *cgroup = place_container_cgroup(job->runtime->place, job->uid, job->name, job->attempt);
-    autoerror struct error *error = NULL;
-    cgroups_kill(cgroups, cgroup);
-    if (cgroups_remove(cgroups, cgroup, &error) < 0 && job->retries++ < CGROUP_RETRIES) {
-        job->source = loop_timer(job->runtime->loop, CGROUP_RETRY_MS, remove_remains, job);
-        return;
-    }
-    if (error != NULL && job->error == NULL)
-        job->error = take_pointer(error);
-    if (job->error == NULL)
-        remove_files(job, &job->error);
-    job_end(job);
+    remove_group(job, place_container_cgroup(job->runtime->place, job->uid, job->name, job->attempt),
+                 remove_container_group, finish_removal);
 }
 
 static void on_deleted(void *context, const struct process_result *result)
 {
     struct job *job = context;
     autofree char *complaint = process_complaint(job->runtime->place->runtime, result);
-    autofree char *state = runtime_state_path(job->runtime, job->id, "");
-    /* What counts is that it is gone: a runtime that finds only half a state complains, and leaves it. */
-    autoerror struct error *error = NULL;
-    if (complaint != NULL) {
+    /* A runtime that was killed while it made the container leaves half a state, and complains of it. */
+    if (complaint != NULL)
         log_warning("removing container %s: %s", job->id, complaint);
-        if (result->timed_out)
-            error_make(&job->error, ETIMEDOUT, "%s", complaint);
-        else if (directory_remove(state, &error) < 0)
-            job->error = take_pointer(error);
-    }
-    remove_remains(job);
+    remove_container_group(job);
+}
+
+static void remove_runtime_state(struct job *job)
+{
+    autofree char *directory = state_directory(job->runtime, job->id);
+    autofree char *state = path_format("%s/state.json", directory);
+    if (access(state, F_OK) < 0)
+        remove_container_group(job);
+    else if (run_runtime(job, (const char *const[]){"delete", "--force", job->id, NULL}, on_deleted) < 0)
+        on_remove_failed(job);
+}
+
+static void remove_monitor_group(void *context)
+{
+    struct job *job = context;
+    job->source = NULL;
+    remove_group(job, place_monitor_cgroup(job->runtime->place, job->uid, job->name, job->attempt),
+                 remove_monitor_group, remove_runtime_state);
 }
 
 static void begin_remove(struct job *job)
 {
-    struct runtime *runtime = job->runtime;
-    forget_ward(runtime, job->uid, job->name, job->attempt);
-    autoclose int pidfd = -1;
-    pid_t monitor = conmon_find(job->bundle, job->id, &pidfd);
-    if (monitor > 0)
-        kill(-monitor, SIGKILL); /* its session: a runtime that hangs is in it too */
-    autofree char *state = runtime_state_path(runtime, job->id, "");
-    if (access(state, F_OK) < 0)
-        remove_remains(job);
-    else if (run_runtime(job, (const char *const[]){"delete", "--force", job->id, NULL}, on_deleted) < 0)
-        job_end(job);
+    forget_ward(job->runtime, job->uid, job->name, job->attempt);
+    remove_monitor_group(job);
 }
 
 void runtime_remove_container(struct runtime *runtime, const char *uid, const char *name, int attempt,
@@ -557,7 +598,7 @@ enum runtime_state runtime_adopt_container(struct runtime *runtime, const char *
 {
     autofree char *id = place_container_id(uid, name, attempt);
     autofree char *bundle = place_bundle(runtime->place, uid, name, attempt);
-    autofree char *fifo = runtime_state_path(runtime, id, "exec.fifo");
+    autofree char *fifo = fifo_path(runtime, id);
     pid_t pid = conmon_container_pid(bundle);
     int pidfd;
     pid_t monitor = conmon_find(bundle, id, &pidfd);
@@ -567,8 +608,8 @@ enum runtime_state runtime_adopt_container(struct runtime *runtime, const char *
         close(pidfd);
     if (read_end(runtime, id, bundle, end))
         return RUNTIME_ENDED;
-    if (pid <= 0)
-        return RUNTIME_ABSENT;
+    if (pid <= 0 || access(fifo, F_OK) == 0)
+        return RUNTIME_ABSENT; /* it never ran */
     end_lost(runtime, uid, name, attempt, end);
     return RUNTIME_ENDED;
 }

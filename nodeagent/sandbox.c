@@ -69,16 +69,6 @@ static int open_standard_files(void)
     return 0;
 }
 
-static int join_cgroup(int directory)
-{
-    int fd = openat(directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    int result = write(fd, "0", 1) == 1 ? 0 : -1;
-    close(fd);
-    return result;
-}
-
 static void fail(int fd, int step)
 {
     struct report report = {step, errno};
@@ -90,7 +80,7 @@ static void become_pause(int fd, int cgroup_to_join, const char *hostname, const
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    if (cgroup_to_join >= 0 && join_cgroup(cgroup_to_join) < 0)
+    if (cgroup_to_join >= 0 && cgroups_join(cgroup_to_join, 0) < 0)
         fail(fd, STEP_CGROUP);
     if (setsid() < 0)
         fail(fd, STEP_SESSION);

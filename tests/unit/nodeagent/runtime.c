@@ -214,8 +214,10 @@ static void test_the_end_of_a_sandbox_is_told(void **state)
     assert_int_equal(runtime_remove_sandbox(fixture.runtime, UID, NULL), 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     if (fixture_must_skip())
         return 77;
 #define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
