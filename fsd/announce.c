@@ -316,12 +316,5 @@ void announcer_take_over(struct announcer *announcer)
             announce_object(announcer, object, gone ? ANNOUNCE_GONE : ANNOUNCE_CREATED);
             announce_bound(announcer, object, NULL, object->committed);
         }
-        uint32_t all = node_find(fsd->nodes, NODE_ROOT, STR("all"));
-        uint32_t of_all = all != 0 ? node_find(fsd->nodes, all, kind->directory) : 0;
-        uint32_t of_cluster = node_find(fsd->nodes, NODE_ROOT, kind->directory);
-        uint32_t directories[] = {of_all, of_cluster};
-        for (size_t i = 0; i < 2; i++)
-            if (directories[i] != 0 && node_find(fsd->nodes, directories[i], STR(".version")) != 0)
-                announce_node(announcer, node_find(fsd->nodes, directories[i], STR(".version")));
     }
 }

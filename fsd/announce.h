@@ -31,7 +31,8 @@ enum announce_view announcer_view(const struct announcer *announcer, uint32_t di
 /* The notifier's mkdir, symlink, rmdir or unlink of it has come: from now on it is as it is. */
 void announcer_performed(struct announcer *announcer, uint32_t directory, struct str name);
 
-/* After a takeover: every object committed after the version that was announced last is announced again. */
+/* After a takeover: every object committed after the version that was announced last is announced again;
+ * files are tell_take_over()'s. */
 void announcer_take_over(struct announcer *announcer);
 /* The socket is readable, or something waits: sends and receives what it can without blocking. */
 void announcer_turn(struct announcer *announcer);

@@ -31,8 +31,17 @@ void call_free(struct call *call)
     free(call);
 }
 
+uint64_t *call_note(const struct call *call)
+{
+    return &slot_record(call->fsd->slots, call->slot)->note;
+}
+
+/* A payload is not noted: a call that has one and whose outcome is not stored has changed nothing, and starts
+ * again. */
 static void finish(struct call *call, int result)
 {
+    if (call->payload.length == 0 && result >= 0)
+        *call_note(call) = NOTE_FINISHING;
     if (call->operation->finish != NULL)
         call->operation->finish(call, result);
     else
@@ -44,7 +53,12 @@ void call_run(struct call *call)
     const struct outcome *outcome = call->repeated ? txn_outcome(call->fsd, call->slot, call->unique) : NULL;
     if (outcome != NULL) {
         buf_add_str(&call->payload, outcome->payload);
-        finish(call, outcome->result);
+        call->result = outcome->result;
+        txn_answer_made(call);
+        return;
+    }
+    if (call->repeated && *call_note(call) == NOTE_FINISHING) {
+        finish(call, 0);
         return;
     }
     struct error *err = NULL;
@@ -132,7 +146,7 @@ int call_authorize(const struct call *call, const char *verb, struct error **err
 {
     if (authorize(call, verb))
         return 0;
-    return error_make(err, EACCES, "%s may not %s: only root and the group podtree may",
+    return error_make(err, EACCES, "the user \"%s\" may not %s: only root and the group podtree may",
                       asker_name(&call->asker), verb);
 }
 
@@ -158,5 +172,8 @@ void call_refuse(struct call *call, struct error *err)
         tell_errors(call->fsd, call->asker.uid);
     }
     error_free(err);
-    reply_error(call, number);
+    if (call->operation->always)
+        finish(call, -number);
+    else
+        reply_error(call, number);
 }

@@ -3,8 +3,8 @@
  * Each operation has two halves. start() looks at the state, answers at once where it can, or puts changes
  * into the filling batch and returns CALL_PARKED. finish() answers when the batch is durable, or has failed.
  * After a crash the request is found in its slot and carried out again: where the store says that its change
- * was made, only finish() runs; so finish() uses nothing that start() computed, only the request itself and
- * the outcome. */
+ * was made, or the slot that finish() had begun, only finish() runs; so finish() uses nothing that start()
+ * computed, only the request itself and the outcome, and may run twice. */
 #ifndef PODTREE_CALL_H
 #define PODTREE_CALL_H
 
@@ -12,6 +12,11 @@
 #include "fsd/fsd.h"
 #include "lib/identity.h"
 #include <fuse_lowlevel.h>
+
+/* What a repetition of the request has to know is noted in its slot (slots.h): where an append began, which
+ * handle was opened, or that start() is over and what finish() does may have been done in part. */
+#define NOTE_FINISHING UINT64_MAX
+#define NOTE_TRYING    (UINT64_MAX - 1) /* what was collected is being carried out for this request */
 
 #define CALL_PARKED  1 /* finish() will be called */
 #define CALL_SILENT  2 /* start() has answered */
@@ -32,6 +37,7 @@ struct operation {
     int (*start)(struct call *call, struct error **err); /* 0: answer with success and nothing else */
     void (*finish)(struct call *call,
                    int result); /* result: outcome.result; NULL: an answer without content */
+    bool always; /* finish() comes after a refusal too (a negative result), which is only said */
 };
 
 struct call {
@@ -66,6 +72,9 @@ struct call {
 
     struct call *next; /* of those parked in a batch */
 };
+
+/* The slot's note. */
+uint64_t *call_note(const struct call *call);
 
 /* Makes the call of the request that is being dispatched. */
 struct call *call_new(struct fsd *fsd, fuse_req_t request, const struct operation *operation);

@@ -1,5 +1,6 @@
 /* Reading directories. The names are taken when the directory is opened: what a reader gets is one moment's,
  * and its cookies (places in that list) stay good whatever is removed meanwhile. */
+#include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
 #include <errno.h>
@@ -27,7 +28,7 @@ static int open_directory(struct call *call, struct error **err)
         status = node != 0 ? place_of_node(fsd, node, &place) : -ENOENT;
     if (status < 0)
         return status;
-    uint32_t handle = handle_open(fsd->handles, node);
+    uint32_t handle = leaf_open_handle(call, node);
     if (handle == 0)
         return -ENFILE;
     struct handle_record *record = handle_record(fsd->handles, handle);
@@ -36,18 +37,17 @@ static int open_directory(struct call *call, struct error **err)
     add_name(&names, STR(".."), true, false);
     place_list(fsd, &place, node, add_name, &names);
     record->flags = HANDLE_DIRECTORY;
+    record->bytes.length = 0;
     if (arena_bytes_write(fsd->memory->arena, &record->bytes, 0, buf_str(&names)) < 0) {
-        handle_close(fsd->handles, handle);
+        leaf_handle_given(call, -ENOMEM);
         return -ENOMEM;
     }
-    node_record(fsd->nodes, node)->handles++;
-    call->file.fh = handle_number(fsd->handles, handle);
-    fuse_reply_open(call->request, &call->file);
+    leaf_handle_given(call, fuse_reply_open(call->request, &call->file));
     call_free(call);
     return CALL_SILENT;
 }
 
-const struct operation op_opendir = {"opendir", open_directory, NULL};
+const struct operation op_opendir = {"opendir", open_directory, NULL, false};
 
 /* ".", ".." and names without a node have no attributes here: the kernel asks for them when it wants them. */
 static void entry_attributes(struct call *call, uint32_t parent, struct str name, bool plus,
@@ -134,8 +134,8 @@ static int read_directory_plus(struct call *call, struct error **err)
     return read_entries(call, true);
 }
 
-const struct operation op_readdir = {"readdir", read_directory, NULL};
-const struct operation op_readdirplus = {"readdirplus", read_directory_plus, NULL};
+const struct operation op_readdir = {"readdir", read_directory, NULL, false};
+const struct operation op_readdirplus = {"readdirplus", read_directory_plus, NULL, false};
 
 static int release_directory(struct call *call, struct error **err)
 {
@@ -152,4 +152,4 @@ static int release_directory(struct call *call, struct error **err)
     return 0;
 }
 
-const struct operation op_releasedir = {"releasedir", release_directory, NULL};
+const struct operation op_releasedir = {"releasedir", release_directory, NULL, false};

@@ -1,6 +1,7 @@
 #include "fsd/handles.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 struct handles {
     struct memory *memory;
@@ -25,6 +26,7 @@ struct handles *handles_new(struct memory *memory)
         struct handle_record *record = handle_record(handles, handle);
         if (record->used) {
             arena_mark(memory->arena, record->bytes.ref);
+            arena_mark(memory->arena, record->results.ref);
             for (int i = 0; i < 2; i++) {
                 arena_mark(memory->arena, record->windows[i].bytes.ref);
                 arena_mark(memory->arena, record->windows[i].name.ref);
@@ -45,7 +47,7 @@ void handles_free(struct handles *handles)
     free(handles);
 }
 
-uint32_t handle_open(struct handles *handles, uint32_t node)
+uint32_t handle_open(struct handles *handles, uint32_t node, uint64_t *note)
 {
     uint32_t handle;
     if (handles->free_count > 0)
@@ -55,7 +57,11 @@ uint32_t handle_open(struct handles *handles, uint32_t node)
     else
         return 0;
     struct handle_record *record = handle_record(handles, handle);
-    *record = (struct handle_record){.generation = record->generation + 1, .node = node};
+    /* The generation is never 0 again, and never an older one: what comes behind it is cleared. */
+    record->generation++;
+    memset(&record->node, 0, sizeof(*record) - offsetof(struct handle_record, node));
+    record->node = node;
+    *note = handle_number(handles, handle);
     atomic_signal_fence(memory_order_seq_cst);
     record->used = 1;
     return handle;
@@ -67,6 +73,7 @@ void handle_close(struct handles *handles, uint32_t handle)
     record->used = 0;
     atomic_signal_fence(memory_order_seq_cst);
     arena_bytes_free(handles->memory->arena, &record->bytes);
+    arena_bytes_free(handles->memory->arena, &record->results);
     for (int i = 0; i < 2; i++) {
         arena_bytes_free(handles->memory->arena, &record->windows[i].bytes);
         arena_bytes_free(handles->memory->arena, &record->windows[i].name);

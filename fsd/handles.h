@@ -16,7 +16,7 @@ enum {
     HANDLE_CHECKED = 32, /* they have been found good, and wait for the opener's close */
     HANDLE_EMPTIED =
         64, /* opened with O_TRUNC (or created): an empty content is meant even if nothing is written */
-    HANDLE_RESULTS = 128, /* .bulk: bytes hold the results */
+    HANDLE_RESULTS = 128, /* .bulk: reading gives the results */
     HANDLE_DIRECTORY = 256,
     HANDLE_REFUSED = 512, /* the refusal of the last flush has been said: a repetition is not said again */
     HANDLE_TRIED = 1024   /* what has been collected was handed on; it must not happen again by itself */
@@ -44,6 +44,7 @@ struct handle_record {
     uint32_t window;  /* the current one */
     int64_t version;  /* of the object that bytes show */
     struct arena_bytes bytes;
+    struct arena_bytes results;
     struct list_window windows[2];
 };
 
@@ -52,8 +53,9 @@ struct handles;
 struct handles *handles_new(struct memory *memory);
 void handles_free(struct handles *handles);
 
-/* A new handle on the node: its index, or 0 when there are too many (ENFILE). */
-uint32_t handle_open(struct handles *handles, uint32_t node);
+/* A new handle on the node: its index, or 0 when there are too many (ENFILE). Its number is noted before it
+ * is open, so that whoever finds the note finds the handle. */
+uint32_t handle_open(struct handles *handles, uint32_t node, uint64_t *note);
 void handle_close(struct handles *handles, uint32_t handle);
 /* The number given to the kernel, and back: NULL when it is not open (any more). */
 uint64_t handle_number(const struct handles *handles, uint32_t handle);

@@ -29,6 +29,7 @@ struct lane {
     pthread_t thread;
     pthread_cond_t filled;
     struct list waiting;
+    size_t count; /* waiting or being done */
 };
 
 struct invalidator {
@@ -56,6 +57,7 @@ static void add(struct invalidator *invalidator, enum lane_type type, struct ite
     *copy = item;
     pthread_mutex_lock(&invalidator->lock);
     list_add(&lane->waiting, copy);
+    lane->count++;
     pthread_cond_signal(&lane->filled);
     pthread_mutex_unlock(&invalidator->lock);
 }
@@ -104,6 +106,7 @@ static void *run(void *context)
         pthread_mutex_unlock(&invalidator->lock);
         perform(invalidator, item);
         pthread_mutex_lock(&invalidator->lock);
+        lane->count--;
         if (item->type != ITEM_FENCE) {
             free(item->name);
             free(item);
@@ -179,6 +182,16 @@ void invalidate_deleted(struct invalidator *invalidator, uint64_t parent, uint64
 void invalidate_fence(struct invalidator *invalidator, void *cookie)
 {
     add(invalidator, LANE_NODES, (struct item){.type = ITEM_FENCE, .cookie = cookie});
+}
+
+bool invalidator_is_idle(struct invalidator *invalidator)
+{
+    pthread_mutex_lock(&invalidator->lock);
+    bool idle = true;
+    for (int i = 0; i < LANES; i++)
+        idle = idle && invalidator->lanes[i].count == 0;
+    pthread_mutex_unlock(&invalidator->lock);
+    return idle;
 }
 
 void *invalidator_reached(struct invalidator *invalidator)

@@ -24,6 +24,8 @@ void invalidate_deleted(struct invalidator *invalidator, uint64_t parent, uint64
 /* `cookie` comes back when every invalidate_node() before it has been done. Names are not waited for: the
  * kernel may hold their directory for the very request that waits. */
 void invalidate_fence(struct invalidator *invalidator, void *cookie);
+/* Nothing waits: the kernel has been told everything. */
+bool invalidator_is_idle(struct invalidator *invalidator);
 /* A cookie whose fence has been reached, or NULL. */
 void *invalidator_reached(struct invalidator *invalidator);
 

@@ -126,7 +126,11 @@ int leaf_write(struct call *call, const struct leaf *leaf, struct str bytes, boo
 uint32_t leaf_open_handle(struct call *call, uint32_t node)
 {
     struct fsd *fsd = call->fsd;
-    uint32_t handle = handle_open(fsd->handles, node);
+    uint64_t *note = call_note(call);
+    uint32_t handle;
+    bool opened = call->repeated && handle_of_number(fsd->handles, *note, &handle) != NULL;
+    if (!opened)
+        handle = handle_open(fsd->handles, node, note);
     if (handle == 0)
         return 0;
     struct handle_record *record = handle_record(fsd->handles, handle);
@@ -137,7 +141,21 @@ uint32_t leaf_open_handle(struct call *call, uint32_t node)
     record->gid = call->asker.gid;
     if (access != O_RDONLY)
         record->opener = (uint32_t)call_process(call);
-    node_record(fsd->nodes, node)->handles++;
+    if (!opened)
+        node_record(fsd->nodes, node)->handles++;
     call->file.fh = handle_number(fsd->handles, handle);
     return handle;
+}
+
+/* A repeated request that the kernel no longer waits for has been answered before: the handle is in use. */
+void leaf_handle_given(const struct call *call, int result)
+{
+    struct fsd *fsd = call->fsd;
+    uint32_t handle;
+    if (result == 0 || call->repeated || handle_of_number(fsd->handles, call->file.fh, &handle) == NULL)
+        return;
+    uint32_t node = handle_record(fsd->handles, handle)->node;
+    handle_close(fsd->handles, handle);
+    node_record(fsd->nodes, node)->handles--;
+    node_release_if_idle(fsd->nodes, node);
 }

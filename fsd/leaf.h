@@ -45,7 +45,11 @@ int leaf_of_call(struct call *call, struct leaf *leaf, struct handle_record **ha
  * the change is in the filling batch; CALL_WAITING; or a refusal. */
 int leaf_write(struct call *call, const struct leaf *leaf, struct str bytes, bool append, struct error **err);
 
-/* A new handle on the node, with the asking process as its opener; 0: too many. */
+/* A new handle on the node, with the asking process as its opener; 0: too many. A repeated request gets the
+ * one that its first try has opened. */
 uint32_t leaf_open_handle(struct call *call, uint32_t node);
+/* `result` is what the kernel said to the answer that names the call's handle: where it has not taken it, the
+ * handle is closed. */
+void leaf_handle_given(const struct call *call, int result);
 
 #endif

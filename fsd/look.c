@@ -56,7 +56,7 @@ static int lookup(struct call *call, struct error **err)
     return CALL_SILENT;
 }
 
-const struct operation op_lookup = {"lookup", lookup, NULL};
+const struct operation op_lookup = {"lookup", lookup, NULL, false};
 
 static int getattr(struct call *call, struct error **err)
 {
@@ -69,7 +69,7 @@ static int getattr(struct call *call, struct error **err)
     return CALL_SILENT;
 }
 
-const struct operation op_getattr = {"getattr", getattr, NULL};
+const struct operation op_getattr = {"getattr", getattr, NULL, false};
 
 static int read_link(struct call *call, struct error **err)
 {
@@ -89,7 +89,7 @@ static int read_link(struct call *call, struct error **err)
     return CALL_SILENT;
 }
 
-const struct operation op_readlink = {"readlink", read_link, NULL};
+const struct operation op_readlink = {"readlink", read_link, NULL, false};
 
 static bool is_server_managed(struct fsd *fsd, uint32_t node, const struct place *place)
 {
@@ -120,7 +120,7 @@ static int access_check(struct call *call, struct error **err)
     return 0;
 }
 
-const struct operation op_access = {"access", access_check, NULL};
+const struct operation op_access = {"access", access_check, NULL, false};
 
 static int stat_filesystem(struct call *call, struct error **err)
 {
@@ -148,4 +148,4 @@ static int stat_filesystem(struct call *call, struct error **err)
     return CALL_SILENT;
 }
 
-const struct operation op_statfs = {"statfs", stat_filesystem, NULL};
+const struct operation op_statfs = {"statfs", stat_filesystem, NULL, false};

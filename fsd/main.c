@@ -10,6 +10,7 @@
 #include "fsd/invalidator.h"
 #include "fsd/removal.h"
 #include "fsd/session.h"
+#include "fsd/tell.h"
 #include "fsd/txn.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -128,10 +129,13 @@ static int start(struct daemon *daemon, struct error **err)
         return status;
     fsd->announcer = announcer_new(fsd, settings->notifier_fd);
     announcer_take_over(fsd->announcer);
+    tell_take_over(fsd);
     status = make_namespaces(fsd, err);
-    if (status == 0)
-        session_take_over(fsd->session);
-    return status;
+    if (status < 0)
+        return status;
+    session_take_over(fsd->session);
+    nodes_sweep(fsd->nodes);
+    return 0;
 }
 
 /* The kernel must not go on showing the name. */

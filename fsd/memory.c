@@ -11,7 +11,7 @@
 #include <sys/random.h>
 
 #define MAGIC  0x706f647472656531 /* "podtree1" */
-#define LAYOUT 1
+#define LAYOUT 2
 
 #define PAGE           4096ul
 #define ROUND(size)    (((size) + PAGE - 1) / PAGE * PAGE)
@@ -190,10 +190,15 @@ arena_ref arena_new(struct arena *arena, size_t size)
         order++;
     if (order == ARENA_ORDERS)
         return 0;
-    struct free_list *list = &arena->lists[order];
     uint32_t offset;
-    if (list->count > 0) {
+    unsigned larger = order;
+    while (larger < ARENA_ORDERS && arena->lists[larger].count == 0)
+        larger++;
+    if (larger < ARENA_ORDERS) {
+        struct free_list *list = &arena->lists[larger];
         offset = list->offsets[--list->count];
+        while (larger-- > order) /* the upper halves go back */
+            list_push(arena, larger, offset + order_units(larger));
     } else {
         if (((size_t)arena->top + order_units(order)) * ARENA_UNIT > ARENA_BYTES)
             return 0;
@@ -281,9 +286,17 @@ void arena_bytes_drop(struct arena *arena, struct arena_bytes *bytes, size_t len
 {
     if (length == 0)
         return;
-    char *at = arena_at(arena, bytes->ref);
-    memmove(at, at + length, bytes->length - length);
-    bytes->length -= length;
+    /* Into another block: moved in place, the bytes would be in pieces while they move. When there is none,
+     * all of them go. */
+    size_t left = bytes->length - length;
+    arena_ref old = bytes->ref, other = left != 0 ? arena_new(arena, left) : 0;
+    if (other != 0)
+        memcpy(arena_at(arena, other), arena_at(arena, old) + length, left);
+    bytes->length = other != 0 ? left : 0;
+    atomic_signal_fence(memory_order_seq_cst);
+    bytes->ref = other;
+    atomic_signal_fence(memory_order_seq_cst);
+    arena_free(arena, old);
 }
 
 void arena_bytes_free(struct arena *arena, struct arena_bytes *bytes)

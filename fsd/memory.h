@@ -32,12 +32,28 @@ struct removal_record {
 };
 #define MEMORY_REMOVALS 64
 
+/* The highest numbers that have been given: those of objects that live in memory only are not in the store,
+ * and none may be given twice. */
+struct given_numbers {
+    int64_t version, id, line;
+};
+
+/* The name is complete when `node` is not 0. */
+struct node_move {
+    uint32_t node, parent;
+    uint64_t name; /* arena_ref */
+    uint64_t name_length;
+};
+
 struct memory_header {
-    uint64_t magic;       /* written last when the memory is made */
-    uint64_t layout;      /* of these structures; another one can't be taken over */
-    uint64_t mount;       /* random: which mount this is */
-    uint64_t announced;   /* changes up to this version have been announced */
-    uint64_t init_length; /* of the FUSE_INIT request below; 0: not read yet */
+    uint64_t magic;     /* written last when the memory is made */
+    uint64_t layout;    /* of these structures; another one can't be taken over */
+    uint64_t mount;     /* random: which mount this is */
+    uint64_t announced; /* changes up to this version have been announced */
+    uint64_t told;      /* the kernel's caches are right up to this version */
+    struct given_numbers given;
+    struct node_move move; /* a node that is getting another name: see nodes.h */
+    uint64_t init_length;  /* of the FUSE_INIT request below; 0: not read yet */
     char init[MEMORY_INIT_BYTES];
     struct removal_record removals[MEMORY_REMOVALS];
 };

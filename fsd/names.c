@@ -14,7 +14,7 @@ static int forbidden(struct call *call, struct error **err)
     return error_make(err, EPERM, "links, devices, pipes and sockets can't be made here");
 }
 
-const struct operation op_forbidden = {"forbidden", forbidden, NULL};
+const struct operation op_forbidden = {"forbidden", forbidden, NULL, false};
 
 /* The directory of the call. */
 static int parent_of_call(struct call *call, const char *verb, uint32_t *parent, struct place *place,
@@ -94,7 +94,15 @@ static void finish_mkdir(struct call *call, int result)
         reply_entry(call, parent, str_of(call->name));
 }
 
-const struct operation op_mkdir = {"mkdir", start_mkdir, finish_mkdir};
+const struct operation op_mkdir = {"mkdir", start_mkdir, finish_mkdir, false};
+
+/* The notifier repeats links that have come; nobody else makes any. */
+static int start_symlink(struct call *call, struct error **err)
+{
+    return is_notifier(call) ? start_mkdir(call, err) : forbidden(call, err);
+}
+
+const struct operation op_symlink = {"symlink", start_symlink, finish_mkdir, false};
 
 /* ---- rmdir and unlink ---- */
 
@@ -106,11 +114,14 @@ static void finish_removal(struct call *call, int result)
     struct fsd *fsd = call->fsd;
     uint32_t parent = call_node(call);
     uint32_t node = parent != 0 ? node_find(fsd->nodes, parent, str_of(call->name)) : 0;
-    int64_t id = node != 0 ? node_record(fsd->nodes, node)->object : 0;
     if (node != 0)
         node_detach(fsd->nodes, node);
-    struct object *object = id > 0 ? object_by_id(fsd->objects, id) : NULL;
-    if (object != NULL && object_is_visible(object) && !removal_is_open(call, id))
+    struct place place, child;
+    struct object *object = NULL;
+    if (parent != 0 && place_of_node(fsd, parent, &place) == 0 && place.type == PLACE_KIND &&
+        place_child(fsd, &place, parent, str_of(call->name), &child) == 0 && child.type == PLACE_OBJECT)
+        object = object_by_id(fsd->objects, child.object);
+    if (object != NULL && object_is_visible(object) && !removal_is_open(call, object->id))
         tell_reborn(fsd, object);
     reply_error(call, 0);
 }
@@ -159,7 +170,7 @@ static int start_rmdir(struct call *call, struct error **err)
     return error_make(err, EPERM, "this directory belongs to the tree and can't be removed");
 }
 
-const struct operation op_rmdir = {"rmdir", start_rmdir, finish_removal};
+const struct operation op_rmdir = {"rmdir", start_rmdir, finish_removal, false};
 
 static int start_unlink(struct call *call, struct error **err)
 {
@@ -186,4 +197,4 @@ static int start_unlink(struct call *call, struct error **err)
     return error_make(err, EPERM, "this file belongs to the tree and can't be removed");
 }
 
-const struct operation op_unlink = {"unlink", start_unlink, finish_removal};
+const struct operation op_unlink = {"unlink", start_unlink, finish_removal, false};

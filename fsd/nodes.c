@@ -3,6 +3,7 @@
 #include "lib/str.h"
 #include <errno.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 /* What is derived for each node; lies in ordinary memory. Links are node indexes, 0 ends. */
 struct side {
@@ -62,8 +63,6 @@ static void grow_buckets(struct nodes *nodes)
 /* Makes the node findable, and a child of its parent. */
 static void link_node(struct nodes *nodes, uint32_t node)
 {
-    if (nodes->count >= nodes->bucket_count)
-        grow_buckets(nodes);
     bucket_insert(nodes, node);
     struct side *side = &nodes->sides[node];
     struct side *parent = &nodes->sides[node_record(nodes, node)->parent];
@@ -101,8 +100,25 @@ static void ensure_side(struct nodes *nodes, uint32_t node)
     nodes->capacity = capacity;
 }
 
+/* A move that has been noted is carried out, by a successor if need be. */
+static void end_move(struct memory *memory)
+{
+    struct node_move *move = &memory->header->move;
+    if (move->node == 0)
+        return;
+    struct node_record *record = &memory->nodes[move->node];
+    atomic_signal_fence(memory_order_seq_cst);
+    record->name = move->name;
+    record->name_length = (uint32_t)move->name_length;
+    record->parent = move->parent;
+    record->flags &= ~(uint32_t)NODE_DETACHED;
+    atomic_signal_fence(memory_order_seq_cst);
+    move->node = 0;
+}
+
 struct nodes *nodes_new(struct memory *memory)
 {
+    end_move(memory);
     struct nodes *nodes = memory_zeroed(1, sizeof(*nodes));
     nodes->memory = memory;
     nodes->capacity = 1024;
@@ -176,6 +192,8 @@ uint32_t node_find(const struct nodes *nodes, uint32_t parent, struct str name)
 uint32_t node_make(struct nodes *nodes, uint32_t parent, struct str name)
 {
     uint32_t node;
+    if (nodes->count >= nodes->bucket_count)
+        grow_buckets(nodes);
     if (nodes->free_count > 0)
         node = nodes->free[nodes->free_count - 1];
     else if (nodes->used_end < MEMORY_NODES)
@@ -193,9 +211,12 @@ uint32_t node_make(struct nodes *nodes, uint32_t parent, struct str name)
     ensure_side(nodes, node);
     nodes->sides[node] = (struct side){0};
     struct node_record *record = node_record(nodes, node);
-    uint32_t generation = record->generation + 1;
-    *record = (struct node_record){
-        .generation = generation, .name = text, .name_length = (uint32_t)name.length, .parent = parent};
+    /* The generation is never 0 again, and never an older one: what comes behind it is cleared. */
+    record->generation++;
+    memset(&record->flags, 0, sizeof(*record) - offsetof(struct node_record, flags));
+    record->name = text;
+    record->name_length = (uint32_t)name.length;
+    record->parent = parent;
     atomic_signal_fence(memory_order_seq_cst);
     record->flags = NODE_USED;
     nodes->count++;
@@ -275,13 +296,13 @@ int node_rename(struct nodes *nodes, uint32_t node, uint32_t parent, struct str 
     if ((record->flags & NODE_DETACHED) == 0)
         unlink_node(nodes, node);
     arena_ref old = record->name;
-    record->flags |= NODE_DETACHED; /* until all of the name is in place */
+    struct node_move *move = &nodes->memory->header->move;
+    move->parent = parent;
+    move->name = text;
+    move->name_length = name.length;
     atomic_signal_fence(memory_order_seq_cst);
-    record->name = text;
-    record->name_length = (uint32_t)name.length;
-    record->parent = parent;
-    atomic_signal_fence(memory_order_seq_cst);
-    record->flags &= ~(uint32_t)NODE_DETACHED;
+    move->node = node;
+    end_move(nodes->memory);
     arena_free(nodes->memory->arena, old);
     link_node(nodes, node);
     nodes->sides[node].has_place = false;
@@ -315,5 +336,18 @@ void nodes_drop_scratch(struct nodes *nodes, int64_t before_ms, void (*dropped)(
             dropped(context, node);
             node_detach(nodes, node);
         }
+    }
+}
+
+void nodes_sweep(struct nodes *nodes)
+{
+    for (uint32_t node = NODE_ROOT + 1; node < nodes->used_end; node++) {
+        const struct node_record *record = node_record(nodes, node);
+        if ((record->flags & NODE_USED) == 0)
+            continue;
+        if ((record->flags & NODE_FORMING) != 0 && record->handles == 0)
+            node_detach(nodes, node);
+        else
+            node_release_if_idle(nodes, node);
     }
 }

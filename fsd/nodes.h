@@ -25,13 +25,13 @@ enum {
 };
 
 struct node_record {
+    uint32_t generation; /* the upper half of the number */
+    uint32_t flags;
     uint64_t lookups; /* the kernel's references */
     int64_t object;   /* for an object's directory: its id, else 0 */
     arena_ref name;
     uint32_t name_length;
     uint32_t parent;
-    uint32_t generation; /* the upper half of the number */
-    uint32_t flags;
     struct arena_bytes content; /* of a scratch file */
     int64_t time_ms;            /* wall clock: when a scratch file changed */
     uint32_t mode;              /* of a scratch file: permission bits */
@@ -75,6 +75,10 @@ int node_rename(struct nodes *nodes, uint32_t node, uint32_t parent, struct str 
 const struct place *node_place_cached(const struct nodes *nodes, uint32_t node);
 void node_set_place(struct nodes *nodes, uint32_t node, const struct place *place);
 void node_drop_place(struct nodes *nodes, uint32_t node);
+
+/* After a takeover, when what a predecessor owed has been done: frees what it made and nobody ever got, and
+ * what was created, never written and closed while nobody was there. */
+void nodes_sweep(struct nodes *nodes);
 
 /* Scratch files that have not changed since `before_ms` lose their names. */
 void nodes_drop_scratch(struct nodes *nodes, int64_t before_ms, void (*dropped)(void *context, uint32_t node),

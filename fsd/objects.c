@@ -426,6 +426,11 @@ int64_t objects_forgotten(const struct objects *objects, const struct kind *kind
     return objects->of_kind[kind->index].forgotten;
 }
 
+void objects_forget(struct objects *objects, const struct kind *kind, int64_t version)
+{
+    objects->of_kind[kind->index].forgotten = version;
+}
+
 /* ---- changing ---- */
 
 static struct object *make_object(struct objects *objects, int64_t id, const struct kind *kind,

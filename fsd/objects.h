@@ -128,6 +128,8 @@ int64_t objects_newest(const struct objects *objects, const struct kind *kind,
                        const char *namespace); /* NULL: all */
 /* Tombstones up to this version have been forgotten. */
 int64_t objects_forgotten(const struct objects *objects, const struct kind *kind);
+/* Nothing is known of what happened up to this version. */
+void objects_forget(struct objects *objects, const struct kind *kind, int64_t version);
 
 /* ---- changing: main's txn only ---- */
 

@@ -68,12 +68,12 @@ static int open_file(struct call *call, struct error **err)
         return -ENFILE;
     begin_handle(call, &leaf, handle, (call->file.flags & O_TRUNC) != 0);
     set_caching(call, &leaf);
-    fuse_reply_open(call->request, &call->file);
+    leaf_handle_given(call, fuse_reply_open(call->request, &call->file));
     call_free(call);
     return CALL_SILENT;
 }
 
-const struct operation op_open = {"open", open_file, NULL};
+const struct operation op_open = {"open", open_file, NULL, false};
 
 /* ---- creating ---- */
 
@@ -176,4 +176,4 @@ static int create_file(struct call *call, struct error **err)
     return CALL_SILENT;
 }
 
-const struct operation op_create = {"create", create_file, NULL};
+const struct operation op_create = {"create", create_file, NULL, false};

@@ -12,6 +12,6 @@ extern const struct operation op_opendir, op_readdir, op_readdirplus, op_release
 extern const struct operation op_open, op_create, op_read, op_write, op_flush, op_fsync, op_release,
     op_setattr;
 /* names.c, rename.c */
-extern const struct operation op_mkdir, op_rmdir, op_unlink, op_rename, op_forbidden;
+extern const struct operation op_mkdir, op_symlink, op_rmdir, op_unlink, op_rename, op_forbidden;
 
 #endif

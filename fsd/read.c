@@ -110,6 +110,13 @@ static int read_list(struct call *call, const struct leaf *leaf, struct handle_r
     return reply_cut(call, arena_bytes_str(fsd->memory->arena, &window->bytes));
 }
 
+/* What has been taken into the handle. */
+static struct str taken(struct fsd *fsd, const struct handle_record *handle)
+{
+    bool results = (handle->flags & HANDLE_RESULTS) != 0;
+    return arena_bytes_str(fsd->memory->arena, results ? &handle->results : &handle->bytes);
+}
+
 static int read_file(struct call *call, struct error **err)
 {
     (void)err;
@@ -118,11 +125,11 @@ static int read_file(struct call *call, struct error **err)
     int status = leaf_of_call(call, &leaf, &handle, NULL);
     /* What was taken at the first read can be read on when the file is gone. */
     if (status == -ENOENT && handle != NULL && (handle->flags & HANDLE_FILLED) != 0)
-        return reply_cut(call, arena_bytes_str(call->fsd->memory->arena, &handle->bytes));
+        return reply_cut(call, taken(call->fsd, handle));
     if (status < 0)
         return status;
     if ((handle->flags & HANDLE_RESULTS) != 0)
-        return reply_cut(call, arena_bytes_str(call->fsd->memory->arena, &handle->bytes));
+        return reply_cut(call, taken(call->fsd, handle));
     switch (leaf.reads) {
     case LEAF_TEXT:
         return read_text(call, &leaf, handle);
@@ -136,4 +143,4 @@ static int read_file(struct call *call, struct error **err)
     }
 }
 
-const struct operation op_read = {"read", read_file, NULL};
+const struct operation op_read = {"read", read_file, NULL, false};

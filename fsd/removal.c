@@ -4,6 +4,7 @@
 #include "fsd/tell.h"
 #include "lib/clock.h"
 #include <errno.h>
+#include <stdatomic.h>
 
 static bool any(const struct fsd *fsd)
 {
@@ -15,6 +16,8 @@ static bool any(const struct fsd *fsd)
 
 int removal_open(const struct call *call, int64_t object)
 {
+    if (removal_is_open(call, object))
+        return 0; /* by the first try of this request */
     for (int i = 0; i < MEMORY_REMOVALS; i++) {
         struct removal_record *removal = &call->fsd->memory->header->removals[i];
         if (removal->process != 0)
@@ -22,6 +25,7 @@ int removal_open(const struct call *call, int64_t object)
         removal->uid = call->asker.uid;
         removal->object = object;
         removal->deadline_ms = clock_wall_ms() + REMOVAL_MS;
+        atomic_signal_fence(memory_order_seq_cst);
         removal->process = (uint32_t)call_process(call);
         return 0;
     }

@@ -1,5 +1,6 @@
 #include "fsd/reply.h"
 
+#include "fsd/leaf.h"
 #include "fsd/special.h"
 #include "fsd/txn.h"
 #include <errno.h>
@@ -212,6 +213,8 @@ void reply_node(struct call *call, uint32_t node, struct fuse_file_info *file)
     node_grant(fsd->nodes, node);
     int result = file != NULL ? fuse_reply_create(call->request, &entry, file)
                               : fuse_reply_entry(call->request, &entry);
+    if (file != NULL)
+        leaf_handle_given(call, result);
     if (result < 0) /* the kernel has forgotten the request, and so has no reference */
         node_forget(fsd->nodes, node, 1);
     call_free(call);

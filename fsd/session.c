@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <sys/uio.h>
 
-#define TURN_US   1000
-#define MAX_WRITE (128u << 10)
+#define TURN_US    1000
+#define PAGE_BYTES 4096
+#define MAX_WRITE  (128u << 10)
 #define INIT_UNIQUE \
     0x7fffffffffffff00u /* of the INIT that is played again: no request of the kernel has it */
 
@@ -140,7 +141,7 @@ static void on_rmdir(fuse_req_t request, fuse_ino_t parent, const char *name)
 static void on_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, const char *name)
 {
     (void)target;
-    call_run(begin(request, &op_mkdir, parent, name)); /* the notifier's; nobody else's is let through */
+    call_run(begin(request, &op_symlink, parent, name));
 }
 
 static void on_rename(fuse_req_t request, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
@@ -294,6 +295,19 @@ static ssize_t total(const struct iovec *parts, int count)
     return length;
 }
 
+/* The kernel copies an answer from pages that it first has to get hold of; from a process that is being
+ * killed it takes only those that are mapped already, and the client would be told EIO. What a predecessor
+ * has written into the shared memory is not mapped until it is touched. */
+static void touch_pages(const struct iovec *parts, int count)
+{
+    for (int i = 0; i < count; i++)
+        for (size_t offset = 0; offset < parts[i].iov_len; offset += PAGE_BYTES)
+            (void)((const volatile char *)parts[i].iov_base)[offset];
+    for (int i = 0; i < count; i++)
+        if (parts[i].iov_len != 0)
+            (void)((const volatile char *)parts[i].iov_base)[parts[i].iov_len - 1];
+}
+
 /* Also called by the invalidator's threads, for notifications (unique 0), which concern no slot. */
 static ssize_t write_answer(int fd, struct iovec *parts, int count, void *context)
 {
@@ -301,6 +315,7 @@ static ssize_t write_answer(int fd, struct iovec *parts, int count, void *contex
     const struct fuse_out_header *header = parts[0].iov_base;
     if (header->unique == INIT_UNIQUE)
         return total(parts, count); /* the kernel had it from the first fsd */
+    touch_pages(parts, count);
     ssize_t written = writev(fd, parts, count);
     int number = errno;
     if (header->unique != 0) {
@@ -345,6 +360,12 @@ static void dispatch(struct session *session, int slot, bool repeated)
     fuse_session_process_buf(session->fuse, &buffer);
 }
 
+static bool is_init_left(struct fsd *fsd)
+{
+    int slot = slots_oldest_left(fsd->slots);
+    return slot >= 0 && ((const struct fuse_in_header *)slot_bytes(fsd->slots, slot))->opcode == FUSE_INIT;
+}
+
 static void replay_init(struct session *session)
 {
     struct memory_header *memory = session->fsd->memory->header;
@@ -371,7 +392,8 @@ int session_open(struct fsd *fsd, int fuse_fd, struct session **result, struct e
         return error_make(err, EIO, "cannot make a FUSE session");
     }
     fsd->session = session;
-    if (fsd->memory->header->init_length != 0)
+    /* An INIT whose slot is left is carried out itself. */
+    if (fsd->memory->header->init_length != 0 && !is_init_left(fsd))
         replay_init(session);
     *result = session;
     return 0;

@@ -109,6 +109,11 @@ void slots_free(struct slots *slots)
     free(slots);
 }
 
+int slots_oldest_left(const struct slots *slots)
+{
+    return slots->left_count > 0 ? slots->left[slots->left_count - 1] : -1;
+}
+
 int slots_next_left(struct slots *slots)
 {
     return slots->left_count > 0 ? slots->left[--slots->left_count] : -1;

@@ -18,8 +18,7 @@ struct slot_record {
     uint32_t state;
     uint32_t length; /* of the request */
     uint64_t unique; /* the kernel's number of the request */
-    uint64_t note; /* for the operation: where an append began, so that its repetition goes to the same place;
-                      0: none */
+    uint64_t note;   /* what a repetition has to know: see call.h; 0: nothing */
 };
 
 struct slots;
@@ -33,6 +32,7 @@ int slots_read(struct slots *slots, int fuse_fd);
 /* After a takeover: the slots that hold requests, one after the other in the order in which the kernel
  * numbered them; -1 at the end. */
 int slots_next_left(struct slots *slots);
+int slots_oldest_left(const struct slots *slots); /* only looks at it */
 
 struct slot_record *slot_record(struct slots *slots, int slot);
 char *slot_bytes(struct slots *slots, int slot);

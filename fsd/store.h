@@ -107,6 +107,13 @@ struct store_position {
     int64_t id;      /* the largest object number ever given */
     int64_t line;    /* the largest line number ever given */
 };
+/* For the largest of many. */
+static inline void store_raise(int64_t *mark, int64_t number)
+{
+    if (number > *mark)
+        *mark = number;
+}
+
 int store_load(struct store *store, const struct store_reader *reader, void *context,
                struct store_position *position, struct error **err);
 

@@ -39,10 +39,4 @@ struct store {
 /* What SQLite said, as errno and sentence. */
 int store_error(sqlite3 *db, int code, struct error **err);
 
-static inline void store_raise(int64_t *mark, int64_t number)
-{
-    if (number > *mark)
-        *mark = number;
-}
-
 #endif

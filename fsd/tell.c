@@ -3,6 +3,7 @@
 #include "fsd/announce.h"
 #include "fsd/documents.h"
 #include "fsd/invalidator.h"
+#include "fsd/reply.h"
 #include "fsd/special.h"
 #include <stdio.h>
 
@@ -227,4 +228,76 @@ void tell_errors(struct fsd *fsd, uid_t uid)
 void tell_reborn(struct fsd *fsd, struct object *object)
 {
     announce_object(fsd->announcer, object, ANNOUNCE_CREATED);
+}
+
+/* ---- after a takeover ---- */
+
+static void tell_again(struct fsd *fsd, uint32_t node, bool changed);
+
+static void tell_children_again(struct fsd *fsd, uint32_t node, bool changed)
+{
+    for (uint32_t child = node_first(fsd->nodes, node), next; child != 0; child = next) {
+        next = node_next(fsd->nodes, child);
+        tell_again(fsd, child, changed);
+    }
+}
+
+static void tell_file_again(struct fsd *fsd, uint32_t node, bool cached, bool changed)
+{
+    if (!is_held(fsd, node) || (cached && !changed))
+        return;
+    if (cached)
+        stale_contents(fsd, node);
+    else
+        stale_attributes(fsd, node);
+    announce_node(fsd->announcer, node);
+}
+
+/* The object's directory, if what was told last is what it is now, is only looked through for its streams:
+ * lines have no versions. */
+static void tell_object_again(struct fsd *fsd, uint32_t node, int64_t id)
+{
+    const struct object *object = object_by_id(fsd->objects, id);
+    if (object == NULL || !object_is_visible(object)) {
+        stale_name(fsd, node);
+    } else if ((uint64_t)object->committed->number > fsd->memory->header->told ||
+               kind_is(object->kind, "", "Namespace")) {
+        stale_attributes(fsd, node);
+        tell_children_again(fsd, node, (uint64_t)object->committed->number > fsd->memory->header->told);
+    } else {
+        tell_file_again(fsd, node_find(fsd->nodes, node, STR("status")), false, false);
+        tell_file_again(fsd, node_find(fsd->nodes, node, STR("events")), false, false);
+    }
+}
+
+static void tell_again(struct fsd *fsd, uint32_t node, bool changed)
+{
+    const struct node_record *record = node_record(fsd->nodes, node);
+    struct place place;
+    if ((record->flags & (NODE_FORMING | NODE_SCRATCH)) != 0)
+        return;
+    if (record->object != 0) {
+        tell_object_again(fsd, node, record->object);
+    } else if (place_of_node(fsd, node, &place) < 0) {
+        stale_name(fsd, node);
+    } else if (place.type == PLACE_FILE) {
+        tell_file_again(fsd, node, place.special->class == SPECIAL_TEXT, changed);
+    } else {
+        struct stat attributes;
+        bool there = attributes_of(fsd, node, &place, &attributes) == 0;
+        if (!there)
+            stale_name(fsd, node);
+        else if (S_ISREG(attributes.st_mode))
+            tell_file_again(fsd, node, true, changed);
+        else if (S_ISDIR(attributes.st_mode)) {
+            stale_attributes(fsd, node);
+            tell_children_again(fsd, node, changed);
+        }
+    }
+}
+
+void tell_take_over(struct fsd *fsd)
+{
+    if (!fsd->memory->fresh)
+        tell_children_again(fsd, NODE_ROOT, false);
 }

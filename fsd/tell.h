@@ -12,6 +12,8 @@ void tell_object(struct fsd *fsd, struct object *object, struct version *before,
 void tell_lines(struct fsd *fsd, struct object *object, enum stream_kind stream);
 /* A user's errors have grown. */
 void tell_errors(struct fsd *fsd, uid_t uid);
+/* After a takeover: what a predecessor has made durable and perhaps not told. */
+void tell_take_over(struct fsd *fsd);
 /* The object was removed by rmdir and is there still, terminating: announced again as new. */
 void tell_reborn(struct fsd *fsd, struct object *object);
 

@@ -77,7 +77,7 @@ static void add_status_line(struct fsd *fsd, struct object *object, const char *
     clock_format(now_ms, time);
     struct buf line = {0};
     buf_addf(&line, "%s %s", time, status);
-    batch_add_line(fsd->txn->filling, object, STREAM_STATUS, ++fsd->txn->last_line, buf_take(&line));
+    batch_add_line(fsd->txn->filling, object, STREAM_STATUS, ++fsd->txn->given->line, buf_take(&line));
 }
 
 /* The computed result becomes the object's pending version. */
@@ -88,11 +88,11 @@ static struct object *apply(struct fsd *fsd, const struct asker *asker, const st
     struct txn *txn = fsd->txn;
     struct str before = {result->text.at, result->split};
     struct str after = {result->text.at + result->split, result->text.length - result->split};
-    struct version *version = version_new(change->kind, before, ++txn->last_version, after, now_ms,
+    struct version *version = version_new(change->kind, before, ++txn->given->version, after, now_ms,
                                           result->flags | (result->gone ? VERSION_GONE : 0), result->status);
     struct version *was_pending = object != NULL ? version_hold(object->pending) : NULL;
     if (object == NULL)
-        object = object_create(fsd->objects, ++txn->last_id, change->kind, change->namespace, change->name,
+        object = object_create(fsd->objects, ++txn->given->id, change->kind, change->namespace, change->name,
                                str_of(new_uid), version);
     else
         object_change(object, version);
@@ -159,7 +159,7 @@ int txn_event(struct fsd *fsd, const struct asker *asker, struct object *object,
     for (size_t i = 0; i < line.length; i++)
         if (line.at[i] == '\n')
             line.at[i] = ' ';
-    batch_add_line(fsd->txn->filling, object, STREAM_EVENTS, ++fsd->txn->last_line, buf_take(&line));
+    batch_add_line(fsd->txn->filling, object, STREAM_EVENTS, ++fsd->txn->given->line, buf_take(&line));
     return 0;
 }
 
@@ -181,6 +181,13 @@ void txn_undo(struct fsd *fsd, struct txn_mark mark)
 void txn_park(struct call *call)
 {
     batch_add_call(call->fsd->txn->filling, call);
+}
+
+void txn_answer_made(struct call *call)
+{
+    struct batch *batch = batch_new();
+    batch_add_call(batch, call);
+    invalidate_fence(call->fsd->invalidator, batch);
 }
 
 void txn_hold(struct fsd *fsd)
@@ -323,6 +330,8 @@ void txn_turn(struct fsd *fsd)
     }
     while ((batch = invalidator_reached(fsd->invalidator)) != NULL)
         answer(batch, NULL);
+    if (invalidator_is_idle(fsd->invalidator))
+        fsd->memory->header->told = (uint64_t)txn->published;
     submit(fsd);
 }
 

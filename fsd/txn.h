@@ -49,6 +49,9 @@ int txn_event(struct fsd *fsd, const struct asker *asker, struct object *object,
 /* The call waits for all changes made so far; its outcome (call->result, call->payload) is stored with them.
  */
 void txn_park(struct call *call);
+/* The change of a repeated call was made and stored by a predecessor: it is answered as soon as the kernel has
+ * been told everything that it must no longer cache. */
+void txn_answer_made(struct call *call);
 /* While held the filling batch isn't submitted: a bulk that is carried out in slices is one transaction. */
 void txn_hold(struct fsd *fsd);
 void txn_release(struct fsd *fsd);

@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+/* More versions than are given between two batches that are stored. */
+#define VERSION_LEAP 100000
+
 struct loading {
     struct fsd *fsd;
     struct history_entry *first, **end;
@@ -73,6 +76,23 @@ static void load_outcome(void *context, const struct outcome *outcome)
     txn->outcomes[outcome->slot].payload = (struct str){str_dup(outcome->payload), outcome->payload.length};
 }
 
+/* What was given to objects that lived in a predecessor's memory is known on this mount; after the end of a
+ * mount a leap takes its place. Those objects are gone without a tombstone: who followed them must list anew.
+ */
+static void take_over_numbers(struct fsd *fsd, const struct store_position *position)
+{
+    struct txn *txn = fsd->txn;
+    struct given_numbers *given = txn->given = &fsd->memory->header->given;
+    int64_t stored = position->version + (fsd->memory->fresh && position->version != 0 ? VERSION_LEAP : 0);
+    store_raise(&given->version, stored);
+    store_raise(&given->id, position->id);
+    store_raise(&given->line, position->line);
+    txn->published = ++given->version;
+    for (size_t k = 0; k < kinds_count(fsd->kinds); k++)
+        if (kinds_at(fsd->kinds, k)->memory_only)
+            objects_forget(fsd->objects, kinds_at(fsd->kinds, k), given->version);
+}
+
 int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err)
 {
     struct txn *txn = fsd->txn = memory_zeroed(1, sizeof(*txn));
@@ -91,9 +111,7 @@ int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err
     if (loading.skipped > 0)
         log_warning("%zu objects are of kinds that are not known; they are kept in the store",
                     loading.skipped);
-    txn->last_version = txn->published = position.version;
-    txn->last_id = position.id;
-    txn->last_line = position.line;
+    take_over_numbers(fsd, &position);
     txn->published_ms = clock_wall_ms();
 
     autofree char *repository = NULL;

@@ -14,7 +14,7 @@ struct txn {
     struct batch *writing; /* with the committer; NULL: nothing */
     int held;              /* the filling batch must not be submitted while this is not 0 */
     uint64_t failures;
-    int64_t last_version, last_id, last_line; /* given */
+    struct given_numbers *given; /* in the memory that outlives fsd */
     int64_t published, published_ms;
     struct outcome outcomes[MEMORY_SLOTS]; /* of the requests that a predecessor left; payloads are owned */
     struct stream_line *trims;             /* lines to be deleted with the next batch */

@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 #define SCALAR_LIMIT 4096
 
@@ -15,10 +16,10 @@
  * which the slot remembers. */
 static size_t place_of_append(struct call *call, size_t end)
 {
-    struct slot_record *slot = slot_record(call->fsd->slots, call->slot);
-    if (slot->note == 0)
-        slot->note = end + 1;
-    return slot->note - 1;
+    uint64_t *note = call_note(call);
+    if (*note == 0)
+        *note = end + 1;
+    return *note - 1;
 }
 
 static void reply_written(struct call *call)
@@ -137,7 +138,7 @@ static void finish_write(struct call *call, int result)
     reply_written(call);
 }
 
-const struct operation op_write = {"write", start_write, finish_write};
+const struct operation op_write = {"write", start_write, finish_write, false};
 
 /* ---- flush, fsync, release: what has been collected takes effect ---- */
 
@@ -213,7 +214,8 @@ static int start_fsync(struct call *call, struct error **err)
     return end_of_writing(call, true, err);
 }
 
-/* The results of a bulk come back on the descriptor. */
+/* The results of a bulk come back on the descriptor. They lie beside the requests until one store of the
+ * flags says which of the two counts: a repetition finds either. */
 static void finish_collected(struct call *call)
 {
     struct fsd *fsd = call->fsd;
@@ -221,12 +223,15 @@ static void finish_collected(struct call *call)
     if (handle == NULL || (handle->flags & HANDLE_TRIED) == 0)
         return;
     is_set_now(fsd, handle->node);
+    uint32_t flags =
+        handle->flags & ~(uint32_t)(HANDLE_DIRTY | HANDLE_CHECKED | HANDLE_TRIED | HANDLE_EMPTIED);
     if (call->payload.length != 0) {
-        arena_bytes_resize(fsd->memory->arena, &handle->bytes, 0);
-        (void)arena_bytes_write(fsd->memory->arena, &handle->bytes, 0, buf_str(&call->payload));
-        handle->flags |= HANDLE_RESULTS | HANDLE_FILLED;
+        handle->results.length = 0;
+        (void)arena_bytes_write(fsd->memory->arena, &handle->results, 0, buf_str(&call->payload));
+        flags |= HANDLE_RESULTS | HANDLE_FILLED;
     }
-    handle->flags &= ~(uint32_t)(HANDLE_DIRTY | HANDLE_CHECKED | HANDLE_TRIED | HANDLE_EMPTIED);
+    atomic_signal_fence(memory_order_seq_cst);
+    handle->flags = flags;
 }
 
 static void finish_flush(struct call *call, int result)
@@ -236,8 +241,8 @@ static void finish_flush(struct call *call, int result)
     reply_error(call, 0);
 }
 
-const struct operation op_flush = {"flush", start_flush, finish_flush};
-const struct operation op_fsync = {"fsync", start_fsync, finish_flush};
+const struct operation op_flush = {"flush", start_flush, finish_flush, false};
+const struct operation op_fsync = {"fsync", start_fsync, finish_flush, false};
 
 /* Nobody hears what release says: what is refused here is said in errors. */
 static int start_release(struct call *call, struct error **err)
@@ -248,8 +253,8 @@ static int start_release(struct call *call, struct error **err)
     if (status < 0 || leaf.writes != WRITE_COLLECT ||
         (handle->flags & (HANDLE_WRITE | HANDLE_REFUSED)) != HANDLE_WRITE)
         return 0;
-    bool left =
-        (handle->flags & HANDLE_DIRTY) != 0 && ((handle->flags & HANDLE_TRIED) == 0 || call->repeated);
+    bool left = (handle->flags & HANDLE_DIRTY) != 0 &&
+                ((handle->flags & HANDLE_TRIED) == 0 || *call_note(call) == NOTE_TRYING);
     bool emptied =
         (handle->flags & HANDLE_EMPTIED) != 0 && (handle->flags & HANDLE_DIRTY) == 0 && leaf.content;
     if (!left && !emptied)
@@ -257,6 +262,7 @@ static int start_release(struct call *call, struct error **err)
     call->asker.uid = handle->uid; /* release comes from nobody in particular */
     call->asker.gid = handle->gid;
     call->asker.identity = identity_of(handle->uid, handle->gid);
+    *call_note(call) = NOTE_TRYING;
     return carry_out(call, &leaf, handle, err);
 }
 
@@ -280,13 +286,13 @@ static void close_handle(struct call *call)
 
 static void finish_release(struct call *call, int result)
 {
-    (void)result;
-    finish_collected(call);
+    if (result >= 0)
+        finish_collected(call);
     close_handle(call);
     reply_error(call, 0);
 }
 
-const struct operation op_release = {"release", start_release, finish_release};
+const struct operation op_release = {"release", start_release, finish_release, .always = true};
 
 /* ---- setattr ---- */
 
@@ -360,4 +366,4 @@ static void finish_setattr(struct call *call, int result)
     reply_attributes(call, call_node(call));
 }
 
-const struct operation op_setattr = {"setattr", start_setattr, finish_setattr};
+const struct operation op_setattr = {"setattr", start_setattr, finish_setattr, false};
