@@ -1,5 +1,6 @@
 #include "fsd/apply.h"
 
+#include "fsd/check.h"
 #include "fsd/txn.h"
 #include "lib/yaml.h"
 #include <errno.h>
@@ -22,6 +23,8 @@ static int wrap_origin(const struct origin *origin, struct value document, struc
     autobuf struct buf what = {0};
     if (kind.length != 0 && name.length != 0)
         buf_addf(&what, STR_FORMAT " " STR_FORMAT, STR_ARGS(kind), STR_ARGS(name));
+    else if (kind.length != 0)
+        buf_addf(&what, STR_FORMAT " without a name", STR_ARGS(kind));
     else
         buf_add_text(&what, "manifest");
     if (origin->count > 1)
@@ -32,15 +35,14 @@ static int wrap_origin(const struct origin *origin, struct value document, struc
 static int apply_one(struct call *call, struct value document, struct error **err)
 {
     if (value_type(document) != VALUE_OBJECT)
-        return error_make(err, EINVAL, "must be a mapping of fields, not a %s",
-                          value_type_name(value_type(document)));
+        return check_refuse(document, "must be a mapping of fields", err);
     const struct kind *kind = kinds_by_manifest(call->fsd->kinds, document, err);
     if (kind == NULL)
         return -EINVAL;
     struct value metadata = value_get(document, STR("metadata"));
     struct str name = value_str(value_get(metadata, STR("name")));
     if (name.length == 0)
-        return error_make(err, EINVAL, "metadata.name: required");
+        return error_make(err, EINVAL, "metadata.name: is required");
     struct str namespace = value_str(value_get(metadata, STR("namespace")));
     struct change change = {
         .kind = kind,

@@ -1,5 +1,6 @@
 #include "fsd/bulk.h"
 
+#include "fsd/check.h"
 #include "fsd/errors.h"
 #include "fsd/tell.h"
 #include "fsd/txn.h"
@@ -15,8 +16,8 @@ struct bulk {
     struct str rest; /* lines to come, in the handle's memory */
     size_t line;
     bool atomic, failed;
-    struct txn_mark mark;
-    uint64_t failures; /* txn_failures() when it began */
+    struct txn_mark mark; /* of an atomic one */
+    uint64_t failures;    /* txn_failures() when it began */
 };
 
 /* One line. */
@@ -66,7 +67,7 @@ static int find_object(struct bulk_line *line, struct error **err)
         return status;
     find_namespace(line, member(line, "namespace"));
     line->name = member(line, "name");
-    return line->name.length != 0 ? 0 : error_make(err, EINVAL, "name: required");
+    return line->name.length != 0 ? 0 : error_make(err, EINVAL, "name: is required");
 }
 
 static int preconditions(const struct bulk_line *line, struct edit *edit, struct error **err)
@@ -74,7 +75,7 @@ static int preconditions(const struct bulk_line *line, struct edit *edit, struct
     struct value version = value_get(line->request, STR("rv"));
     edit->if_uid = member(line, "uid");
     if (value_exists(version) && !str_to_int64(value_str(version), &edit->if_version))
-        return error_make(err, EINVAL, "rv: must be a resourceVersion");
+        return check_refuse(version, "rv: must be a resourceVersion", err);
     return 0;
 }
 
@@ -121,7 +122,7 @@ static int create(struct bulk_line *line, struct error **err)
         line->name = buf_str(&line->made_name);
     }
     if (line->name.length == 0)
-        return error_make(err, EINVAL, "metadata.name: required");
+        return error_make(err, EINVAL, "metadata.name: is required");
     return change(line, (struct edit){.type = EDIT_CREATE, .document = object}, true, err);
 }
 
@@ -149,8 +150,10 @@ static int delete (struct bulk_line *line, struct error **err)
     int status = find_object(line, err);
     if (status < 0)
         return status;
-    struct edit edit = {.type = EDIT_DELETE,
-                        .grace = value_int_or(value_get(line->request, STR("grace")), -1)};
+    struct edit edit = {.type = EDIT_DELETE, .grace = -1};
+    struct value grace = value_get(line->request, STR("grace"));
+    if (value_exists(grace) && (!value_int(grace, &edit.grace) || edit.grace < 0))
+        return check_refuse(grace, "grace: must be a number of seconds", err);
     if (value_true(value_get(line->request, STR("finished"))))
         edit.type = EDIT_FINISHED;
     return change(line, edit, false, err);
@@ -167,7 +170,7 @@ static int event(struct bulk_line *line, struct error **err)
         return error_make(err, ENOENT, STR_FORMAT "/" STR_FORMAT " is gone", STR_ARGS(line->kind->plural),
                           STR_ARGS(line->name));
     if (!str_is(type, "Normal") && !str_is(type, "Warning"))
-        return error_make(err, EINVAL, "type: must be Normal or Warning");
+        return check_refuse(value_get(line->request, STR("type")), "type: must be Normal or Warning", err);
     line->changed = (struct changed){.uid = object->uid, .version = object_newest_version(object)->number};
     return txn_event(line->call->fsd, &line->call->asker, object,
                      str_is(type, "Normal") ? "Normal" : "Warning", member(line, "reason"),
@@ -184,12 +187,13 @@ static const struct {
 static int run_operation(struct bulk_line *line, struct error **err)
 {
     struct str name = member(line, "op");
+    if (value_type(line->request) != VALUE_OBJECT)
+        return check_refuse(line->request, "a request must be an object", err);
     for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++)
         if (str_is(name, operations[i].name))
             return operations[i].run(line, err);
-    return error_make(err, EINVAL,
-                      "op: must be create, patch, status, delete or event, not \"" STR_FORMAT "\"",
-                      STR_ARGS(name));
+    return check_refuse(value_get(line->request, STR("op")),
+                        "op: must be create, patch, status, delete or event", err);
 }
 
 /* ---- results ---- */
@@ -231,6 +235,7 @@ static void run_line(struct call *call, const struct place *place, struct bulk *
     line.request = doc_root(doc);
     if (doc != NULL && bulk->line == 1 && str_is(member(&line, "op"), "atomic")) {
         bulk->atomic = true;
+        bulk->mark = txn_mark(call->fsd);
         doc_free(doc);
         return;
     }
@@ -254,7 +259,6 @@ static struct bulk *begin(struct call *call, struct str bytes)
     struct bulk *bulk = memory_zeroed(1, sizeof(*bulk));
     bulk->rest = bytes;
     bulk->failures = txn_failures(call->fsd);
-    bulk->mark = txn_mark(call->fsd);
     txn_hold(call->fsd);
     call->work = bulk;
     return bulk;
@@ -280,7 +284,7 @@ static int end(struct call *call, struct bulk *bulk, struct error **err)
     if (!lost && bulk->atomic && bulk->failed) {
         txn_undo(call->fsd, bulk->mark);
         cancel_all(call);
-    } else if (!lost) {
+    } else if (!lost && bulk->atomic) {
         txn_keep(call->fsd, bulk->mark);
     }
     txn_release(call->fsd);
@@ -302,7 +306,8 @@ int bulk_write(struct call *call, const struct place *place, uint32_t node, stru
         bulk->line++;
         if (str_trim(text).length != 0)
             run_line(call, place, bulk, text);
-        if (bulk->rest.at != NULL && clock_us() > end_us)
+        /* An atomic one goes on to its end: what is taken back must not have changes of others among it. */
+        if (bulk->rest.at != NULL && !bulk->atomic && clock_us() > end_us)
             return CALL_WAITING;
     }
     return end(call, bulk, err);

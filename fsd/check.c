@@ -1,5 +1,7 @@
 #include "fsd/check.h"
 
+#include <errno.h>
+
 void step_write(const struct step *at, struct buf *out)
 {
     if (at == NULL)
@@ -64,4 +66,11 @@ void check_quote(struct buf *out, struct value v)
                                             [VALUE_OBJECT] = "a mapping"};
         buf_add_text(out, names[type]);
     }
+}
+
+int check_refuse(struct value given, const char *wanted, struct error **err)
+{
+    autobuf struct buf text = {0};
+    check_quote(&text, given);
+    return error_make(err, EINVAL, "%s, not %s", wanted, text.at);
 }

@@ -38,5 +38,7 @@ int check_result(struct check *check, int number, struct error **err);
 void step_write(const struct step *at, struct buf *out);
 /* What was given, for a sentence: a quoted string (cut when it is long), a number, or the type's name. */
 void check_quote(struct buf *out, struct value v);
+/* -EINVAL, and "wanted, not given": must be a list, not "a". */
+int check_refuse(struct value given, const char *wanted, struct error **err);
 
 #endif

@@ -1,8 +1,11 @@
 #include "fsd/edit.h"
 
+#include "fsd/check.h"
 #include "fsd/columns.h"
 #include "fsd/field.h"
+#include "fsd/managed.h"
 #include "fsd/merge.h"
+#include "fsd/rules.h"
 #include "fsd/subject.h"
 #include "fsd/validate.h"
 #include "lib/clock.h"
@@ -29,6 +32,12 @@ static void set_time(struct value v, struct str key, int64_t ms)
     char text[CLOCK_TEXT];
     clock_format(ms, text);
     value_set_str(v, key, str_of(text));
+}
+
+static int refuse_size(size_t length, struct error **err)
+{
+    return error_make(err, EFBIG, "the object would have %zu bytes; at most %u are possible", length,
+                      OBJECT_LIMIT);
 }
 
 /* ---- preconditions ---- */
@@ -65,85 +74,30 @@ static int check_preconditions(const struct work *work, struct error **err)
     return check_version(work, version, err);
 }
 
-/* ---- what the server manages ---- */
-
-/* Members of metadata that only the server writes, and which a new version takes from the one before. */
-static const char *const server_members[] = {"uid", "creationTimestamp", "generation", "deletionTimestamp",
-                                             "deletionGracePeriodSeconds"};
-/* Members that mean nothing here, or are set below. */
-static const char *const dropped_members[] = {"resourceVersion", "managedFields", "selfLink", "generateName"};
-
-static void put_back_metadata(struct work *work)
-{
-    struct value metadata = value_ensure_object(doc_root(work->after), STR("metadata"));
-    struct value before = metadata_of(work->before);
-    for (size_t i = 0; i < sizeof(server_members) / sizeof(*server_members); i++) {
-        struct str key = str_of(server_members[i]);
-        struct value old = value_get(before, key);
-        if (value_exists(old))
-            value_set_copy(metadata, key, old);
-        else
-            value_unset(metadata, key);
-    }
-    for (size_t i = 0; i < sizeof(dropped_members) / sizeof(*dropped_members); i++)
-        if (!(work->before == NULL && strcmp(dropped_members[i], "generateName") == 0))
-            value_unset(metadata, str_of(dropped_members[i]));
-    struct value generated = value_get(before, STR("generateName"));
-    if (value_exists(generated))
-        value_set_copy(metadata, STR("generateName"), generated);
-    value_set_str(metadata, STR("name"), work->base->name);
-    if (work->base->kind->namespaced)
-        value_set_str(metadata, STR("namespace"), work->base->namespace);
-    else
-        value_unset(metadata, STR("namespace"));
-    if (work->before == NULL) {
-        value_set_str(metadata, STR("uid"), work->base->new_uid);
-        set_time(metadata, STR("creationTimestamp"), work->now_ms);
-        if (work->base->kind->has_spec)
-            value_set_int(metadata, STR("generation"), 1);
-    }
-    value_set_str(doc_root(work->after), STR("apiVersion"), work->base->kind->api_version);
-    value_set_str(doc_root(work->after), STR("kind"), work->base->kind->name);
-}
-
-static void put_back_status(struct work *work)
-{
-    struct value status = value_get(doc_root(work->before), STR("status"));
-    if (value_exists(status))
-        value_set_copy(doc_root(work->after), STR("status"), status);
-    else if (work->before != NULL || !work->edit->server)
-        value_unset(doc_root(work->after), STR("status"));
-}
-
-/* Fields that may be written once stay when a manifest doesn't give them: a manifest of a pod has no
- * nodeName. */
-static void put_back_written_once(const struct schema *schema, struct value before, struct value after)
-{
-    if (schema->type != SCHEMA_OBJECT)
-        return;
-    for (size_t i = 0; i < schema->property_count; i++) {
-        const struct property *property = &schema->properties[i];
-        struct value old = value_get(before, property->name), new = value_get(after, property->name);
-        if (property->schema->write_once && value_exists(old) && !value_exists(new))
-            value_set_copy(after, property->name, old);
-        else if (value_type(old) == VALUE_OBJECT && value_type(new) == VALUE_OBJECT)
-            put_back_written_once(property->schema, old, new);
-    }
-}
-
 /* ---- the edits ---- */
 
-static int check_kind(const struct work *work, struct error **err)
+/* Its members are filled in and put back, so it has to be what it should before it can be validated. */
+static int check_metadata(struct value document, struct error **err)
+{
+    struct value metadata = value_get(document, STR("metadata"));
+    if (!value_exists(metadata) || value_type(metadata) == VALUE_NULL || value_type(metadata) == VALUE_OBJECT)
+        return 0;
+    return check_refuse(metadata, "metadata: must be a mapping", err);
+}
+
+static int check_manifest(const struct work *work, struct error **err)
 {
     struct value document = work->edit->document;
     if (value_type(document) != VALUE_OBJECT)
-        return error_make(err, EINVAL, "a manifest is a mapping of fields, not a %s",
-                          value_type_name(value_type(document)));
+        return check_refuse(document, "must be a mapping of fields", err);
+    int result = check_metadata(document, err);
+    if (result < 0)
+        return result;
     struct str version = value_str(value_get(document, STR("apiVersion")));
     struct str name = value_str(value_get(document, STR("kind")));
     const struct kind *kind = work->base->kind;
     if (version.length == 0 || name.length == 0)
-        return error_make(err, EINVAL, "%s: required", version.length == 0 ? "apiVersion" : "kind");
+        return error_make(err, EINVAL, "%s: is required", version.length == 0 ? "apiVersion" : "kind");
     if (str_equal(version, kind->api_version) && str_equal(name, kind->name))
         return 0;
     return error_make(err, EINVAL,
@@ -154,7 +108,7 @@ static int check_kind(const struct work *work, struct error **err)
 
 static int do_replace(struct work *work, struct error **err)
 {
-    int result = check_kind(work, err);
+    int result = check_manifest(work, err);
     if (result < 0)
         return result;
     work->after = doc_copy(work->edit->document);
@@ -165,15 +119,13 @@ static int do_replace(struct work *work, struct error **err)
         if (value_exists(old) && !value_exists(value_get(metadata, str_of(unless_given[i]))))
             value_set_copy(metadata, str_of(unless_given[i]), old);
     }
-    put_back_written_once(work->base->kind->schema, doc_root(work->before), doc_root(work->after));
-    put_back_status(work);
     work->draft = false;
     return 0;
 }
 
 static int do_apply(struct work *work, struct error **err)
 {
-    int result = check_kind(work, err);
+    int result = check_manifest(work, err);
     if (result < 0)
         return result;
     autodoc struct doc *wanted = doc_copy(work->edit->document);
@@ -183,10 +135,17 @@ static int do_apply(struct work *work, struct error **err)
     for (size_t i = 0; i < sizeof(not_wanted) / sizeof(*not_wanted); i++)
         value_unset(metadata, str_of(not_wanted[i]));
     value_unset(doc_root(wanted), STR("status"));
-    struct value annotations = value_get(metadata, STR("annotations"));
-    value_unset(annotations, STR(MERGE_LAST_APPLIED));
+    value_unset(value_get(metadata, STR("annotations")), STR(MERGE_LAST_APPLIED));
     autobuf struct buf text = {0};
     value_write(&text, doc_root(wanted));
+    if (text.length > OBJECT_LIMIT)
+        return refuse_size(text.length, err);
+    if (text.length > ANNOTATIONS_AT_MOST)
+        return error_make(
+            err, EFBIG,
+            "apply keeps the manifest in an annotation, which holds at most %u bytes, not %zu: make "
+            "the object with mkdir and write its manifest.yaml",
+            ANNOTATIONS_AT_MOST, text.length);
 
     if (work->before == NULL) {
         work->after = doc_copy(doc_root(wanted));
@@ -197,19 +156,20 @@ static int do_apply(struct work *work, struct error **err)
         merge_apply(work->base->kind->schema, doc_root(last), doc_root(work->after), doc_root(wanted));
     }
     metadata = value_ensure_object(doc_root(work->after), STR("metadata"));
-    value_set_str(value_ensure_object(metadata, STR("annotations")), STR(MERGE_LAST_APPLIED), buf_str(&text));
-    put_back_status(work);
+    enum value_type annotations = value_type(value_get(metadata, STR("annotations")));
+    if (annotations == VALUE_NONE || annotations == VALUE_NULL || annotations == VALUE_OBJECT)
+        value_set_str(value_ensure_object(metadata, STR("annotations")), STR(MERGE_LAST_APPLIED),
+                      buf_str(&text)); /* anything else is refused by and by */
     work->draft = false;
     return 0;
 }
 
 static int do_create(struct work *work, struct error **err)
 {
-    int result = check_kind(work, err);
+    int result = check_manifest(work, err);
     if (result < 0)
         return result;
     work->after = doc_copy(work->edit->document);
-    put_back_status(work);
     return 0;
 }
 
@@ -224,19 +184,30 @@ static int do_draft(struct work *work, struct error **err)
     return 0;
 }
 
+static int check_patch(struct value document, struct error **err)
+{
+    if (!value_exists(document))
+        return error_make(err, EINVAL, "merge: is required");
+    if (value_type(document) != VALUE_OBJECT)
+        return check_refuse(document, "merge: must be an object", err);
+    return 0;
+}
+
 static int do_merge(struct work *work, struct error **err)
 {
-    if (value_type(work->edit->document) != VALUE_OBJECT)
-        return error_make(err, EINVAL, "merge: must be an object");
-    value_merge(doc_root(work->after), work->edit->document);
-    put_back_status(work);
-    return 0;
+    int result = check_patch(work->edit->document, err);
+    if (result == 0)
+        result = check_metadata(work->edit->document, err);
+    if (result == 0)
+        value_merge(doc_root(work->after), work->edit->document);
+    return result;
 }
 
 static int do_status(struct work *work, struct error **err)
 {
-    if (value_type(work->edit->document) != VALUE_OBJECT)
-        return error_make(err, EINVAL, "merge: must be an object");
+    int result = check_patch(work->edit->document, err);
+    if (result < 0)
+        return result;
     if (!work->base->kind->has_status)
         return error_make(err, EINVAL, "a " STR_FORMAT " has no status", STR_ARGS(work->base->kind->name));
     value_merge(value_ensure_object(doc_root(work->after), STR("status")), work->edit->document);
@@ -303,6 +274,9 @@ static bool is_held(const struct work *work)
            value_count(value_at(doc_root(work->after), "spec", "finalizers")) > 0;
 }
 
+/* A hundred years, in seconds: more could not be written as a time. */
+#define GRACE_LIMIT (100ll * 365 * 86400)
+
 /* How long its node may take to end it: 0 for what no node runs. As Kubernetes' pod strategy decides. */
 static int64_t grace_of(const struct work *work)
 {
@@ -313,9 +287,10 @@ static int64_t grace_of(const struct work *work)
     if (field.length == 0 || value_str(value_get(spec, field)).length == 0 || str_is(phase, "Succeeded") ||
         str_is(phase, "Failed"))
         return 0;
-    if (work->edit->grace >= 0)
-        return work->edit->grace;
-    return value_int_or(value_get(spec, STR("terminationGracePeriodSeconds")), 30);
+    int64_t grace = work->edit->grace >= 0
+                        ? work->edit->grace
+                        : value_int_or(value_get(spec, STR("terminationGracePeriodSeconds")), 30);
+    return grace < GRACE_LIMIT ? grace : GRACE_LIMIT;
 }
 
 static int do_delete(struct work *work, struct error **err)
@@ -373,7 +348,9 @@ static int check_finalizers(const struct work *work, struct error **err)
             known = known || value_equal(other, finalizer);
         if (!known)
             return error_make(err, EPERM,
-                              "metadata.finalizers: the object is being deleted, none can be added");
+                              "metadata.finalizers: the object is being deleted, \"" STR_FORMAT
+                              "\" can't be added",
+                              STR_ARGS(value_str(finalizer)));
     }
     return 0;
 }
@@ -382,24 +359,25 @@ static int check_finalizers(const struct work *work, struct error **err)
 
 static const struct {
     int (*edit)(struct work *work, struct error **err);
-    bool makes;  /* may make an object */
-    bool trusts; /* writes what the server manages by itself: nothing is put back */
+    bool makes;        /* may make an object */
+    bool trusts;       /* writes what the server manages by itself: nothing is put back */
+    bool keeps_status; /* a status that the document may have means nothing */
 } edits[] = {
-    [EDIT_CREATE] = {do_create, true, false},
-    [EDIT_DRAFT] = {do_draft, true, false},
-    [EDIT_REPLACE] = {do_replace, true, false},
-    [EDIT_APPLY] = {do_apply, true, false},
-    [EDIT_MERGE] = {do_merge, false, false},
-    [EDIT_STATUS] = {do_status, false, false},
-    [EDIT_FIELD_WRITE] = {do_field_write, false, false},
-    [EDIT_FIELD_APPEND] = {do_field_append, false, false},
-    [EDIT_FIELD_MAKE] = {do_field_make, false, false},
-    [EDIT_FIELD_REMOVE] = {do_field_remove, false, false},
-    [EDIT_FIELD_RENAME] = {do_field_rename, false, false},
-    [EDIT_LIVE] = {do_live, false, false},
-    [EDIT_VERB] = {do_verb, false, false},
-    [EDIT_DELETE] = {do_delete, false, true},
-    [EDIT_FINISHED] = {do_finished, false, true},
+    [EDIT_CREATE] = {do_create, true, false, true},
+    [EDIT_DRAFT] = {do_draft, true, false, false},
+    [EDIT_REPLACE] = {do_replace, true, false, true},
+    [EDIT_APPLY] = {do_apply, true, false, true},
+    [EDIT_MERGE] = {do_merge, false, false, true},
+    [EDIT_STATUS] = {do_status, false, false, false},
+    [EDIT_FIELD_WRITE] = {do_field_write, false, false, false},
+    [EDIT_FIELD_APPEND] = {do_field_append, false, false, false},
+    [EDIT_FIELD_MAKE] = {do_field_make, false, false, false},
+    [EDIT_FIELD_REMOVE] = {do_field_remove, false, false, false},
+    [EDIT_FIELD_RENAME] = {do_field_rename, false, false, false},
+    [EDIT_LIVE] = {do_live, false, false, false},
+    [EDIT_VERB] = {do_verb, false, false, false},
+    [EDIT_DELETE] = {do_delete, false, true, false},
+    [EDIT_FINISHED] = {do_finished, false, true, false},
 };
 
 /* Spec and all else that is neither metadata nor status: what generation counts. */
@@ -522,6 +500,29 @@ static void fill_result(struct work *work, struct edit_result *result)
     write_split(root, &result->text, &result->split);
 }
 
+/* Defaults, then all the rules. What is too large is refused as that, whatever else is wrong with it. */
+static int complete_and_check(struct work *work, bool was_draft, struct error **err)
+{
+    const struct kind *kind = work->base->kind;
+    struct value root = doc_root(work->after);
+    schema_prune_nulls(kind->schema, root);
+    schema_default(kind->schema, root);
+    int status = object_validate(kind, root, work->draft, err);
+    if (status == 0 && work->before != NULL && !was_draft)
+        status = object_validate_update(kind, doc_root(work->before), root, err);
+    if (status == 0)
+        status = check_finalizers(work, err);
+    if (status == 0)
+        return 0;
+    autobuf struct buf text = {0};
+    value_write(&text, root);
+    if (text.length <= OBJECT_LIMIT)
+        return status;
+    if (err != NULL)
+        error_free(take_pointer(*err));
+    return refuse_size(text.length, err);
+}
+
 static int run(struct work *work, struct edit_result *result, struct error **err)
 {
     const struct edit_base *base = work->base;
@@ -547,16 +548,12 @@ static int run(struct work *work, struct edit_result *result, struct error **err
         return status;
     struct value root = doc_root(work->after);
     if (!edits[edit->type].trusts)
-        put_back_metadata(work);
+        managed_put_back(base, edit, work->now_ms, doc_root(work->before), root);
+    if (edits[edit->type].keeps_status)
+        managed_put_back_status(edit, doc_root(work->before), root);
     value_unset(metadata_of(work->after), STR("resourceVersion"));
     if (!work->gone) {
-        schema_prune_nulls(base->kind->schema, root);
-        schema_default(base->kind->schema, root);
-        status = object_validate(base->kind, root, work->draft, err);
-        if (status == 0 && work->before != NULL && !was_draft)
-            status = object_validate_update(base->kind, doc_root(work->before), root, err);
-        if (status == 0)
-            status = check_finalizers(work, err);
+        status = complete_and_check(work, was_draft, err);
         if (status < 0)
             return status;
         end_if_released(work);
@@ -567,10 +564,7 @@ static int run(struct work *work, struct edit_result *result, struct error **err
         return 0;
     }
     fill_result(work, result);
-    if (result->text.length > OBJECT_LIMIT)
-        return error_make(err, EFBIG, "the object would have %zu bytes; at most %u are possible",
-                          result->text.length, OBJECT_LIMIT);
-    return 0;
+    return result->text.length <= OBJECT_LIMIT ? 0 : refuse_size(result->text.length, err);
 }
 
 int edit_compute(const struct edit_base *base, const struct edit *edit, int64_t now_ms,

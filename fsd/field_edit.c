@@ -65,6 +65,31 @@ static int refuse(const struct walk *walk, int number, struct error **err, const
 
 /* ---- walking ---- */
 
+/* The schema whose members are the names in a directory; NULL where names are not fields. */
+static const struct schema *names_of(const struct field *directory)
+{
+    const struct schema *schema = directory->schema;
+    if (schema == NULL && directory->kind->has_spec)
+        schema = schema_property(directory->kind->schema, STR("spec"));
+    return schema != NULL && schema->type == SCHEMA_OBJECT ? schema : NULL;
+}
+
+static int refuse_unknown(const struct walk *walk, const struct field *directory, struct str name,
+                          struct error **err)
+{
+    const struct schema *names = names_of(directory);
+    struct str nearest = names != NULL ? schema_nearest(names, name) : STR_NONE;
+    autobuf struct buf place = {0};
+    write_place(walk, &place);
+    autobuf struct buf shown = {0};
+    buf_addf(&shown, "%s%s" STR_FORMAT, place.length != 0 ? place.at : "", place.length != 0 ? "." : "",
+             STR_ARGS(name));
+    if (nearest.at == NULL)
+        return error_make(err, EINVAL, "unknown field \"%s\"", shown.at);
+    return error_make(err, EINVAL, "unknown field \"%s\": did you mean \"" STR_FORMAT "\"?", shown.at,
+                      STR_ARGS(nearest));
+}
+
 static int walk_path(struct walk *walk, const struct kind *kind, struct value object, struct str path,
                      struct error **err)
 {
@@ -85,8 +110,7 @@ static int walk_path(struct walk *walk, const struct kind *kind, struct value ob
         if (child.type == FIELD_NONE) {
             if (walk->depth + 1 < DEPTH)
                 buf_free(&walk->keys[walk->depth + 1]);
-            return error_make(err, ENOENT, STR_FORMAT ": there is no field " STR_FORMAT, STR_ARGS(path),
-                              STR_ARGS(name));
+            return refuse_unknown(walk, directory, name, err);
         }
         walk->fields[++walk->depth] = child;
     }

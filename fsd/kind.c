@@ -390,10 +390,12 @@ const struct kind *kinds_by_manifest(const struct kinds *kinds, struct value man
         error_make(err, EINVAL, "a manifest must be a mapping with apiVersion and kind");
         return NULL;
     }
-    struct str api_version, name;
-    if (read_string(manifest, "apiVersion", false, &api_version, err) < 0 ||
-        read_string(manifest, "kind", false, &name, err) < 0)
+    struct str api_version = value_str(value_get(manifest, STR("apiVersion")));
+    struct str name = value_str(value_get(manifest, STR("kind")));
+    if (api_version.length == 0 || name.length == 0) {
+        error_make(err, EINVAL, "%s: is required", api_version.length == 0 ? "apiVersion" : "kind");
         return NULL;
+    }
     for (size_t i = 0; i < kinds->count; i++) {
         const struct kind *kind = kinds->kinds[i];
         if (str_equal(kind->name, name) && str_equal(kind->api_version, api_version))

@@ -135,5 +135,7 @@ const struct kind *kinds_by_manifest(const struct kinds *kinds, struct value man
 
 /* The member's schema, NULL if there is none. */
 const struct schema *schema_property(const struct schema *schema, struct str name);
+/* The member whose name is nearest to one that there is not, for sentences; STR_NONE if none is near. */
+struct str schema_nearest(const struct schema *schema, struct str name);
 
 #endif

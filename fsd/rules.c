@@ -2,8 +2,6 @@
 
 /* ---- rules of every object ---- */
 
-#define ANNOTATIONS_AT_MOST (256 * 1024)
-
 static void object_meta(struct check *check, const struct step *at, struct value metadata)
 {
     size_t total = 0;
@@ -12,7 +10,7 @@ static void object_meta(struct check *check, const struct step *at, struct value
         total += value_key(annotation).length + value_str(annotation).length;
     struct step step = STEP_MEMBER(at, STR("annotations"));
     if (total > ANNOTATIONS_AT_MOST)
-        check_say(check, &step, "must have at most %d bytes together, not %zu", ANNOTATIONS_AT_MOST, total);
+        check_say(check, &step, "must have at most %u bytes together, not %zu", ANNOTATIONS_AT_MOST, total);
 }
 
 static void label_selector_requirement(struct check *check, const struct step *at, struct value v)

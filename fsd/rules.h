@@ -11,6 +11,8 @@
 
 #include "fsd/check.h"
 
+#define ANNOTATIONS_AT_MOST (256u << 10) /* bytes of an object's annotations together */
+
 struct rule {
     const char *name;
     void (*check)(struct check *check, const struct step *at, struct value v);

@@ -149,6 +149,20 @@ const struct schema *schema_property(const struct schema *schema, struct str nam
     return NULL;
 }
 
+struct str schema_nearest(const struct schema *schema, struct str name)
+{
+    struct str nearest = STR_NONE;
+    size_t distance = name.length / 2 < 4 ? name.length / 2 + 1 : 4;
+    for (size_t i = 0; i < schema->property_count; i++) {
+        size_t from_here = str_distance(schema->properties[i].name, name, distance);
+        if (from_here < distance) {
+            distance = from_here;
+            nearest = schema->properties[i].name;
+        }
+    }
+    return nearest;
+}
+
 static int read_properties(struct schema_set *set, struct schema *schema, struct value text,
                            struct error **err)
 {

@@ -135,6 +135,11 @@ static void compare(struct telling *telling, struct value before, struct value a
     }
 }
 
+static bool is_ending(struct value object)
+{
+    return value_exists(value_at(object, "metadata", "deletionTimestamp"));
+}
+
 char *subject_describe(const struct kind *kind, struct str namespace, struct str name, struct value before,
                        struct value after)
 {
@@ -147,6 +152,8 @@ char *subject_describe(const struct kind *kind, struct str namespace, struct str
         buf_add_text(&telling.text, " created");
     } else if (!value_exists(after)) {
         buf_add_text(&telling.text, " deleted");
+    } else if (is_ending(after) && !is_ending(before)) {
+        buf_add_text(&telling.text, " deletion begun");
     } else {
         compare(&telling, before, after);
         if (telling.untold > 0)

@@ -28,15 +28,7 @@ static void say_unknown(struct check *check, const struct step *at, const struct
     check->malformed++;
     autobuf struct buf path = {0};
     step_write(at, &path);
-    struct str name = at->name, nearest = STR_NONE;
-    size_t distance = name.length / 2 < 4 ? name.length / 2 + 1 : 4;
-    for (size_t i = 0; i < schema->property_count; i++) {
-        size_t from_here = str_distance(schema->properties[i].name, name, distance);
-        if (from_here < distance) {
-            distance = from_here;
-            nearest = schema->properties[i].name;
-        }
-    }
+    struct str nearest = schema_nearest(schema, at->name);
     if (nearest.at != NULL)
         check_say(check, NULL, "unknown field \"%s\": did you mean \"" STR_FORMAT "\"?", path.at,
                   STR_ARGS(nearest));

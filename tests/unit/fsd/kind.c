@@ -62,9 +62,9 @@ static void an_unknown_kind_is_told_with_what_comes_near(void **state)
     static const struct {
         const char *manifest, *sentence;
     } rows[] = {
-        {"kind: Pod", "apiVersion must be a string that is not empty"},
-        {"apiVersion: v1", "kind must be a string that is not empty"},
-        {"{apiVersion: v1, kind: 3}", "kind must be a string that is not empty"},
+        {"kind: Pod", "apiVersion: is required"},
+        {"apiVersion: v1", "kind: is required"},
+        {"{apiVersion: v1, kind: }", "kind: is required"},
         {"[]", "a manifest must be a mapping with apiVersion and kind"},
         {"{apiVersion: apps/v1, kind: Deploymnet}",
          "no kind \"Deploymnet\" in \"apps/v1\": did you mean \"Deployment\" (apps/v1)?"},

@@ -1,0 +1,643 @@
+#include "fsd/edit.h"
+#include "fsd/validate.h"
+#include "lib/clock.h"
+#include "tests/unit/fsd/kinds.h"
+#include "tests/unit/fsd/patch.h"
+
+#define NOW "2026-01-31T12:00:00Z"
+#define UID "00000000-0000-4000-8000-000000000001"
+
+/* One edit of one object, and what comes of it. Objects are called default/web (namespaces: web), have uid
+ * UID and version 7; `before` is what else they say. */
+struct row {
+    const char *kind, *before; /* NULL: there is no object yet */
+    bool draft;
+    struct edit edit;
+    const char *document; /* of the edit, as YAML */
+    const char *verb;
+    int number;          /* a refusal: its errno … */
+    const char *says;    /* … and sentence; else the subject */
+    const char *changes; /* the merge patch from the version before to the new one; NULL: nothing changes */
+    bool gone;
+    uint32_t flags;
+};
+
+#define WEB                                                   \
+    "spec: {replicas: 2, selector: {matchLabels: {app: x}}, " \
+    "template: {metadata: {labels: {app: x}}, spec: {containers: [{name: a, image: b}]}}}"
+#define POD "spec: {nodeName: n1, containers: [{name: a, image: b}]}"
+#define DEFAULTS                                                 \
+    ", progressDeadlineSeconds: 600, revisionHistoryLimit: 10, " \
+    "strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 25%, maxUnavailable: 25%}}"
+#define WAITING_POD "spec: {containers: [{name: a, image: b}]}"
+#define TERMINATING "metadata: {deletionTimestamp: \"2026-01-31T12:00:10Z\", deletionGracePeriodSeconds: 10"
+#define CONF(rest)  "{apiVersion: v1, kind: ConfigMap" rest "}"
+
+/* ---- doing it ---- */
+
+static int64_t now_ms(void)
+{
+    int64_t now;
+    assert_true(clock_parse(STR(NOW), &now));
+    return now;
+}
+
+static void set_default(struct value v, struct str key, const char *text)
+{
+    if (!value_exists(value_get(v, key)))
+        value_set_str(v, key, str_of(text));
+}
+
+/* The version before, complete, as an earlier edit would have left it. */
+static struct version *version_before(const struct kind *kind, const char *before, bool draft)
+{
+    autodoc struct doc *doc = must_yaml(before);
+    struct value root = doc_root(doc), metadata = value_ensure_object(root, STR("metadata"));
+    value_set_str(root, STR("apiVersion"), kind->api_version);
+    value_set_str(root, STR("kind"), kind->name);
+    set_default(metadata, STR("name"), "web");
+    if (kind->namespaced)
+        set_default(metadata, STR("namespace"), "default");
+    set_default(metadata, STR("uid"), UID);
+    set_default(metadata, STR("creationTimestamp"), "2026-01-01T00:00:00Z");
+    if (kind->has_spec)
+        value_set_int(metadata, STR("generation"), 1);
+    value_set_str(metadata, STR("resourceVersion"), STR("7"));
+    schema_default(kind->schema, root);
+    value_sort(root);
+    autobuf struct buf text = {0};
+    value_write(&text, root);
+    struct record record = {.version = 7, .document = buf_str(&text), .draft = draft};
+    return version_from_record(kind, &record);
+}
+
+static const struct verb *verb_of(const struct kind *kind, const char *name)
+{
+    for (size_t i = 0; name != NULL && i < kind->verb_count; i++)
+        if (str_is(kind->verbs[i].name, name))
+            return &kind->verbs[i];
+    assert_null(name);
+    return NULL;
+}
+
+static struct doc *document_of_result(const struct edit_result *result)
+{
+    autobuf struct buf text = {0};
+    buf_add(&text, result->text.at, result->split);
+    buf_add_text(&text, "8");
+    buf_add(&text, result->text.at + result->split, result->text.length - result->split);
+    autoerror struct error *err = NULL;
+    struct doc *doc = doc_parse(buf_str(&text), &err);
+    if (doc == NULL)
+        fail_msg("%s: %s", error_message(err), text.at);
+    struct value version = value_at(doc_root(doc), "metadata", "resourceVersion");
+    assert_true(value_is(version, "8"));
+    value_remove(version);
+    return doc;
+}
+
+/* What has come of it, in words that are compared with those of the row. */
+static void tell(struct buf *out, int number, const char *says, bool gone, uint32_t flags,
+                 const char *changes)
+{
+    if (number != 0)
+        buf_addf(out, "%s: %s", strerrorname_np(number), says);
+    else if (gone)
+        buf_addf(out, "%s (gone)", says);
+    else if (changes == NULL)
+        buf_add_text(out, "unchanged");
+    else
+        buf_addf(out, "%s\n%s%s", says, (flags & VERSION_DRAFT) != 0 ? "draft " : "", changes);
+}
+
+static void tell_result(struct buf *out, const struct version *before, const struct edit_result *result)
+{
+    if (result->unchanged) {
+        tell(out, 0, NULL, false, 0, NULL);
+        return;
+    }
+    autodoc struct doc *old = before != NULL ? doc_parse(version_text(before), NULL) : doc_new();
+    autodoc struct doc *new = document_of_result(result);
+    value_unset(value_get(doc_root(old), STR("metadata")), STR("resourceVersion"));
+    autofree char *changes = changes_between(doc_root(old), doc_root(new));
+    tell(out, 0, result->subject, result->gone, result->flags, changes);
+}
+
+static void do_row(const struct row *row, struct buf *is)
+{
+    const struct kind *kind = must_kind(row->kind);
+    struct version *before = row->before != NULL ? version_before(kind, row->before, row->draft) : NULL;
+    autodoc struct doc *document = row->document != NULL ? must_yaml(row->document) : NULL;
+    struct edit edit = row->edit;
+    edit.document = doc_root(document);
+    edit.verb = verb_of(kind, row->verb);
+    struct edit_base base = {.kind = kind,
+                             .namespace = kind->namespaced ? STR("default") : STR(""),
+                             .name = STR("web"),
+                             .before = before,
+                             .new_uid = before == NULL ? STR(UID) : STR_NONE};
+    autoresult struct edit_result result;
+    autoerror struct error *err = NULL;
+    int status = edit_compute(&base, &edit, now_ms(), &result, &err);
+    if (status < 0)
+        tell(is, -status, error_message(err), false, 0, NULL);
+    else
+        tell_result(is, before, &result);
+    version_drop(before);
+}
+
+static bool row_is_right(const struct row *row)
+{
+    autobuf struct buf is = {0}, should = {0};
+    autodoc struct doc *wanted = row->changes != NULL ? must_yaml(row->changes) : NULL;
+    autofree char *changes = wanted != NULL ? as_json(doc_root(wanted)) : NULL;
+    tell(&should, row->number, row->says, row->gone, row->flags, changes);
+    do_row(row, &is);
+    if (str_equal(buf_str(&is), buf_str(&should)))
+        return true;
+    print_error("%s before: %s\ndocument: %s\nis:     %s\nshould: %s\n\n", row->kind,
+                row->before != NULL ? row->before : "nothing", row->document != NULL ? row->document : "none",
+                is.at, should.at);
+    return false;
+}
+
+static void check_rows(const struct row *rows, size_t count)
+{
+    size_t wrong = 0;
+    for (size_t i = 0; i < count; i++)
+        wrong += !row_is_right(&rows[i]);
+    assert_int_equal(wrong, 0);
+}
+#define RUN(rows) check_rows(rows, COUNT(rows))
+
+/* ---- documents ---- */
+
+static void a_creation_fills_in_what_the_server_gives(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"configmaps", NULL, .edit = {EDIT_CREATE}, .document = CONF(", data: {a: b}"),
+         .says = "configmaps/web: created",
+         .changes =
+             "{apiVersion: v1, kind: ConfigMap, data: {a: b}, metadata: {name: web, namespace: default, "
+             "uid: " UID ", creationTimestamp: \"" NOW "\"}}"},
+        /* What it says of other places and times means nothing. */
+        {"configmaps", NULL, .edit = {EDIT_CREATE},
+         .document =
+             CONF(", metadata: {name: other, namespace: far, uid: mine, generation: 5, managedFields: [], "
+                  "resourceVersion: \"3\", deletionTimestamp: \"" NOW "\", labels: {a: b}, "
+                  "creationTimestamp: \"1999-01-01T00:00:00Z\"}"),
+         .says = "configmaps/web: created",
+         .changes = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: default, "
+                    "labels: {a: b}, uid: " UID ", creationTimestamp: \"" NOW "\"}}"},
+        {"namespaces", NULL, .edit = {EDIT_CREATE},
+         .document = "{apiVersion: v1, kind: Namespace, spec: {finalizers: [podtree.io/mine]}}",
+         .says = "namespaces/web: created",
+         .changes =
+             "{apiVersion: v1, kind: Namespace, spec: {finalizers: [kubernetes]}, metadata: {name: web, "
+             "uid: " UID ", generation: 1, creationTimestamp: \"" NOW "\", labels: "
+             "{kubernetes.io/metadata.name: web}}}"},
+        {"configmaps", NULL, .edit = {EDIT_CREATE}, .document = "{kind: ConfigMap}", .number = EINVAL,
+         .says = "apiVersion: is required"},
+        {"configmaps", NULL, .edit = {EDIT_CREATE}, .document = "{apiVersion: v1, kind: Pod}",
+         .number = EINVAL,
+         .says = "this is a manifest of a Pod (v1), and here it has to be a ConfigMap (v1)"},
+        {"configmaps", NULL, .edit = {EDIT_CREATE}, .document = "[]", .number = EINVAL,
+         .says = "must be a mapping of fields, not a list"},
+        {"configmaps", NULL, .edit = {EDIT_CREATE}, .document = CONF(", metadata: text"), .number = EINVAL,
+         .says = "metadata: must be a mapping, not \"text\""},
+        {"configmaps", NULL, .edit = {EDIT_CREATE}, .document = CONF(", dat: {}"), .number = EINVAL,
+         .says = "unknown field \"dat\": did you mean \"data\"?"},
+    };
+    RUN(rows);
+}
+
+static void only_a_component_may_create_with_a_status(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"namespaces", NULL, .edit = {EDIT_CREATE, .server = true},
+         .document = "{apiVersion: v1, kind: Namespace, status: {phase: Active}}",
+         .says = "namespaces/web: created",
+         .changes =
+             "{apiVersion: v1, kind: Namespace, spec: {finalizers: [kubernetes]}, status: {phase: Active}, "
+             "metadata: {name: web, uid: " UID ", generation: 1, creationTimestamp: \"" NOW
+             "\", labels: {kubernetes.io/metadata.name: web}}}"},
+        {"namespaces", NULL, .edit = {EDIT_CREATE},
+         .document = "{apiVersion: v1, kind: Namespace, status: {phase: Active}}",
+         .says = "namespaces/web: created",
+         .changes = "{apiVersion: v1, kind: Namespace, spec: {finalizers: [kubernetes]}, "
+                    "metadata: {name: web, uid: " UID ", generation: 1, creationTimestamp: \"" NOW
+                    "\", labels: {kubernetes.io/metadata.name: web}}}"},
+    };
+    RUN(rows);
+}
+
+static void a_manifest_replaces_what_should_be_and_nothing_else(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"configmaps", "{data: {a: b, c: d}, metadata: {labels: {x: y}}}", .edit = {EDIT_REPLACE},
+         .document = CONF(", data: {a: e}"),
+         .says = "configmaps/web: metadata/labels removed, data/a b -> e, "
+                 "data/c removed",
+         .changes = "{data: {a: e, c: null}, metadata: {labels: null}}"},
+        /* Finalizers and owners stay unless they are given. */
+        {"configmaps", "{metadata: {finalizers: [podtree.io/one]}}", .edit = {EDIT_REPLACE},
+         .document = CONF(", data: {a: b}"), .says = "configmaps/web: data added",
+         .changes = "{data: {a: b}}"},
+        {"configmaps", "{metadata: {finalizers: [podtree.io/one]}}", .edit = {EDIT_REPLACE},
+         .document = CONF(", metadata: {finalizers: []}"),
+         .says = "configmaps/web: metadata/finalizers changed", .changes = "{metadata: {finalizers: []}}"},
+        /* Name, namespace, uid and status of a manifest from elsewhere are ignored. */
+        {"pods", "{" POD ", status: {phase: Running}}", .edit = {EDIT_REPLACE},
+         .document = "{apiVersion: v1, kind: Pod, metadata: {name: other, namespace: far, uid: mine, "
+                     "resourceVersion: \"3\", labels: {a: b}}, " POD ", status: {phase: Failed}}",
+         .says = "pods/web: metadata/labels added", .changes = "{metadata: {labels: {a: b}}}"},
+        /* Written once: a manifest without it keeps it, one with another is refused. */
+        {"pods", POD, .edit = {EDIT_REPLACE}, .document = "{apiVersion: v1, kind: Pod, " WAITING_POD "}"},
+        {"pods", POD, .edit = {EDIT_REPLACE},
+         .document = "{apiVersion: v1, kind: Pod, spec: {nodeName: n2, containers: [{name: a, image: b}]}}",
+         .number = EPERM, .says = "spec.nodeName: can't be changed: the pod is bound to \"n1\""},
+        /* What the schema gives to the server. */
+        {"namespaces", "{metadata: {labels: {kubernetes.io/metadata.name: web}}}", .edit = {EDIT_REPLACE},
+         .document = "{apiVersion: v1, kind: Namespace, metadata: {labels: {a: b}}}",
+         .says = "namespaces/web: metadata/labels/a (unset) -> b", .changes = "{metadata: {labels: {a: b}}}"},
+        {"namespaces", "{spec: {finalizers: []}}", .edit = {EDIT_REPLACE},
+         .document =
+             "{apiVersion: v1, kind: Namespace, spec: {finalizers: [podtree.io/mine]}, metadata: {labels: "
+             "{kubernetes.io/metadata.name: web}}}"},
+        {"namespaces", "{metadata: {labels: {kubernetes.io/metadata.name: web}}}",
+         .edit = {EDIT_REPLACE, .server = true},
+         .document = "{apiVersion: v1, kind: Namespace, spec: {finalizers: []}}",
+         .says = "namespaces/web: finalizers changed",
+         .changes = "{spec: {finalizers: []}, metadata: {generation: 2}}"},
+        /* The same again is no change. */
+        {"deployments", WEB, .edit = {EDIT_REPLACE},
+         .document = "{apiVersion: apps/v1, kind: Deployment, " WEB "}"},
+    };
+    RUN(rows);
+}
+
+static void a_document_of_an_older_version_is_refused(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"configmaps", "{}", .edit = {EDIT_REPLACE},
+         .document = CONF(", metadata: {uid: " UID ", resourceVersion: \"6\"}"), .number = EAGAIN,
+         .says = "configmaps/web has changed: it is at version 7, not 6; read it again"},
+        {"configmaps", "{}", .edit = {EDIT_APPLY},
+         .document = CONF(", metadata: {uid: " UID ", resourceVersion: \"6\"}"), .number = EAGAIN,
+         .says = "configmaps/web has changed: it is at version 7, not 6; read it again"},
+        {"configmaps", "{}", .edit = {EDIT_REPLACE},
+         .document = CONF(", metadata: {uid: " UID ", resourceVersion: \"7\"}")},
+        {"configmaps", "{}", .edit = {EDIT_REPLACE},
+         .document = CONF(", metadata: {resourceVersion: \"6\"}")},
+        {"configmaps", "{}", .edit = {EDIT_MERGE, .if_version = 6}, .document = "{data: {a: b}}",
+         .number = EAGAIN, .says = "configmaps/web has changed: it is at version 7, not 6; read it again"},
+        {"configmaps", "{}", .edit = {EDIT_DELETE, .if_version = 7}, .says = "configmaps/web: deleted",
+         .gone = true},
+        {"configmaps", "{}", .edit = {EDIT_DELETE, .if_uid = STR("other")}, .number = ENOENT,
+         .says = "configmaps/web with uid other is gone"},
+        {"configmaps", NULL, .edit = {EDIT_MERGE}, .document = "{}", .number = ENOENT,
+         .says = "configmaps/web does not exist"},
+    };
+    RUN(rows);
+}
+
+static void apply_merges_three_ways(void **state)
+{
+    (void)state;
+#define LAST(json) "metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: '" json "'"
+    static const struct row rows[] = {
+        {"configmaps", NULL, .edit = {EDIT_APPLY}, .document = CONF(", data: {a: b}"),
+         .says = "configmaps/web: created",
+         .changes = "{apiVersion: v1, kind: ConfigMap, data: {a: b}, " LAST(
+             "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"a\":\"b\"},\"metadata\":{"
+             "}}") "}, name: web, namespace: default, uid: " UID ", creationTimestamp: \"" NOW "\"}}"},
+        /* a is wanted no more, c is another's, e changes. */
+        {"configmaps", "{data: {a: b, c: d, e: f}, " LAST("{\"data\":{\"a\":\"b\",\"e\":\"f\"}}") "}}}",
+         .edit = {EDIT_APPLY}, .document = CONF(", data: {e: g}"),
+         .says = "configmaps/web: data/a removed, data/e f -> g",
+         .changes = "{data: {a: null, e: g}, " LAST("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
+                                                    "\"data\":{\"e\":\"g\"},\"metadata\":{}}") "}}}"},
+        /* What was applied last may be damaged: then nothing is removed. */
+        {"configmaps", "{data: {a: b}, " LAST("no json") "}}}", .edit = {EDIT_APPLY},
+         .document = CONF(", data: {c: d}"), .says = "configmaps/web: data/c (unset) -> d",
+         .changes = "{data: {c: d}, " LAST("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{"
+                                           "\"c\":\"d\"},\"metadata\":{}}") "}}}"},
+        {"configmaps", "{}", .edit = {EDIT_APPLY}, .document = CONF(", metadata: {annotations: [a]}"),
+         .number = EINVAL, .says = "metadata.annotations: must be a mapping, not a list"},
+    };
+    RUN(rows);
+}
+
+static void a_merge_changes_what_it_mentions(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"deployments", WEB, .edit = {EDIT_MERGE}, .document = "{spec: {replicas: 3}}",
+         .says = "deployments/web: replicas 2 -> 3",
+         .changes = "{spec: {replicas: 3}, metadata: {generation: 2}}"},
+        {"deployments", WEB, .edit = {EDIT_MERGE}, .document = "{spec: {replicas: 2}}"},
+        {"deployments", WEB, .edit = {EDIT_MERGE}, .document = "{status: {replicas: 9}}"},
+        {"deployments", WEB, .edit = {EDIT_MERGE}, .document = "{metadata: {uid: mine, name: other}}"},
+        {"deployments", WEB, .edit = {EDIT_MERGE}, .document = "{metadata: {labels: {a: b}}}",
+         .says = "deployments/web: metadata/labels added", .changes = "{metadata: {labels: {a: b}}}"},
+        {"deployments", WEB, .edit = {EDIT_MERGE}, .document = "{metadata: text}", .number = EINVAL,
+         .says = "metadata: must be a mapping, not \"text\""},
+        {"deployments", WEB, .edit = {EDIT_MERGE}, .document = "{spec: {template: null}}", .number = EINVAL,
+         .says = "spec.template: is required"},
+        {"deployments", WEB, .edit = {EDIT_MERGE}, .document = "[]", .number = EINVAL,
+         .says = "merge: must be an object, not a list"},
+        {"deployments", WEB, .edit = {EDIT_MERGE}, .number = EINVAL, .says = "merge: is required"},
+        {"pods", WAITING_POD, .edit = {EDIT_MERGE, .server = true}, .document = "{spec: {nodeName: n1}}",
+         .says = "pods/web: nodeName (unset) -> n1",
+         .changes = "{spec: {nodeName: n1}, metadata: {generation: 2}}"},
+        {"namespaces", "{metadata: {labels: {kubernetes.io/metadata.name: web}}}", .edit = {EDIT_MERGE},
+         .document = "{spec: {finalizers: []}}"},
+    };
+    RUN(rows);
+}
+
+static void a_status_is_no_new_generation(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"deployments", "{" WEB ", status: {replicas: 1}}", .edit = {EDIT_STATUS, .server = true},
+         .document = "{replicas: 2, readyReplicas: 1}",
+         .says = "deployments/web: status/replicas 1 -> 2, status/readyReplicas (unset) -> 1",
+         .changes = "{status: {replicas: 2, readyReplicas: 1}}"},
+        {"deployments", "{" WEB ", status: {replicas: 1}}", .edit = {EDIT_STATUS, .server = true},
+         .document = "{replicas: 1}"},
+        {"deployments", WEB, .edit = {EDIT_STATUS, .server = true}, .document = "{replicas: many}",
+         .number = EINVAL, .says = "status.replicas: must be an integer, not \"many\""},
+        {"configmaps", "{}", .edit = {EDIT_STATUS, .server = true}, .document = "{a: b}", .number = EINVAL,
+         .says = "a ConfigMap has no status"},
+    };
+    RUN(rows);
+}
+
+/* ---- fields and verbs ---- */
+
+static void fields_are_written_made_renamed_and_removed(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"deployments", WEB, .edit = {EDIT_FIELD_WRITE, .path = STR("replicas"), .bytes = STR("5\n")},
+         .says = "deployments/web: replicas 2 -> 5",
+         .changes = "{spec: {replicas: 5}, metadata: {generation: 2}}"},
+        {"deployments", WEB, .edit = {EDIT_FIELD_WRITE, .path = STR("replicas"), .bytes = STR("2")}},
+        {"deployments", WEB, .edit = {EDIT_FIELD_WRITE, .path = STR("replicas"), .bytes = STR("-1")},
+         .number = EINVAL, .says = "spec.replicas: must be at least 0, not -1"},
+        {"deployments", WEB, .edit = {EDIT_FIELD_WRITE, .path = STR("metadata/uid"), .bytes = STR("x")},
+         .number = EPERM, .says = "metadata.uid: is managed by the server"},
+        {"configmaps", "{data: {a: b}}",
+         .edit = {EDIT_FIELD_APPEND, .path = STR("data/a"), .bytes = STR("c")},
+         .says = "configmaps/web: data/a b -> bc", .changes = "{data: {a: bc}}"},
+        {"deployments", WEB, .edit = {EDIT_FIELD_APPEND, .path = STR("replicas"), .bytes = STR("1")},
+         .number = EINVAL, .says = "spec.replicas: is one value: nothing can be appended to it"},
+        {"configmaps", "{data: {a: b}}",
+         .edit = {EDIT_FIELD_RENAME, .path = STR("data/a"), .to_path = STR("data/c")},
+         .says = "configmaps/web: data/a removed, data/c (unset) -> b", .changes = "{data: {a: null, c: b}}"},
+        {"configmaps", "{data: {a: b, c: d}}", .edit = {EDIT_FIELD_REMOVE, .path = STR("data/a")},
+         .says = "configmaps/web: data/a removed", .changes = "{data: {a: null}}"},
+        {"deployments", WEB, .edit = {EDIT_FIELD_REMOVE, .path = STR("template")}, .number = EPERM,
+         .says = "spec.template: is required"},
+        /* Removed is back at its default. */
+        {"deployments", WEB, .edit = {EDIT_FIELD_REMOVE, .path = STR("replicas")},
+         .says = "deployments/web: replicas 2 -> 1",
+         .changes = "{spec: {replicas: 1}, metadata: {generation: 2}}"},
+        {"deployments", WEB, .edit = {EDIT_FIELD_MAKE, .path = STR("template/spec/containers/c")},
+         .number = EINVAL, .says = "spec.template.spec.containers[1].image: is required"},
+        {"deployments", WEB, .edit = {EDIT_FIELD_MAKE, .path = STR("template/spec/containers/a")},
+         .number = EEXIST, .says = "spec.template.spec.containers[0]: is there already"},
+        {"deployments", WEB,
+         .edit = {EDIT_FIELD_WRITE, .path = STR("selector/matchLabels/app"), .bytes = STR("y")},
+         .number = EINVAL,
+         .says =
+             "spec.template.metadata.labels: must match the selector, or the pods would not be found again"},
+    };
+    RUN(rows);
+}
+
+static void a_verb_is_stored_with_its_time(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"deployments", WEB, .edit = {EDIT_VERB}, .verb = "restart",
+         .says = "deployments/web: template/metadata/annotations added",
+         .changes = "{spec: {template: {metadata: {annotations: {kubectl.kubernetes.io/restartedAt: \"" NOW
+                    "\"}}}}, metadata: {generation: 2}}"},
+    };
+    RUN(rows);
+}
+
+/* ---- drafts ---- */
+
+static void a_draft_becomes_an_object(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"configmaps", NULL, .edit = {EDIT_DRAFT}, .says = "configmaps/web: created",
+         .changes = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web, namespace: default, uid: " UID
+                    ", creationTimestamp: \"" NOW "\"}}"},
+        {"replicasets", NULL, .edit = {EDIT_DRAFT}, .says = "replicasets/web: created",
+         .changes =
+             "{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web, namespace: default, uid: " UID
+             ", generation: 1, creationTimestamp: \"" NOW "\"}}",
+         .flags = VERSION_DRAFT},
+        /* Fields in any order; what is required comes later. */
+        {"deployments", "{}", true, .edit = {EDIT_FIELD_MAKE, .path = STR("template")},
+         .says = "deployments/web: spec added",
+         .changes = "{spec: {replicas: 1, template: {}" DEFAULTS "}, metadata: {generation: 2}}",
+         .flags = VERSION_DRAFT},
+        {"deployments", WEB, true, .edit = {EDIT_FIELD_WRITE, .path = STR("replicas"), .bytes = STR("5")},
+         .says = "deployments/web: replicas 2 -> 5",
+         .changes = "{spec: {replicas: 5}, metadata: {generation: 2}}", .flags = VERSION_DRAFT},
+        {"deployments", WEB, true, .edit = {EDIT_LIVE}, .says = "deployments/web: changed", .changes = "{}"},
+        {"deployments", "{spec: {replicas: 1}}", true, .edit = {EDIT_LIVE}, .number = EINVAL,
+         .says = "spec.selector: is required; spec.template: is required"},
+        {"deployments", WEB, .edit = {EDIT_LIVE}},
+        {"configmaps", "{}", true, .edit = {EDIT_REPLACE}, .document = CONF(", data: {a: b}"),
+         .says = "configmaps/web: data added", .changes = "{data: {a: b}}"},
+        /* Nothing of a draft is fixed yet. */
+        {"deployments", WEB, true, .edit = {EDIT_MERGE},
+         .document = "{spec: {selector: {matchLabels: {app: z}}, template: {metadata: {labels: {app: z}}}}}",
+         .says = "deployments/web: selector/matchLabels/app x -> z, template/metadata/labels/app x -> z",
+         .changes = "{spec: {selector: {matchLabels: {app: z}}, template: {metadata: {labels: {app: z}}}}, "
+                    "metadata: {generation: 2}}",
+         .flags = VERSION_DRAFT},
+        {"deployments", WEB, true, .edit = {EDIT_DELETE, .grace = -1}, .says = "deployments/web: deleted",
+         .gone = true},
+    };
+    RUN(rows);
+}
+
+/* ---- deletion ---- */
+
+static void a_deletion_waits_for_nodes_and_finalizers(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"configmaps", "{}", .edit = {EDIT_DELETE, .grace = -1}, .says = "configmaps/web: deleted",
+         .gone = true},
+        {"pods", WAITING_POD, .edit = {EDIT_DELETE, .grace = -1}, .says = "pods/web: deleted", .gone = true},
+        {"pods", "{" POD ", status: {phase: Succeeded}}", .edit = {EDIT_DELETE, .grace = -1},
+         .says = "pods/web: deleted", .gone = true},
+        {"pods", POD, .edit = {EDIT_DELETE, .grace = 0}, .says = "pods/web: deleted", .gone = true},
+        {"pods", POD, .edit = {EDIT_DELETE, .grace = -1}, .says = "pods/web: deletion begun",
+         .changes =
+             "{metadata: {deletionTimestamp: \"2026-01-31T12:00:30Z\", deletionGracePeriodSeconds: 30, "
+             "generation: 2}}"},
+        {"pods", POD, .edit = {EDIT_DELETE, .grace = 5}, .says = "pods/web: deletion begun",
+         .changes = "{metadata: {deletionTimestamp: \"2026-01-31T12:00:05Z\", deletionGracePeriodSeconds: 5, "
+                    "generation: 2}}"},
+        {"pods", POD, .edit = {EDIT_DELETE, .grace = INT64_MAX}, .says = "pods/web: deletion begun",
+         .changes = "{metadata: {deletionTimestamp: \"2126-01-07T12:00:00Z\", deletionGracePeriodSeconds: "
+                    "3153600000, "
+                    "generation: 2}}"},
+        {"configmaps", "{metadata: {finalizers: [podtree.io/one]}}", .edit = {EDIT_DELETE, .grace = -1},
+         .says = "configmaps/web: deletion begun",
+         .changes = "{metadata: {deletionTimestamp: \"" NOW "\", deletionGracePeriodSeconds: 0}}"},
+        {"namespaces", "{}", .edit = {EDIT_DELETE, .grace = -1}, .says = "namespaces/web: deletion begun",
+         .changes =
+             "{metadata: {deletionTimestamp: \"" NOW "\", deletionGracePeriodSeconds: 0, generation: 2}, "
+             "status: {phase: Terminating}}"},
+        /* Asked again, it can only become shorter. */
+        {"pods", "{" TERMINATING "}, " POD "}", .edit = {EDIT_DELETE, .grace = -1}},
+        {"pods", "{" TERMINATING "}, " POD "}", .edit = {EDIT_DELETE, .grace = 20}},
+        {"pods", "{" TERMINATING "}, " POD "}", .edit = {EDIT_DELETE, .grace = 3},
+         .says = "pods/web: metadata/deletionGracePeriodSeconds 10 -> 3, "
+                 "metadata/deletionTimestamp 2026-01-31T12:00:10Z -> 2026-01-31T12:00:03Z",
+         .changes =
+             "{metadata: {deletionTimestamp: \"2026-01-31T12:00:03Z\", deletionGracePeriodSeconds: 3}}"},
+        {"pods", "{" TERMINATING "}, " POD "}", .edit = {EDIT_DELETE, .grace = 0},
+         .says = "pods/web: deleted", .gone = true},
+    };
+    RUN(rows);
+}
+
+static void what_was_held_goes_with_the_change_that_releases_it(void **state)
+{
+    (void)state;
+#define HELD \
+    "metadata: {deletionTimestamp: \"" NOW "\", deletionGracePeriodSeconds: 0, finalizers: [podtree.io/one"
+    static const struct row rows[] = {
+        {"configmaps", "{" HELD "]}}", .edit = {EDIT_MERGE}, .document = "{metadata: {finalizers: []}}",
+         .says = "configmaps/web: deleted", .gone = true},
+        {"configmaps", "{" HELD ", podtree.io/two]}}", .edit = {EDIT_MERGE},
+         .document = "{metadata: {finalizers: [podtree.io/two]}}",
+         .says = "configmaps/web: metadata/finalizers changed",
+         .changes = "{metadata: {finalizers: [podtree.io/two]}}"},
+        {"configmaps", "{" HELD "]}}", .edit = {EDIT_MERGE},
+         .document = "{metadata: {finalizers: [podtree.io/one, podtree.io/two]}}", .number = EPERM,
+         .says = "metadata.finalizers: the object is being deleted, \"podtree.io/two\" can't be added"},
+        {"configmaps", "{" HELD "]}}", .edit = {EDIT_MERGE}, .document = "{data: {a: b}}",
+         .says = "configmaps/web: data added", .changes = "{data: {a: b}}"},
+        /* The node that ran a pod says that it has ended. */
+        {"pods", "{" TERMINATING "}, " POD "}", .edit = {EDIT_FINISHED, .server = true},
+         .says = "pods/web: deleted", .gone = true},
+        {"pods", "{" TERMINATING ", finalizers: [podtree.io/one]}, " POD "}",
+         .edit = {EDIT_FINISHED, .server = true},
+         .says = "pods/web: metadata/deletionGracePeriodSeconds 10 -> 0",
+         .changes = "{metadata: {deletionGracePeriodSeconds: 0}}"},
+        {"pods", POD, .edit = {EDIT_FINISHED, .server = true}, .number = EINVAL,
+         .says = "pods/web is not being deleted"},
+        /* A namespace waits for what its spec says, too. */
+        {"namespaces", "{metadata: {deletionTimestamp: \"" NOW "\", deletionGracePeriodSeconds: 0}}",
+         .edit = {EDIT_MERGE, .server = true}, .document = "{spec: {finalizers: []}}",
+         .says = "namespaces/web: deleted", .gone = true},
+    };
+    RUN(rows);
+}
+
+/* ---- what the daemon keeps ---- */
+
+static void a_tombstone_has_the_metadata_only(void **state)
+{
+    (void)state;
+    const struct kind *kind = must_kind("pods");
+    struct version *before =
+        version_before(kind, "{metadata: {labels: {a: b}, annotations: {c: d}}, " POD "}", false);
+    struct edit edit = {EDIT_DELETE, .grace = 0};
+    struct edit_base base = {.kind = kind, .namespace = STR("default"), .name = STR("web"), .before = before};
+    autoresult struct edit_result result;
+    assert_int_equal(edit_compute(&base, &edit, now_ms(), &result, NULL), 0);
+    autodoc struct doc *doc = document_of_result(&result);
+    autodoc struct doc *empty = doc_new();
+    autofree char *is = changes_between(doc_root(empty), doc_root(doc));
+    autodoc struct doc *wanted =
+        must_yaml("{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: default, uid: " UID ", "
+                  "creationTimestamp: \"2026-01-01T00:00:00Z\", generation: 1, labels: {a: b}}}");
+    autofree char *should = as_json(doc_root(wanted));
+    assert_string_equal(is, should);
+    version_drop(before);
+}
+
+static void the_status_line_is_new_only_when_it_differs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *document;
+        enum edit_type type;
+        bool fresh;
+    } rows[] = {{"{replicas: 2, readyReplicas: 1}", EDIT_STATUS, true},
+                {"{metadata: {annotations: {a: b}}}", EDIT_MERGE, false}};
+    const struct kind *kind = must_kind("deployments");
+    struct version *before = version_before(kind, WEB, false);
+    for (size_t i = 0; i < 2; i++) {
+        autodoc struct doc *document = must_yaml(rows[i].document);
+        struct edit edit = {rows[i].type, .document = doc_root(document), .server = true};
+        struct edit_base base = {
+            .kind = kind, .namespace = STR("default"), .name = STR("web"), .before = before};
+        autoresult struct edit_result result;
+        assert_int_equal(edit_compute(&base, &edit, now_ms(), &result, NULL), 0);
+        assert_int_equal(result.status_new, rows[i].fresh);
+        assert_non_null(result.status);
+    }
+    version_drop(before);
+}
+
+static void what_is_too_large_is_refused_as_that(void **state)
+{
+    (void)state;
+    static const enum edit_type types[] = {EDIT_CREATE, EDIT_APPLY};
+    const struct kind *kind = must_kind("configmaps");
+    autodoc struct doc *document = must_yaml(CONF(""));
+    autobuf struct buf large = {0};
+    memset(buf_reserve(&large, OBJECT_LIMIT + 1), 'x', OBJECT_LIMIT + 1);
+    large.length = OBJECT_LIMIT + 1;
+    value_set_str(value_set_object(doc_root(document), STR("data")), STR("a"), buf_str(&large));
+    for (size_t i = 0; i < 2; i++) {
+        struct edit edit = {types[i], .document = doc_root(document)};
+        struct edit_base base = {
+            .kind = kind, .namespace = STR("default"), .name = STR("web"), .new_uid = STR(UID)};
+        autoresult struct edit_result result;
+        autoerror struct error *err = NULL;
+        assert_int_equal(edit_compute(&base, &edit, now_ms(), &result, &err), -EFBIG);
+        assert_non_null(strstr(err->message, "at most 1048576 are possible"));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_creation_fills_in_what_the_server_gives),
+        cmocka_unit_test(only_a_component_may_create_with_a_status),
+        cmocka_unit_test(a_manifest_replaces_what_should_be_and_nothing_else),
+        cmocka_unit_test(a_document_of_an_older_version_is_refused),
+        cmocka_unit_test(apply_merges_three_ways),
+        cmocka_unit_test(a_merge_changes_what_it_mentions),
+        cmocka_unit_test(a_status_is_no_new_generation),
+        cmocka_unit_test(fields_are_written_made_renamed_and_removed),
+        cmocka_unit_test(a_verb_is_stored_with_its_time),
+        cmocka_unit_test(a_draft_becomes_an_object),
+        cmocka_unit_test(a_deletion_waits_for_nodes_and_finalizers),
+        cmocka_unit_test(what_was_held_goes_with_the_change_that_releases_it),
+        cmocka_unit_test(a_tombstone_has_the_metadata_only),
+        cmocka_unit_test(the_status_line_is_new_only_when_it_differs),
+        cmocka_unit_test(what_is_too_large_is_refused_as_that),
+    };
+    return cmocka_run_group_tests(tests, load_kinds, free_kinds);
+}
