@@ -18,6 +18,7 @@ enum {
     BACKOFF_MOST_MS = 60 * 1000,
     RETRY_MOST_MS = 1000,          /* between attempts to read a tree that isn't there */
     LIST_EVERY_MS = 5 * 60 * 1000, /* each kind is listed anew */
+    EVENTS_HELD_MS = 50,           /* for the next bulk to take them along */
     UNREACHED_MS = 50,             /* versions that should have been there */
     BULK_ENOUGH = 8 * 1024 * 1024  /* what is ready beyond that waits for the next turn */
 };
@@ -44,6 +45,7 @@ struct controllers {
     struct buf bulk, results;
     struct buf events; /* what has been done and is still to be told */
     size_t event_count;
+    int64_t events_due; /* monotonic: when they go out in any case */
     bool started;
     int attempts; /* failed in a row to reach the tree */
     int64_t complained;
@@ -333,11 +335,14 @@ static void fail_turn(struct controllers *c, const struct turn *turn, const stru
     finish_turn(c, turn);
 }
 
-/* Events wait for the change that they tell of; those of the last turn go out now. */
+/* Events wait for the change that they tell of, and then a moment for a bulk to go with. Returns how many
+ * lines there are to send. */
 static size_t write_bulk(struct controllers *c)
 {
     size_t count = c->event_count;
     buf_clear(&c->bulk);
+    if (c->plan.count == 0 && (count == 0 || c->events_due > tree_clock_ms(c->tree)))
+        return 0;
     buf_add_str(&c->bulk, buf_str(&c->events));
     for (size_t i = 0; i < c->plan.count; i++)
         if (c->plan.requests[i].after == REQUEST_NONE) {
@@ -357,6 +362,7 @@ static struct str next_line(struct str *rest)
 static void take_results(struct controllers *c)
 {
     struct str rest = buf_str(&c->results);
+    c->events_due = tree_clock_ms(c->tree) + EVENTS_HELD_MS;
     for (; c->event_count != 0; c->event_count--)
         next_line(&rest); /* an event that couldn't be told is no loss: its object is gone */
     buf_clear(&c->events);
@@ -421,7 +427,7 @@ static int64_t next_step(struct controllers *c, int64_t now)
 {
     int64_t wait = -1;
     if (c->event_count != 0)
-        return 0;
+        sooner(&wait, c->events_due - now);
     for (size_t i = 0; i < c->follow_count; i++) {
         if (c->follows[i].changed)
             return 0;

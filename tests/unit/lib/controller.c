@@ -343,6 +343,32 @@ static void a_turn_is_one_bulk(void **state)
     assert_int_equal(client_bulks(stage->tree), 1);
 }
 
+static int make_and_tell(struct pass *pass, struct key key, struct error **err)
+{
+    (void)err;
+    const struct namespace *x = pass_get(pass, &namespace_view, key);
+    if (pass_next(pass, &pod_view, NULL) != NULL)
+        return 0;
+    plan_create(pass, &pod_view, pod_named("p"));
+    plan_event(pass, &x->meta, EVENT_NORMAL, "Made", "made p");
+    return 0;
+}
+
+static void what_was_done_is_told_a_moment_later(void **state)
+{
+    struct stage *stage = *state;
+    behaviour = make_and_tell;
+    make_x(stage);
+    int64_t wait = settle(stage);
+    assert_in_range(wait, 1, 50);
+    assert_int_equal(world_count(stage->world, "pods"), 1);
+    assert_int_equal(world_events(stage->world, "Made"), 0);
+    world_wait(stage->world, wait);
+    settle(stage);
+    assert_int_equal(world_events(stage->world, "Made"), 1);
+    assert_int_equal(client_bulks(stage->tree), 2);
+}
+
 static void a_quiet_tree_is_not_read(void **state)
 {
     struct stage *stage = *state;
@@ -382,6 +408,7 @@ int main(void)
         STAGED(a_pass_may_ask_for_the_time),
         STAGED(a_key_keeps_its_memory),
         STAGED(a_turn_is_one_bulk),
+        STAGED(what_was_done_is_told_a_moment_later),
         STAGED(a_quiet_tree_is_not_read),
         STAGED(everything_is_listed_now_and_then),
     };
