@@ -49,13 +49,39 @@ static int open_directory(struct call *call, struct error **err)
 
 const struct operation op_opendir = {"opendir", open_directory, NULL, false};
 
+struct listed {
+    struct str name;
+    mode_t mode;
+    size_t next; /* the cookie behind it */
+};
+
+/* The entry at a cookie. False at the end, and for a cookie that nobody has given: seekdir takes any number.
+ */
+static bool listed_at(struct str names, size_t at, struct listed *listed)
+{
+    if (at >= names.length || names.length - at < 2)
+        return false;
+    char type = names.at[at];
+    size_t length = (unsigned char)names.at[at + 1];
+    if (names.length - at - 2 < length || length == 0)
+        return false;
+    listed->mode = type == ENTRY_DIRECTORY ? S_IFDIR
+                   : type == ENTRY_FILE    ? S_IFREG
+                   : type == ENTRY_LINK    ? S_IFLNK
+                                           : 0;
+    listed->name = (struct str){names.at + at + 2, length};
+    listed->next = at + 2 + length;
+    return listed->mode != 0 && memchr(listed->name.at, '/', length) == NULL;
+}
+
 /* ".", ".." and names without a node have no attributes here: the kernel asks for them when it wants them. */
-static void entry_attributes(struct call *call, uint32_t parent, struct str name, bool plus,
+static void entry_attributes(struct call *call, uint32_t parent, const struct listed *listed, bool plus,
                              struct fuse_entry_param *entry)
 {
-    static const mode_t modes[] = {['d'] = S_IFDIR, ['f'] = S_IFREG, ['l'] = S_IFLNK};
-    *entry = (struct fuse_entry_param){.attr.st_mode = modes[(unsigned char)name.at[-2]],
-                                       .attr.st_ino = 0xffffffff};
+    const struct fuse_entry_param unknown = {.attr.st_mode = listed->mode, .attr.st_ino = 0xffffffff};
+    char own[OWN_NAME_BYTES];
+    struct str name = own_name(call, parent, listed->name, own);
+    *entry = unknown;
     bool dots = str_is(name, ".") || str_is(name, "..");
     uint32_t node = 0;
     int number;
@@ -68,8 +94,7 @@ static void entry_attributes(struct call *call, uint32_t parent, struct str name
     else if (node != 0)
         entry->attr.st_ino = node_number(call->fsd->nodes, node);
     if (plus && node != 0 && entry->ino == 0)
-        *entry = (struct fuse_entry_param){.attr.st_mode = modes[(unsigned char)name.at[-2]],
-                                           .attr.st_ino = 0xffffffff};
+        *entry = unknown;
 }
 
 static size_t add_entry(struct call *call, bool plus, char *to, size_t room, const char *name,
@@ -93,15 +118,14 @@ static int read_entries(struct call *call, bool plus)
     size_t used = 0, grants = 0;
     /* A cookie is where the next entry begins in the list of names. */
     size_t at = (size_t)call->offset;
-    while (at + 2 < names.length && grants < 4096) {
+    struct listed listed;
+    while (grants < 4096 && listed_at(names, at, &listed)) {
         char name[256];
-        size_t length = (unsigned char)names.at[at + 1];
-        memcpy(name, names.at + at + 2, length);
-        name[length] = '\0';
+        memcpy(name, listed.name.at, listed.name.length);
+        name[listed.name.length] = '\0';
         struct fuse_entry_param entry;
-        entry_attributes(call, parent, (struct str){names.at + at + 2, length}, plus, &entry);
-        size_t next = at + 2 + length;
-        size_t size = add_entry(call, plus, out + used, call->size - used, name, &entry, (off_t)next);
+        entry_attributes(call, parent, &listed, plus, &entry);
+        size_t size = add_entry(call, plus, out + used, call->size - used, name, &entry, (off_t)listed.next);
         if (size > call->size - used) {
             if (entry.ino != 0)
                 node_release_if_idle(fsd->nodes, node_of_number(fsd->nodes, entry.ino));
@@ -113,7 +137,7 @@ static int read_entries(struct call *call, bool plus)
             granted[grants++] = node;
         }
         used += size;
-        at = next;
+        at = listed.next;
     }
     if (fuse_reply_buf(call->request, out, used) < 0)
         for (size_t i = 0; i < grants; i++)

@@ -52,7 +52,8 @@ static int lookup(struct call *call, struct error **err)
     if (place.type == PLACE_OBJECT && strcmp(call->name, "manifest.yaml") == 0 &&
         removal_is_open(call, place.object))
         return -ENOENT;
-    reply_entry(call, parent, str_of(call->name));
+    char own[OWN_NAME_BYTES];
+    reply_entry(call, parent, own_name(call, parent, str_of(call->name), own));
     return CALL_SILENT;
 }
 
@@ -83,7 +84,7 @@ static int read_link(struct call *call, struct error **err)
     if (place.type != PLACE_LINK)
         return -EINVAL;
     autobuf struct buf target = {0};
-    place_link_target(call->fsd, &place, node, call->asker.uid, &target);
+    place_link_target(call->fsd, &place, node, &target);
     fuse_reply_readlink(call->request, target.at);
     call_free(call);
     return CALL_SILENT;

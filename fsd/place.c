@@ -46,6 +46,12 @@ static bool is_qualified(const struct kind *kind, struct str name)
 
 static int child_of_root(struct fsd *fsd, struct str name, struct place *child)
 {
+    if (str_starts(name, STR(PLACE_OWN_ERRORS))) { /* no name that the kernel could ask for */
+        struct str uid = {name.at + strlen(PLACE_OWN_ERRORS), name.length - strlen(PLACE_OWN_ERRORS)};
+        *child = (struct place){.type = PLACE_LINK,
+                                .special = special_find(&(struct place){.type = PLACE_ROOT}, STR("errors"))};
+        return str_to_int64(uid, &child->number) ? 0 : -ENOENT;
+    }
     if (str_is(name, ".errors")) {
         child->type = PLACE_ERRORS;
         return 0;
@@ -442,10 +448,10 @@ static size_t depth_of(struct fsd *fsd, uint32_t node)
     return depth;
 }
 
-void place_link_target(struct fsd *fsd, const struct place *place, uint32_t node, uid_t uid, struct buf *out)
+void place_link_target(struct fsd *fsd, const struct place *place, uint32_t node, struct buf *out)
 {
     if (place->special != NULL) {
-        buf_addf(out, ".errors/%u", (unsigned)uid);
+        buf_addf(out, ".errors/%lld", (long long)place->number);
         return;
     }
     struct str name = node_name(fsd->nodes, node);

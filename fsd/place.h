@@ -48,6 +48,10 @@ int place_child(struct fsd *fsd, const struct place *parent, uint32_t parent_nod
  * any more. */
 int place_of_node(struct fsd *fsd, uint32_t node, struct place *place);
 
+/* The link `errors` leads each user to a file of their own, and the kernel keeps what links say: so each user
+ * has a link of their own, a node below the root with this name and the uid behind it. */
+#define PLACE_OWN_ERRORS "errors/"
+
 /* Is it a name that editors and tools give to files that they rename over others? */
 bool place_is_scratch_name(struct str name);
 
@@ -56,7 +60,7 @@ typedef void place_visit(void *context, struct str name, bool directory_or_link,
 void place_list(struct fsd *fsd, const struct place *place, uint32_t node, place_visit *visit, void *context);
 
 /* Where a link leads. */
-void place_link_target(struct fsd *fsd, const struct place *place, uint32_t node, uid_t uid, struct buf *out);
+void place_link_target(struct fsd *fsd, const struct place *place, uint32_t node, struct buf *out);
 
 /* The node's path below its object's directory ("template/spec"), "" for the directory itself. */
 void place_field_path(struct fsd *fsd, uint32_t node, struct buf *path);

@@ -4,6 +4,7 @@
 #include "fsd/special.h"
 #include "fsd/txn.h"
 #include <errno.h>
+#include <stdio.h>
 
 /* The kernel may keep names and attributes for ever: it is told when they change. */
 #define FOREVER 86400.0
@@ -126,7 +127,7 @@ int attributes_of(struct fsd *fsd, uint32_t node, const struct place *place, str
         return 0;
     case PLACE_LINK: {
         autobuf struct buf target = {0};
-        place_link_target(fsd, place, node, 0, &target);
+        place_link_target(fsd, place, node, &target);
         attributes->st_mode = S_IFLNK | 0777;
         attributes->st_nlink = 1;
         attributes->st_size = (off_t)target.length;
@@ -156,6 +157,14 @@ void reply_attributes(struct call *call, uint32_t node)
 }
 
 /* ---- entries ---- */
+
+struct str own_name(const struct call *call, uint32_t parent, struct str name, char own[OWN_NAME_BYTES])
+{
+    if (parent != NODE_ROOT || !str_is(name, "errors"))
+        return name;
+    snprintf(own, OWN_NAME_BYTES, PLACE_OWN_ERRORS "%u", (unsigned)call->asker.uid);
+    return str_of(own);
+}
 
 uint32_t node_of_child(struct fsd *fsd, uint32_t parent, struct str name, int *number)
 {
@@ -198,6 +207,9 @@ void entry_of_node(struct fsd *fsd, uint32_t node, struct fuse_entry_param *entr
     /* Until something is written into it, only its creator has it. */
     if ((node_record(fsd->nodes, node)->flags & NODE_FORMING) != 0)
         entry->entry_timeout = entry->attr_timeout = 0;
+    /* Another user has another one. */
+    if (result == 0 && place.type == PLACE_LINK && place.special != NULL)
+        entry->entry_timeout = 0;
 }
 
 void reply_node(struct call *call, uint32_t node, struct fuse_file_info *file)

@@ -16,6 +16,10 @@ void reply_bytes(struct call *call, struct str bytes);
 
 /* What stat says of a node. ENOENT when what it meant is gone. */
 int attributes_of(struct fsd *fsd, uint32_t node, const struct place *place, struct stat *attributes);
+/* The name under which the asking user's own child of that name is kept, where each user has one (errors);
+ * else the name. */
+#define OWN_NAME_BYTES 32
+struct str own_name(const struct call *call, uint32_t parent, struct str name, char own[OWN_NAME_BYTES]);
 /* The child's node, made if need be, without a reference: 0 and *err an errno when there is no such name. */
 uint32_t node_of_child(struct fsd *fsd, uint32_t parent, struct str name, int *number);
 void entry_of_node(struct fsd *fsd, uint32_t node, struct fuse_entry_param *entry);

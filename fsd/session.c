@@ -61,7 +61,8 @@ static void on_init(void *context, struct fuse_conn_info *connection)
                                 FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_POSIX_ACL;
     connection->want &= ~not_wanted;
     const unsigned wanted = FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS |
-                            FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ;
+                            FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ |
+                            FUSE_CAP_CACHE_SYMLINKS;
     connection->want |= wanted & connection->capable;
     if ((connection->capable & FUSE_CAP_ATOMIC_O_TRUNC) == 0)
         log_error("this kernel opens and truncates in two steps: writing with > will not work");
