@@ -387,10 +387,12 @@ static void stop_when_empty(void *context)
 {
     struct agent *agent = context;
     agent->read_timer = NULL;
-    if (agent->pods.count == 0)
-        loop_stop(agent->loop);
-    else
+    if (agent->pods.count != 0) {
         agent->read_timer = loop_timer(agent->loop, 10, stop_when_empty, agent);
+        return;
+    }
+    runtime_clear(agent->runtime);
+    loop_stop(agent->loop);
 }
 
 struct agent *agent_new(struct loop *loop, const struct agent_options *options, struct error **err)

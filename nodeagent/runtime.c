@@ -194,6 +194,13 @@ void runtime_close(struct runtime *runtime)
     free(runtime);
 }
 
+void runtime_clear(struct runtime *runtime)
+{
+    autoerror struct error *error = NULL;
+    if (cgroups_remove(runtime->cgroups, runtime->place->cgroup, &error) < 0)
+        log_warning("%s", error_message(error));
+}
+
 /* ---- jobs ---- */
 
 static struct job *job_new(struct runtime *runtime, const char *uid, const char *name, int attempt,

@@ -43,6 +43,9 @@ struct runtime *runtime_open(struct loop *loop, const struct place *place,
 /* What is running goes on. */
 void runtime_close(struct runtime *runtime);
 
+/* When nothing runs here any more: takes away the node's cgroup too. */
+void runtime_clear(struct runtime *runtime);
+
 /* ---- sandboxes ---- */
 
 void runtime_run_sandbox(struct runtime *runtime, const struct sandbox_config *config, runtime_done_fn *done,

@@ -1,0 +1,284 @@
+/* What is done next, from what is. */
+#include "nodeagent/decide.h"
+#include "tests/unit/lib/test.h"
+
+#define NOW 1000000000
+
+static const char *const action_names[] = {
+    [ACTION_RUN_SANDBOX] = "run-sandbox",
+    [ACTION_STOP_SANDBOX] = "stop-sandbox",
+    [ACTION_REMOVE_SANDBOX] = "remove-sandbox",
+    [ACTION_CREATE] = "create",
+    [ACTION_START] = "start",
+    [ACTION_ASK] = "ask",
+    [ACTION_KILL] = "kill",
+    [ACTION_REMOVE] = "remove",
+    [ACTION_FINISH] = "finish",
+};
+
+/* A pod with containers a and b; `more` goes into its document's metadata. */
+static struct doc *pod(const char *policy, const char *more)
+{
+    autobuf struct buf text = {0};
+    buf_addf(&text,
+             "{\"metadata\":{\"uid\":\"u\",\"namespace\":\"default\",\"name\":\"web\"%s},"
+             "\"spec\":{\"restartPolicy\":\"%s\",\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]}}",
+             more, policy);
+    return must_parse(text.at);
+}
+#define DELETED ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\",\"deletionGracePeriodSeconds\":5"
+
+struct situation {
+    struct doc *pod;
+    struct pod_record *record;
+};
+
+static struct situation situation(const char *policy, const char *more, enum sandbox_state sandbox)
+{
+    struct situation s = {.pod = pod(policy, more)};
+    s.record = record_new(doc_root(s.pod), NOW);
+    s.record->sandbox = sandbox;
+    s.record->grace_seconds = 30;
+    return s;
+}
+
+static struct container_record *container(const struct situation *s, int i)
+{
+    return &s->record->containers[i];
+}
+
+static void runs(const struct situation *s, int i)
+{
+    container(s, i)->attempt++;
+    container(s, i)->state = CONTAINER_RUNNING;
+    container(s, i)->remains = true;
+}
+
+static void ended(const struct situation *s, int i, int exit_code, int64_t finished_ms)
+{
+    runs(s, i);
+    record_end(container(s, i), exit_code, finished_ms, "Error", NULL);
+    container(s, i)->remains = false;
+}
+
+/* Compares with "create a, kill b"; `wake_ms` 0: not at all. */
+static void assert_decides(struct situation *s, bool gone, const char *expected, int64_t wake_ms)
+{
+    struct circumstances is = {.pod = gone ? VALUE_ABSENT : doc_root(s->pod), .now_ms = NOW};
+    struct decision decision = {0};
+    autobuf struct buf text = {0};
+    decide(s->record, &is, &decision);
+    for (int i = 0; i < decision.count; i++) {
+        buf_addf(&text, "%s%s", i > 0 ? ", " : "", action_names[decision.actions[i].kind]);
+        if (decision.actions[i].container >= 0)
+            buf_addf(&text, " %s", s->record->containers[decision.actions[i].container].name);
+    }
+    assert_string_equal(text.length != 0 ? text.at : "", expected);
+    assert_int_equal(decision.wake_ms, wake_ms);
+    decision_free(&decision);
+    doc_free(s->pod);
+    record_free(s->record);
+}
+
+static void test_a_new_pod_gets_a_sandbox_first(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_NONE);
+    assert_decides(&s, false, "run-sandbox", 0);
+}
+
+static void test_containers_start_one_after_another(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_READY);
+    assert_decides(&s, false, "create a", 0);
+    s = situation("Always", "", SANDBOX_READY);
+    container(&s, 0)->state = CONTAINER_CREATING;
+    container(&s, 0)->busy = true;
+    assert_decides(&s, false, "", 0);
+    s = situation("Always", "", SANDBOX_READY);
+    container(&s, 0)->state = CONTAINER_CREATED;
+    assert_decides(&s, false, "start a", 0);
+    s = situation("Always", "", SANDBOX_READY);
+    runs(&s, 0);
+    assert_decides(&s, false, "create b", 0);
+}
+
+static void test_one_that_can_not_be_made_does_not_hold_the_others_back(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_READY);
+    record_wait(container(&s, 0), "ImagePullBackOff", "no such image", NOW);
+    assert_decides(&s, false, "create b", NOW + 10000);
+}
+
+static void test_what_an_earlier_agent_was_about_to_make_is_removed_first(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_READY);
+    container(&s, 0)->state = CONTAINER_CREATING;
+    container(&s, 0)->remains = true;
+    assert_decides(&s, false, "remove a", 0);
+}
+
+static void test_the_first_restart_comes_at_once_and_the_next_waits(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_READY);
+    runs(&s, 1);
+    ended(&s, 0, 1, NOW);
+    assert_decides(&s, false, "create a", 0);
+    s = situation("Always", "", SANDBOX_READY);
+    runs(&s, 1);
+    ended(&s, 0, 1, NOW - 2000);
+    record_raise_backoff(container(&s, 0), NOW - 2000);
+    ended(&s, 0, 1, NOW - 1000);
+    assert_decides(&s, false, "", NOW - 1000 + 10000);
+}
+
+static void test_remains_go_before_the_next_attempt(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_READY);
+    runs(&s, 1);
+    ended(&s, 0, 1, NOW);
+    container(&s, 0)->remains = true;
+    assert_decides(&s, false, "remove a", 0);
+}
+
+static void test_the_restart_policy_holds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *policy;
+        int exit_code;
+        const char *expected;
+    } rows[] = {{"Always", 0, "create a"},    {"Always", 1, "create a"}, {"OnFailure", 0, ""},
+                {"OnFailure", 1, "create a"}, {"Never", 0, ""},          {"Never", 1, ""}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct situation s = situation(rows[i].policy, "", SANDBOX_READY);
+        runs(&s, 1);
+        ended(&s, 0, rows[i].exit_code, NOW);
+        assert_decides(&s, false, rows[i].expected, 0);
+    }
+}
+
+static void test_when_all_have_ended_for_good_the_sandbox_goes_and_the_object_stays(void **state)
+{
+    (void)state;
+    struct situation s = situation("Never", "", SANDBOX_READY);
+    ended(&s, 0, 0, NOW);
+    ended(&s, 1, 1, NOW);
+    assert_decides(&s, false, "stop-sandbox", 0);
+    s = situation("Never", "", SANDBOX_NONE);
+    ended(&s, 0, 0, NOW);
+    ended(&s, 1, 1, NOW);
+    assert_decides(&s, false, "", 0);
+}
+
+static void test_a_deleted_pod_is_asked_and_killed_after_its_grace(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", DELETED, SANDBOX_READY);
+    runs(&s, 0);
+    runs(&s, 1);
+    assert_decides(&s, false, "ask a, ask b", 0);
+    s = situation("Always", DELETED, SANDBOX_READY);
+    runs(&s, 0);
+    container(&s, 0)->asked_ms = NOW - 1000;
+    assert_decides(&s, false, "", NOW + 4000);
+    s = situation("Always", DELETED, SANDBOX_READY);
+    runs(&s, 0);
+    container(&s, 0)->asked_ms = NOW - 5000;
+    assert_decides(&s, false, "kill a", 0);
+    s = situation("Always", DELETED, SANDBOX_READY);
+    runs(&s, 0);
+    container(&s, 0)->asked_ms = NOW - 6000;
+    container(&s, 0)->killed = true;
+    assert_decides(&s, false, "", 0);
+}
+
+static void test_a_deleted_pod_goes_piece_by_piece(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", DELETED, SANDBOX_READY);
+    ended(&s, 0, 143, NOW);
+    container(&s, 0)->remains = true;
+    assert_decides(&s, false, "remove a", 0);
+    s = situation("Always", DELETED, SANDBOX_READY);
+    ended(&s, 0, 143, NOW);
+    assert_decides(&s, false, "stop-sandbox", 0);
+    s = situation("Always", DELETED, SANDBOX_ENDED);
+    assert_decides(&s, false, "remove-sandbox", 0);
+    s = situation("Always", DELETED, SANDBOX_NONE);
+    assert_decides(&s, false, "finish", 0);
+}
+
+static void test_a_pod_that_was_deleted_by_force_is_killed_at_once(void **state)
+{
+    (void)state;
+    struct situation s = situation(
+        "Always", ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\",\"deletionGracePeriodSeconds\":0",
+        SANDBOX_READY);
+    runs(&s, 0);
+    container(&s, 0)->asked_ms = NOW - 1;
+    assert_decides(&s, false, "kill a", 0);
+}
+
+static void test_a_pod_that_is_not_in_the_tree_is_ended(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_READY);
+    runs(&s, 0);
+    assert_decides(&s, true, "ask a", 0);
+    s = situation("Always", "", SANDBOX_READY);
+    runs(&s, 0);
+    container(&s, 0)->asked_ms = NOW;
+    assert_decides(&s, true, "", NOW + 2000);
+    s = situation("Always", "", SANDBOX_NONE);
+    assert_decides(&s, true, "finish", 0);
+}
+
+static void test_a_pod_that_has_ended_is_not_run_again_by_an_agent_that_knows_nothing(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_NONE);
+    value_set_str(value_set_object(doc_root(s.pod), STR("status")), STR("phase"), STR("Failed"));
+    assert_decides(&s, false, "", 0);
+}
+
+static void test_without_its_sandbox_a_pod_is_ended_and_made_anew(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_ENDED);
+    runs(&s, 0);
+    assert_decides(&s, false, "kill a", 0);
+    s = situation("Always", "", SANDBOX_ENDED);
+    ended(&s, 0, 137, NOW);
+    container(&s, 0)->remains = true;
+    assert_decides(&s, false, "remove a", 0);
+    s = situation("Always", "", SANDBOX_ENDED);
+    ended(&s, 0, 137, NOW);
+    assert_decides(&s, false, "remove-sandbox", 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_new_pod_gets_a_sandbox_first),
+        cmocka_unit_test(test_containers_start_one_after_another),
+        cmocka_unit_test(test_one_that_can_not_be_made_does_not_hold_the_others_back),
+        cmocka_unit_test(test_what_an_earlier_agent_was_about_to_make_is_removed_first),
+        cmocka_unit_test(test_the_first_restart_comes_at_once_and_the_next_waits),
+        cmocka_unit_test(test_remains_go_before_the_next_attempt),
+        cmocka_unit_test(test_the_restart_policy_holds),
+        cmocka_unit_test(test_when_all_have_ended_for_good_the_sandbox_goes_and_the_object_stays),
+        cmocka_unit_test(test_a_deleted_pod_is_asked_and_killed_after_its_grace),
+        cmocka_unit_test(test_a_deleted_pod_goes_piece_by_piece),
+        cmocka_unit_test(test_a_pod_that_was_deleted_by_force_is_killed_at_once),
+        cmocka_unit_test(test_a_pod_that_is_not_in_the_tree_is_ended),
+        cmocka_unit_test(test_a_pod_that_has_ended_is_not_run_again_by_an_agent_that_knows_nothing),
+        cmocka_unit_test(test_without_its_sandbox_a_pod_is_ended_and_made_anew),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,258 @@
+/* The image store: names, and what comes in from files of all kinds. */
+#include "nodeagent/image.h"
+#include "lib/file.h"
+#include "lib/process.h"
+#include "nodeagent/import.h"
+#include "tests/unit/lib/test.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+static char directory[64];
+
+static int setup(void **state)
+{
+    (void)state;
+    strcpy(directory, "/tmp/podtree-test.XXXXXX");
+    return mkdtemp(directory) != NULL ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return directory_remove(directory, NULL);
+}
+
+/* Runs a script in the test's directory. */
+static void shell(const char *script)
+{
+    const char *const argv[] = {"sh", "-euc", script, NULL};
+    struct process_plan plan = {.argv = argv, .directory = directory};
+    autoerror struct error *error = NULL;
+    if (process_run(&plan, NULL, &error) < 0)
+        fail_msg("%s: %s", script, error_message(error));
+}
+
+static bool must_skip(const char *program)
+{
+    const char *const argv[] = {program, "--version", NULL};
+    struct process_plan plan = {.argv = argv};
+    if (geteuid() == 0 && process_run(&plan, NULL, NULL) == 0)
+        return false;
+    print_message("skipped: needs root and %s\n", program);
+    return true;
+}
+
+static char *import(const char *file, const char *name, struct error **err)
+{
+    autofree char *path = path_format("%s/%s", directory, file);
+    return import_image(directory, path, name, VALUE_ABSENT, err);
+}
+
+static void must_import(const char *file, const char *name)
+{
+    autoerror struct error *error = NULL;
+    autofree char *normal = import(file, name, &error);
+    if (normal == NULL)
+        fail_msg("%s", error_message(error));
+}
+
+/* The path of a file in the n-th layer of an image. */
+static char *in_layer(const char *name, size_t n, const char *file)
+{
+    autodoc struct doc *image = image_find(directory, name, NULL);
+    assert_non_null(image);
+    autofree char *layer =
+        image_layer_path(directory, value_str(value_element(value_at(doc_root(image), "layers"), n)));
+    return path_format("%s/%s", layer, file);
+}
+
+static void assert_file(const char *name, size_t layer, const char *file, const char *text)
+{
+    autofree char *path = in_layer(name, layer, file);
+    autobuf struct buf bytes = {0};
+    assert_int_equal(file_read(path, &bytes, NULL), 0);
+    assert_string_equal(bytes.at, text);
+}
+
+static void test_names_have_one_form(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"busybox", "busybox:latest"},
+        {"busybox:1.35", "busybox:1.35"},
+        {"docker.io/library/busybox", "busybox:latest"},
+        {"docker.io/some/thing:2", "some/thing:2"},
+        {"index.docker.io/some/thing", "some/thing:latest"},
+        {"localhost:5000/a/b", "localhost:5000/a/b:latest"},
+        {"a@sha256:12", "a@sha256:12"},
+        {"", NULL},
+        {"a b", NULL},
+        {"/a", NULL},
+        {"a/", NULL},
+        {"a//b", NULL},
+        {"../a", NULL},
+        {"a:", NULL},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autofree char *name = image_normalize(str_of(rows[i][0]), NULL);
+        if (rows[i][1] == NULL)
+            assert_null(name);
+        else
+            assert_string_equal(name, rows[i][1]);
+    }
+}
+
+static void test_a_plain_tar_becomes_an_image_of_one_layer(void **state)
+{
+    (void)state;
+    if (must_skip("tar"))
+        return;
+    shell("mkdir -p root/etc; echo hello >root/etc/greeting; chown 5:6 root/etc/greeting; tar -C root -czf "
+          "a.tgz .");
+    must_import("a.tgz", "plain");
+    assert_file("plain", 0, "etc/greeting", "hello\n");
+    autofree char *path = in_layer("plain:latest", 0, "etc/greeting");
+    struct stat file;
+    assert_int_equal(stat(path, &file), 0);
+    assert_int_equal(file.st_uid, 5);
+    assert_int_equal(file.st_gid, 6);
+}
+
+static void count_images(void *context, const char *name, struct value image)
+{
+    (void)name;
+    (void)image;
+    ++*(int *)context;
+}
+
+static void test_the_same_layer_is_kept_once_and_goes_with_its_last_image(void **state)
+{
+    (void)state;
+    if (must_skip("tar"))
+        return;
+    shell("mkdir root; echo one >root/file; tar -C root -cf a.tar .");
+    must_import("a.tar", "first");
+    must_import("a.tar", "second:2");
+    int count = 0;
+    assert_int_equal(image_each(directory, count_images, &count, NULL), 0);
+    assert_int_equal(count, 2);
+    shell("test $(ls images/layers | wc -l) = 1");
+    assert_int_equal(image_remove(directory, "first", NULL), 0);
+    assert_file("second:2", 0, "file", "one\n");
+    assert_int_equal(image_remove(directory, "second:2", NULL), 0);
+    shell("test $(ls images/layers | wc -l) = 0; test $(ls images/scratch | wc -l) = 0");
+    autoerror struct error *error = NULL;
+    assert_int_equal(image_remove(directory, "first", &error), -ENOENT);
+    assert_string_equal(error_message(error), "there is no image first:latest on this node");
+}
+
+/* Two layers: the second removes a file and hides what was in a directory. */
+#define MAKE_OCI                                                                                  \
+    "umoci init --layout oci; umoci new --image oci:v1; umoci unpack --image oci:v1 bundle; "     \
+    "mkdir -p bundle/rootfs/dir; echo 1 >bundle/rootfs/kept; echo 2 >bundle/rootfs/gone; echo 3 " \
+    ">bundle/rootfs/dir/old; "                                                                    \
+    "umoci repack --image oci:v1 bundle; rm -r bundle; umoci unpack --image oci:v1 bundle; rm "   \
+    "bundle/rootfs/gone; "                                                                        \
+    "echo 4 >bundle/rootfs/new; umoci repack --image oci:v1 bundle; "                             \
+    "umoci config --image oci:v1 --config.cmd /bin/serve --config.env A=b --config.user 7; "
+
+static void assert_two_layers(const char *name)
+{
+    autodoc struct doc *image = image_find(directory, name, NULL);
+    assert_non_null(image);
+    assert_int_equal(value_count(value_at(doc_root(image), "layers")), 2);
+    assert_json(value_at(doc_root(image), "config", "Cmd"), "[\"/bin/serve\"]");
+    assert_str(value_str(value_at(doc_root(image), "config", "User")), "7");
+    assert_file(name, 0, "kept", "1\n");
+    assert_file(name, 0, "gone", "2\n");
+    assert_file(name, 1, "new", "4\n");
+    autofree char *path = in_layer(name, 1, "gone");
+    struct stat file;
+    assert_int_equal(lstat(path, &file), 0);
+    assert_true(S_ISCHR(file.st_mode) && file.st_rdev == makedev(0, 0));
+    autofree char *raw = in_layer(name, 1, ".wh.gone");
+    assert_int_equal(access(raw, F_OK), -1);
+}
+
+static void test_an_oci_layout_keeps_its_layers_and_configuration(void **state)
+{
+    (void)state;
+    if (must_skip("umoci"))
+        return;
+    shell(MAKE_OCI "tar -C oci -cf oci.tar .");
+    must_import("oci", "from-directory");
+    assert_two_layers("from-directory");
+    must_import("oci.tar", "from-archive");
+    assert_two_layers("from-archive");
+}
+
+static void test_a_docker_archive_is_converted(void **state)
+{
+    (void)state;
+    if (must_skip("umoci") || must_skip("skopeo"))
+        return;
+    shell(MAKE_OCI "skopeo --insecure-policy copy -q oci:oci:v1 docker-archive:docker.tar:x/y:1");
+    must_import("docker.tar", "from-docker");
+    assert_two_layers("from-docker");
+}
+
+static void test_a_layer_that_is_not_what_its_digest_says_is_refused(void **state)
+{
+    (void)state;
+    if (must_skip("umoci"))
+        return;
+    shell(MAKE_OCI "big=$(ls -S oci/blobs/sha256 | head -1); for f in oci/blobs/sha256/*; do case $(head -c2 "
+                   "$f | od -An -tx1) in "
+                   "*1f*8b*) echo other | gzip -n >$f;; esac; done");
+    autoerror struct error *error = NULL;
+    assert_null(import("oci", "bad", &error));
+    assert_non_null(strstr(error_message(error), "should have the digest"));
+    assert_null(image_find(directory, "bad", NULL));
+    shell("test $(ls images/scratch | wc -l) = 0");
+}
+
+static void test_what_is_no_archive_is_refused(void **state)
+{
+    (void)state;
+    if (must_skip("tar"))
+        return;
+    shell("echo nonsense >a.txt");
+    autoerror struct error *error = NULL, *missing = NULL;
+    assert_null(import("a.txt", "bad", &error));
+    assert_non_null(strstr(error_message(error), "it is not a tar archive"));
+    assert_null(import("nothing", "bad", &missing));
+    assert_non_null(strstr(error_message(missing), "No such file or directory"));
+}
+
+static void test_opaque_directories_are_marked(void **state)
+{
+    (void)state;
+    if (must_skip("tar"))
+        return;
+    shell("mkdir -p root/dir; : >root/dir/.wh..wh..opq; echo x >root/dir/new; tar -C root -cf a.tar .");
+    must_import("a.tar", "opaque");
+    autofree char *path = in_layer("opaque", 0, "dir"), *mark = in_layer("opaque", 0, "dir/.wh..wh..opq");
+    char value[2] = "";
+    assert_int_equal(getxattr(path, "trusted.overlay.opaque", value, sizeof(value)), 1);
+    assert_string_equal(value, "y");
+    assert_int_equal(access(mark, F_OK), -1);
+}
+
+int main(void)
+{
+#define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_have_one_form),
+        ROW(test_a_plain_tar_becomes_an_image_of_one_layer),
+        ROW(test_the_same_layer_is_kept_once_and_goes_with_its_last_image),
+        ROW(test_an_oci_layout_keeps_its_layers_and_configuration),
+        ROW(test_a_docker_archive_is_converted),
+        ROW(test_a_layer_that_is_not_what_its_digest_says_is_refused),
+        ROW(test_what_is_no_archive_is_refused),
+        ROW(test_opaque_directories_are_marked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

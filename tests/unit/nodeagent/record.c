@@ -1,0 +1,141 @@
+/* What is kept of a pod, and the pauses between attempts. */
+#include "nodeagent/record.h"
+#include "lib/file.h"
+#include "tests/unit/lib/test.h"
+
+#define POD                                                                     \
+    "{\"metadata\":{\"uid\":\"u\",\"namespace\":\"default\",\"name\":\"web\"}," \
+    "\"spec\":{\"containers\":[{\"name\":\"a\"}]}"
+
+static void test_what_is_saved_is_loaded(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/podtree-test.XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    struct place place = {.state = directory};
+    autodoc struct doc *pod = must_parse(POD "}");
+    autorecord struct pod_record *record = record_new(doc_root(pod), 5);
+    record->grace_seconds = 7;
+    struct container_record *a = record_container(record, "a");
+    a->attempt = 2;
+    a->started_ms = 100;
+    record_end(a, 3, 200, "Error", "a \"sentence\"");
+    a->attempt = 3;
+    a->state = CONTAINER_RUNNING;
+    a->image_id = str_dup(STR("sha256:1"));
+    record_raise_backoff(a, 300);
+    assert_int_equal(record_save(&place, record, NULL), 0);
+
+    autorecord struct pod_record *loaded = record_load(&place, "u", NULL);
+    assert_non_null(loaded);
+    struct container_record *b = record_container(loaded, "a");
+    assert_string_equal(loaded->name, "web");
+    assert_int_equal(loaded->grace_seconds, 7);
+    assert_int_equal(b->state, CONTAINER_RUNNING);
+    assert_int_equal(b->attempt, 3);
+    assert_string_equal(b->image_id, "sha256:1");
+    assert_true(b->end.valid);
+    assert_int_equal(b->end.attempt, 2);
+    assert_int_equal(b->end.exit_code, 3);
+    assert_int_equal(b->end.started_ms, 100);
+    assert_int_equal(b->end.finished_ms, 200);
+    assert_string_equal(b->end.reason, "Error");
+    assert_string_equal(b->end.message, "a \"sentence\"");
+    assert_false(b->previous_end.valid);
+    assert_int_equal(record_backoff_until(b), 200 + 10000);
+    assert_null(record_container(loaded, "b"));
+    assert_int_equal(directory_remove(directory, NULL), 0);
+}
+
+static void test_a_record_that_can_not_be_read_is_none(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/podtree-test.XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    struct place place = {.state = directory};
+    assert_null(record_load(&place, "u", NULL));
+    autofree char *below = path_format("%s/pods/u", directory), *path = path_format("%s/pod.json", below);
+    assert_int_equal(directory_make(below, 0700, NULL), 0);
+    assert_int_equal(file_write(path, STR("{\"uid\":\"u\",\"contai"), 0600, NULL), 0);
+    autoerror struct error *error = NULL;
+    assert_null(record_load(&place, "u", &error));
+    assert_non_null(strstr(error_message(error), path));
+    assert_int_equal(directory_remove(directory, NULL), 0);
+}
+
+static void test_pauses_double_up_to_five_minutes_and_begin_again_after_ten(void **state)
+{
+    (void)state;
+    autodoc struct doc *pod = must_parse(POD "}");
+    autorecord struct pod_record *record = record_new(doc_root(pod), 0);
+    struct container_record *a = record_container(record, "a");
+    int64_t now = 1000000;
+    static const int seconds[] = {0, 10, 20, 40, 80, 160, 300, 300};
+    for (size_t i = 0; i < COUNT(seconds); i++) {
+        record_end(a, 1, now, "Error", NULL);
+        int64_t until = record_backoff_until(a);
+        assert_int_equal(until == 0 ? 0 : until - now, seconds[i] * 1000);
+        now += seconds[i] * 1000;
+        record_raise_backoff(a, now);
+    }
+    now += 10 * 60 * 1000 + 1;
+    record_end(a, 1, now, "Error", NULL);
+    assert_int_equal(record_backoff_until(a), 0);
+    record_raise_backoff(a, now);
+    assert_int_equal(a->backoff_ms, 10000);
+}
+
+static void test_an_attempt_that_never_was_is_not_counted(void **state)
+{
+    (void)state;
+    autodoc struct doc *pod = must_parse(POD "}");
+    autorecord struct pod_record *record = record_new(doc_root(pod), 0);
+    struct container_record *a = record_container(record, "a");
+    a->attempt++;
+    a->state = CONTAINER_CREATING;
+    a->remains = true;
+    record_undo_attempt(a);
+    assert_int_equal(a->attempt, -1);
+    assert_int_equal(a->state, CONTAINER_NONE);
+    assert_false(a->remains);
+}
+
+static void test_what_the_tree_says_of_lost_containers_is_taken_over(void **state)
+{
+    (void)state;
+    autodoc struct doc *pod =
+        must_parse(POD ",\"status\":{\"containerStatuses\":[{\"name\":\"a\",\"restartCount\":4,"
+                       "\"state\":{\"running\":{\"startedAt\":\"2026-01-01T00:00:00Z\"}}}]}}");
+    autorecord struct pod_record *record = record_new(doc_root(pod), 77);
+    struct container_record *a = record_container(record, "a");
+    assert_int_equal(a->attempt, 4);
+    assert_int_equal(a->state, CONTAINER_NONE);
+    assert_false(a->remains);
+    assert_int_equal(a->end.exit_code, 137);
+    assert_int_equal(a->end.finished_ms, 77);
+    assert_string_equal(a->end.reason, "ContainerStatusUnknown");
+}
+
+static void test_remains_become_a_pod_to_be_ended(void **state)
+{
+    (void)state;
+    autorecord struct pod_record *record = record_stray("u");
+    record_add_remains(record, "a", 3);
+    record_add_remains(record, "a", 2);
+    assert_int_equal(record->container_count, 1);
+    assert_int_equal(record->containers[0].attempt, 3);
+    assert_true(record->containers[0].remains);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_saved_is_loaded),
+        cmocka_unit_test(test_a_record_that_can_not_be_read_is_none),
+        cmocka_unit_test(test_pauses_double_up_to_five_minutes_and_begin_again_after_ten),
+        cmocka_unit_test(test_an_attempt_that_never_was_is_not_counted),
+        cmocka_unit_test(test_what_the_tree_says_of_lost_containers_is_taken_over),
+        cmocka_unit_test(test_remains_become_a_pod_to_be_ended),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
