@@ -1,10 +1,11 @@
 #include "cli/backoff.h"
 
-#define FREE_FAILURES  3
-#define FIRST_MS       10
-#define LONGEST_MS     5000
-#define LASTED_MS      10000
-#define KILL_LASTED_MS 100
+#define FREE_FAILURES   3
+#define FIRST_MS        10
+#define LONGEST_MS      5000
+#define LASTED_MS       10000
+#define KILL_LASTED_MS  100
+#define KILL_LONGEST_MS 20
 
 int64_t backoff_next(struct backoff *backoff, int64_t lived_ms, bool killed)
 {
@@ -13,8 +14,7 @@ int64_t backoff_next(struct backoff *backoff, int64_t lived_ms, bool killed)
     int doublings = backoff->failures++ - FREE_FAILURES;
     if (doublings < 0)
         return 0;
-    if (doublings >= 16)
-        return LONGEST_MS;
-    int64_t wait = (int64_t)FIRST_MS << doublings;
-    return wait < LONGEST_MS ? wait : LONGEST_MS;
+    int64_t longest = killed ? KILL_LONGEST_MS : LONGEST_MS;
+    int64_t wait = doublings < 16 ? (int64_t)FIRST_MS << doublings : longest;
+    return wait < longest ? wait : longest;
 }

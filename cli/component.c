@@ -16,14 +16,16 @@ const struct component components[] = {
             .fds = {HELD_FUSE, HELD_MEMORY, HELD_FSD_END},
             .fd_count = 3,
         },
+    /* It uses its socket alone. The others are safe with it: when supervisor and fsd die together, it keeps
+     * the mount alive, and a new supervisor takes the descriptors out of it. */
     {
         .name = "notifier",
         .identity = IDENTITY_NOTIFIER,
         .arguments = "--mount {mount} --socket-fd 3",
         .needs = FROM(mount),
         .stop = STOP_NOTIFIER,
-        .fds = {HELD_NOTIFIER_END},
-        .fd_count = 1,
+        .fds = {HELD_NOTIFIER_END, HELD_FUSE, HELD_MEMORY, HELD_FSD_END},
+        .fd_count = 4,
     },
     {
         .name = "scheduler",

@@ -17,7 +17,7 @@ enum held {
 /* In the order of stopping. What uses the tree goes before what makes it. */
 enum stop_phase { STOP_USERS, STOP_NOTIFIER, STOP_FSD, STOP_PHASES };
 
-#define COMPONENT_FDS 3
+#define COMPONENT_FDS 4
 
 struct component {
     const char *name; /* the program is podtree-<name> */
@@ -25,7 +25,7 @@ struct component {
     const char *arguments; /* words; {mount} and the like stand for members of the settings */
     size_t needs;          /* offset of the member of the settings without which it isn't started */
     enum stop_phase stop;
-    enum held fds[COMPONENT_FDS]; /* they become descriptors 3, 4, 5 */
+    enum held fds[COMPONENT_FDS]; /* they become descriptors 3, 4, 5 … */
     int fd_count;
 };
 

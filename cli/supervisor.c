@@ -134,16 +134,20 @@ static void take_mount_away(struct supervisor *s)
     say(s, "unmounted %s", s->settings->mount);
 }
 
-/* Whatever fails on the way is said, and the rest is done all the same. The kernel aborts what still waits
- * for the tree when the last descriptor of the connection is closed. */
+/* Whatever fails on the way is said, and the rest is done all the same. Where no fsd answers, what waits for
+ * an answer must be freed before it can be stopped. */
 static void stop(struct supervisor *s)
 {
+    bool answered = units_any_running(s->units, STOP_FSD, STOP_FSD);
+    if (!answered)
+        take_mount_away(s);
     say(s, "stopping the agents and reconcilers");
     units_stop(s->units, STOP_USERS, STOP_USERS);
     if (s->end_pods)
         end_pods(s);
     units_stop(s->units, STOP_NOTIFIER, STOP_NOTIFIER);
-    take_mount_away(s);
+    if (answered)
+        take_mount_away(s);
     say(s, "stopping fsd");
     units_stop(s->units, STOP_FSD, STOP_FSD);
     held_close(&s->held);
@@ -359,8 +363,10 @@ static void supervisor_free(struct supervisor *s)
     /* The caller's connection ends with the process: by then the lock is free. */
 }
 
-/* Takes over from a supervisor that has died: the descriptors, and the end of its processes. fsd comes last,
- * so that calls into the tree wait as shortly as possible for the new one. */
+/* Takes over from a supervisor that has died: first the descriptors and fsd, so that calls into the tree wait
+ * as shortly as possible for the new one. The others are replaced when that has been started: as long as
+ * nobody answers they couldn't end anyway, and there is no moment at which only one process holds the mount.
+ */
 static int take_over(struct supervisor *s, struct error **err)
 {
     autorecord struct record record;
@@ -372,11 +378,11 @@ static int take_over(struct supervisor *s, struct error **err)
         return error_make(err, EBUSY, "%s belongs to a cluster that is mounted at %s: stop that first",
                           s->settings->run, record.settings.mount);
     units_adopt(s->units, &record);
-    if (units_any_running(s->units)) {
-        log_info("taking over from a supervisor that has died");
-        units_stop(s->units, STOP_USERS, STOP_FSD);
-    }
-    if (!units_any_running(s->units))
+    if (!units_any_running(s->units, STOP_USERS, STOP_FSD))
+        return 0;
+    log_info("taking over from a supervisor that has died");
+    units_stop(s->units, STOP_FSD, STOP_FSD);
+    if (!units_any_running(s->units, STOP_FSD, STOP_FSD))
         return 0;
     /* An fsd that can't be killed waits for an answer of its own tree: ending the connection frees it. */
     autobuf struct buf users = {0};
@@ -417,9 +423,11 @@ static int set_up(struct supervisor *s, struct error **err)
     loop_timer(s->loop, ROTATE_MS, on_rotate, s);
     check_fsd(s);
     result = units_start(s->units, err);
-    if (result == 0)
-        probe(s);
-    return result;
+    if (result < 0)
+        return result;
+    units_replace_adopted(s->units);
+    probe(s);
+    return 0;
 }
 
 int supervisor_run(const struct settings *settings, void (*ready)(void *context), void *context,

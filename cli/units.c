@@ -19,6 +19,7 @@ struct unit {
     struct units *units;
     const struct component *component;
     struct child_identity identity; /* pid 0: not running */
+    bool adopted;                   /* an earlier supervisor's child */
     int pidfd;                      /* for signals; the loop has one of its own */
     struct loop_source *process, *timer;
     struct backoff backoff;
@@ -76,6 +77,11 @@ static void on_end(void *context, int status)
     forget(unit);
     if (!unit->units->keep)
         return;
+    if (unit->adopted) {
+        unit->adopted = false;
+        schedule(unit, 0);
+        return;
+    }
     autobuf struct buf end = {0};
     child_describe_end(status, &end);
     snprintf(unit->end, sizeof(unit->end), "%s", end.at);
@@ -133,6 +139,7 @@ static int start(struct unit *unit, struct error **err)
     if (result < 0)
         return result;
     unit->identity = child.identity;
+    unit->adopted = false;
     result = follow(unit, child.pidfd, err);
     if (result == 0)
         result = write_record(units, err);
@@ -171,18 +178,11 @@ void units_adopt(struct units *units, const struct record *record)
             continue;
         held_take(units->held, unit->component, pidfd);
         unit->identity = record->processes[i];
+        unit->adopted = true;
         autoerror struct error *err = NULL;
         if (follow(unit, pidfd, &err) < 0)
             log_error("cannot take over %s: %s", unit->component->name, error_message(err));
     }
-}
-
-bool units_any_running(const struct units *units)
-{
-    for (size_t i = 0; i < component_count; i++)
-        if (units->unit[i].identity.pid != 0)
-            return true;
-    return false;
 }
 
 int units_start(struct units *units, struct error **err)
@@ -216,6 +216,14 @@ static const struct unit *remaining(const struct units *units, enum stop_phase p
     return NULL;
 }
 
+bool units_any_running(const struct units *units, enum stop_phase first, enum stop_phase last)
+{
+    for (enum stop_phase phase = first; phase <= last; phase++)
+        if (remaining(units, phase) != NULL)
+            return true;
+    return false;
+}
+
 static bool wait_for_end(const struct units *units, enum stop_phase phase, int64_t limit_ms)
 {
     int64_t until = clock_ms() + limit_ms, left;
@@ -245,6 +253,15 @@ void units_stop(struct units *units, enum stop_phase first, enum stop_phase last
     }
     for (enum stop_phase phase = first; phase <= last; phase++)
         stop_phase(units, phase);
+}
+
+/* Every component may be killed at any time, and not every one can end when it is asked: it may be waiting
+ * for an fsd that isn't there yet. */
+void units_replace_adopted(struct units *units)
+{
+    for (size_t i = 0; i < component_count; i++)
+        if (units->unit[i].adopted && units->unit[i].pidfd >= 0)
+            pidfd_send_signal(units->unit[i].pidfd, SIGKILL, NULL, 0);
 }
 
 int units_fsd_ends(const struct units *units, const char **how)

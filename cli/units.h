@@ -13,9 +13,10 @@ struct units *units_new(struct loop *loop, const struct settings *settings, stru
 void units_free(struct units *units);
 
 /* Finds the processes that an earlier supervisor has left running, and takes from them what they hold. They
- * are no children of ours: they can be stopped, not kept. */
+ * are no children of ours: they can be stopped and replaced. */
 void units_adopt(struct units *units, const struct record *record);
-bool units_any_running(const struct units *units);
+/* Is any unit of these phases there? */
+bool units_any_running(const struct units *units, enum stop_phase first, enum stop_phase last);
 
 /* Starts everything that the settings want. From now on what dies is started again. */
 int units_start(struct units *units, struct error **err);
@@ -23,6 +24,9 @@ int units_start(struct units *units, struct error **err);
 /* Stops the units of the phases `first` to `last`, phase by phase; nothing is started again until
  * units_start(). Turns the loop until they are gone: SIGTERM, then SIGKILL, then they are given up. */
 void units_stop(struct units *units, enum stop_phase first, enum stop_phase last);
+
+/* Kills what is still adopted, so that children of ours take its place; units_start() has been called. */
+void units_replace_adopted(struct units *units);
 
 /* How often fsd has ended since it was started, and what the last time was like. */
 int units_fsd_ends(const struct units *units, const char **how);

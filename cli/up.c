@@ -11,9 +11,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #define OTHER_MS 30000
@@ -144,17 +149,21 @@ static void tell_parent(void *context)
     close(take_fd(*report));
 }
 
-static int wait_for_report(int report, struct error **err)
+/* The daemon says one thing in one write, or ends without a word. */
+static int wait_for_report(pid_t daemon, int report, struct error **err)
 {
-    autobuf struct buf said = {0};
-    ssize_t length;
-    while ((length = read(report, buf_reserve(&said, 4096), 4096)) > 0)
-        said.length += (size_t)length;
-    if (said.length > 0 && said.at[0] == READY_BYTE)
-        return 0;
-    if (said.length == 0)
+    char said[PIPE_BUF];
+    autoclose int pidfd = pidfd_open(daemon, 0);
+    struct pollfd waiting[] = {{.fd = report, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+    while (poll(waiting, 2, -1) < 0)
+        if (errno != EINTR)
+            return error_errno(err, errno, "cannot wait for the supervisor");
+    ssize_t length = (waiting[0].revents & POLLIN) != 0 ? read(report, said, sizeof(said)) : 0;
+    if (length <= 0)
         return error_make(err, EIO, "the supervisor has ended: its log says why");
-    return error_make(err, EIO, STR_FORMAT, STR_ARGS(buf_str(&said)));
+    if (said[0] == READY_BYTE)
+        return 0;
+    return error_make(err, EIO, "%.*s", (int)length, said);
 }
 
 /* ---- the two ways to run ---- */
@@ -189,28 +198,47 @@ __attribute__((noreturn)) static void be_daemon(const struct settings *settings,
         result = supervise(settings, &report, &err);
     if (result < 0) {
         log_error("%s", error_message(err));
-        if (report >= 0 && write(report, error_message(err), strlen(error_message(err))) < 0)
+        size_t length = strnlen(error_message(err), PIPE_BUF);
+        if (report >= 0 && write(report, error_message(err), length) < 0)
             log_warning("nobody hears it");
     }
     _exit(result < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
-static int run_in_background(const struct settings *settings, struct error **err)
+/* A careless shell leaves files of the tree open to us, and closing one waits for an answer of fsd, which may
+ * be dead and about to be started by us. So the daemon is born sharing our table of descriptors, and leaves
+ * it for one that never had them; what it needs of ours it fetches. */
+static int leave_descriptors(int *lock, int *report)
+{
+    int numbers[] = {*lock, *report};
+    if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+        return -errno;
+    autoclose int parent = pidfd_open(getppid(), 0);
+    if (parent < 0)
+        return -errno;
+    *lock = pidfd_getfd(parent, numbers[0], 0);
+    *report = pidfd_getfd(parent, numbers[1], 0);
+    return *lock < 0 || *report < 0 ? -errno : 0;
+}
+
+static int run_in_background(const struct settings *settings, int lock, struct error **err)
 {
     int report[2];
     if (pipe2(report, O_CLOEXEC) < 0)
         return error_errno(err, errno, "cannot make a pipe");
-    pid_t pid = fork();
+    /* As fork(), but for the descriptors. */
+    pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD | CLONE_FILES, NULL, NULL, NULL, NULL);
     if (pid == 0) {
-        close(report[0]);
-        be_daemon(settings, report[1]);
+        int result = leave_descriptors(&lock, &report[1]);
+        if (result == 0)
+            be_daemon(settings, report[1]);
+        fprintf(stderr, "cannot leave the terminal: %s\n", strerror(-result));
+        _exit(EXIT_FAILURE);
     }
-    int number = errno;
+    int result = pid > 0 ? wait_for_report(pid, report[0], err) : error_errno(err, errno, "cannot fork");
+    close(report[0]);
     close(report[1]);
-    autoclose int reading = report[0];
-    if (pid < 0)
-        return error_errno(err, number, "cannot fork");
-    return wait_for_report(reading, err);
+    return result;
 }
 
 static int find_running(const struct settings *settings, struct error **err)
@@ -232,9 +260,6 @@ int command_up(int argc, char **argv, struct error **err)
         return result < 0 ? result : EXIT_SUCCESS;
     if (geteuid() != 0)
         return error_make(err, EPERM, "only root can start a cluster");
-    /* What a careless shell has left open may be a file of the tree, and closing it later would have to wait
-     * for an fsd that we are about to start. */
-    close_range(STDERR_FILENO + 1, ~0U, 0);
     int64_t began_ms = clock_ms();
     result = make_settings(&wishes, &settings, err);
     if (result < 0)
@@ -253,7 +278,7 @@ int command_up(int argc, char **argv, struct error **err)
     int nobody = -1;
     if (wishes.foreground)
         return supervise(&settings, &nobody, err);
-    result = run_in_background(&settings, err);
+    result = run_in_background(&settings, lock, err);
     if (result == 0)
         printf("%s answers after %lld ms\n", settings.mount, (long long)(clock_ms() - began_ms));
     return result;

@@ -79,8 +79,21 @@ mount_count() {
     [ "$(mount_count)" = 1 ]
 }
 
-@test "a dead mount is replaced when supervisor and fsd died together" {
+@test "the mount survives the death of supervisor and fsd together" {
+    exec {open}<"$K8S/README"
     kill -9 "$(pid_of supervisor)" "$(pid_of fsd)"
+    cat "$K8S/README" >"$BATS_TEST_TMPDIR/answer" &
+    local reader=$!
+    run -0 "$podtree" up --no-node
+    wait "$reader"
+    [ -s "$BATS_TEST_TMPDIR/answer" ]
+    [ -n "$(cat <&"$open")" ]
+    exec {open}<&-
+    [ "$(mount_count)" = 1 ]
+}
+
+@test "a dead mount is replaced when all who held it died together" {
+    kill -9 "$(pid_of supervisor)" "$(pid_of fsd)" "$(pid_of notifier)"
     mount_is_dead() { ! stat "$K8S" >/dev/null 2>&1; }
     poll_until mount_is_dead
     run -0 "$podtree" up --no-node

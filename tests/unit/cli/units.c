@@ -184,9 +184,9 @@ static void stopping_goes_phase_by_phase(void **state)
     assert_int_equal(look(cluster, "gc").pid, 0);
     assert_int_equal(look(cluster, "notifier").pid, 0);
     assert_true(look(cluster, "fsd").pid > 0);
-    assert_true(units_any_running(cluster->units));
+    assert_true(units_any_running(cluster->units, STOP_USERS, STOP_FSD));
     units_stop(cluster->units, STOP_FSD, STOP_FSD);
-    assert_false(units_any_running(cluster->units));
+    assert_false(units_any_running(cluster->units, STOP_USERS, STOP_FSD));
     assert_int_equal(look(cluster, "fsd").restarts, 0);
 }
 
@@ -212,14 +212,50 @@ static void a_successor_finds_the_processes_and_takes_their_descriptors(void **s
     struct loop *loop = loop_new(NULL);
     struct units *successor = units_new(loop, &cluster->settings, &held);
     units_adopt(successor, &record);
-    assert_true(units_any_running(successor));
+    assert_true(units_any_running(successor, STOP_USERS, STOP_FSD));
     expect_same_file(held.fd[HELD_FUSE], cluster->held.fd[HELD_FUSE]);
     expect_same_file(held.fd[HELD_MEMORY], cluster->held.fd[HELD_MEMORY]);
     units_stop(successor, STOP_USERS, STOP_FSD);
-    assert_false(units_any_running(successor));
+    assert_false(units_any_running(successor, STOP_USERS, STOP_FSD));
     units_free(successor);
     loop_free(loop);
     held_close(&held);
+}
+
+static void an_adopted_process_is_replaced_by_a_child(void **state)
+{
+    ROOT_ONLY();
+    struct cluster *cluster = *state;
+    start(cluster);
+    autorecord struct record record;
+    record_init(&record);
+    assert_int_equal(record_read(cluster->settings.run, &record, NULL), 1);
+    units_stop(cluster->units, STOP_USERS, STOP_USERS);
+    struct seen old = look(cluster, "notifier");
+
+    struct held_fds held = HELD_NONE;
+    struct loop *loop = loop_new(NULL);
+    struct units *first = cluster->units;
+    cluster->units = units_new(loop, &cluster->settings, &held);
+    units_adopt(cluster->units, &record);
+    units_stop(cluster->units, STOP_FSD, STOP_FSD);
+    start(cluster);
+    assert_int_equal(look(cluster, "notifier").pid, old.pid);
+    units_replace_adopted(cluster->units);
+    for (int64_t until = clock_ms() + PATIENCE_MS; clock_ms() < until;) {
+        struct seen now = look(cluster, "notifier");
+        if (now.pid != 0 && now.pid != old.pid)
+            break;
+        assert_int_equal(loop_turn(loop, 100, NULL), 0);
+    }
+    assert_true(look(cluster, "notifier").pid != 0);
+    assert_int_not_equal(look(cluster, "notifier").pid, old.pid);
+    assert_int_equal(look(cluster, "notifier").restarts, 0);
+    units_stop(cluster->units, STOP_USERS, STOP_FSD);
+    units_free(cluster->units);
+    loop_free(loop);
+    held_close(&held);
+    cluster->units = first;
 }
 
 #define cluster_test(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -233,6 +269,7 @@ int main(void)
         cluster_test(a_program_that_is_missing_ends_with_127),
         cluster_test(stopping_goes_phase_by_phase),
         cluster_test(a_successor_finds_the_processes_and_takes_their_descriptors),
+        cluster_test(an_adopted_process_is_replaced_by_a_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
