@@ -1,4 +1,4 @@
-#include "tests/unit/lib/world.h"
+#include "tests/unit/lib/world_private.h"
 
 #include "lib/clock.h"
 #include "lib/view.h"
@@ -9,10 +9,7 @@
 /* Objects stand in a list in the order of their versions: one that changes moves to its end. Tombstones stand
  * in it too. Small worlds only: everything is searched from one end to the other. */
 
-static const struct known_kind {
-    const char *resource, *api_version, *kind;
-    bool namespaced;
-} known_kinds[] = {
+const struct known_kind known_kinds[] = {
     {"namespaces", "v1", "Namespace", false},
     {"nodes", "v1", "Node", false},
     {"pods", "v1", "Pod", true},
@@ -21,51 +18,7 @@ static const struct known_kind {
     {"deployments.apps", "apps/v1", "Deployment", true},
     {"leases.coordination.k8s.io", "coordination.k8s.io/v1", "Lease", true},
 };
-enum { KIND_COUNT = sizeof(known_kinds) / sizeof(*known_kinds) };
-
-struct item {
-    struct item *previous, *next;
-    const struct known_kind *kind;
-    int64_t version;
-    struct doc *doc;
-    bool deleted;
-};
-
-struct told {
-    struct told *next;
-    char *reason;
-};
-
-struct client;
-
-struct world {
-    struct item *first, *last;
-    int64_t version, significant, now_ms, uids;
-    uint64_t random;
-    struct client *clients;
-    struct told *events;
-    const struct known_kind *refused_kind;
-    const char *refused_error;
-    void (*check)(void *context, struct world *world);
-    void *context;
-};
-
-struct following {
-    const struct known_kind *kind;
-    bool *changed;
-    bool news;
-};
-
-struct client {
-    struct tree tree;
-    struct world *world;
-    struct client *next;
-    struct following followings[32];
-    size_t following_count;
-    size_t steps_left; /* 0: any number */
-    bool dead, delayed;
-    size_t reads, bulks;
-};
+const size_t known_kind_count = sizeof(known_kinds) / sizeof(*known_kinds);
 
 /* ---- small things ---- */
 
@@ -95,9 +48,9 @@ int64_t world_significant_version(const struct world *world)
     return world->significant;
 }
 
-static const struct known_kind *kind_of_resource(struct str resource)
+const struct known_kind *kind_of_resource(struct str resource)
 {
-    for (size_t i = 0; i < KIND_COUNT; i++) {
+    for (size_t i = 0; i < known_kind_count; i++) {
         struct str full = str_of(known_kinds[i].resource), rest = full, plural;
         str_split(&rest, '.', &plural);
         if (str_equal(resource, full) || str_equal(resource, plural))
@@ -108,7 +61,7 @@ static const struct known_kind *kind_of_resource(struct str resource)
 
 static const struct known_kind *kind_of_manifest(struct value object)
 {
-    for (size_t i = 0; i < KIND_COUNT; i++)
+    for (size_t i = 0; i < known_kind_count; i++)
         if (value_is(value_get(object, STR("apiVersion")), known_kinds[i].api_version) &&
             value_is(value_get(object, STR("kind")), known_kinds[i].kind))
             return &known_kinds[i];
@@ -441,7 +394,7 @@ static void carry_out(struct world *world, struct value request, struct buf *res
     }
 }
 
-static int run_bulk(struct world *world, struct str requests, struct buf *results, struct error **err)
+int world_bulk(struct world *world, struct str requests, struct buf *results, struct error **err)
 {
     struct str line;
     while (str_split(&requests, '\n', &line)) {
@@ -469,197 +422,6 @@ void world_watch(struct world *world, void (*check)(void *context, struct world 
     world->context = context;
 }
 
-/* ---- clients ---- */
-
-static struct client *client_of(const struct tree *tree)
-{
-    return (struct client *)tree;
-}
-
-/* Counts a step. Returns whether it is the client's last. */
-static bool is_last_step(struct client *client)
-{
-    if (client->steps_left == 0)
-        return false;
-    client->dead = --client->steps_left == 0;
-    return client->dead;
-}
-
-static int dead(struct error **err)
-{
-    return error_make(err, EIO, "the client is dead");
-}
-
-static void client_follow(struct tree *tree, const char *resource, bool *changed)
-{
-    struct client *client = client_of(tree);
-    if (client->following_count == sizeof(client->followings) / sizeof(*client->followings))
-        abort();
-    client->followings[client->following_count++] =
-        (struct following){kind_of_resource(str_of(resource)), changed, true};
-}
-
-static int client_events(struct tree *tree, struct error **err)
-{
-    struct client *client = client_of(tree);
-    if (client->dead)
-        return dead(err);
-    for (size_t i = 0; i < client->following_count; i++) {
-        struct following *following = &client->followings[i];
-        if (!following->news || (client->delayed && world_random(client->world, 3) != 0))
-            continue;
-        following->news = false;
-        *following->changed = true;
-    }
-    return 0;
-}
-
-static int client_descriptor(struct tree *tree)
-{
-    (void)tree;
-    return -1;
-}
-
-static int give_line(const struct item *item, bool metadata_only, tree_line_fn *line, void *context,
-                     struct error **err)
-{
-    autobuf struct buf text = {0};
-    if (metadata_only) {
-        autodoc struct doc *copy = doc_copy(doc_root(item->doc));
-        value_unset(doc_root(copy), STR("spec"));
-        value_unset(doc_root(copy), STR("status"));
-        value_write(&text, doc_root(copy));
-    } else {
-        value_write(&text, doc_root(item->doc));
-    }
-    return line(context, buf_str(&text), err);
-}
-
-/* A list has no tombstones. A client that dies gets a part of the answer. */
-static int client_since(struct tree *tree, const char *resource, int64_t version, bool metadata_only,
-                        tree_line_fn *line, void *context, struct error **err)
-{
-    struct client *client = client_of(tree);
-    if (client->dead)
-        return dead(err);
-    client->reads++;
-    bool last = is_last_step(client);
-    size_t lines_left = last ? world_random(client->world, 4) : SIZE_MAX;
-    const struct known_kind *kind = kind_of_resource(str_of(resource));
-    for (const struct item *item = client->world->first; item != NULL; item = item->next) {
-        if (item->kind != kind || item->version <= version || (item->deleted && version == 0))
-            continue;
-        if (lines_left-- == 0)
-            return dead(err);
-        int result = give_line(item, metadata_only, line, context, err);
-        if (result < 0)
-            return result;
-    }
-    if (last)
-        return dead(err);
-    char text[64];
-    snprintf(text, sizeof(text), "{\"version\":\"%lld\"}", (long long)client->world->version);
-    int result = line(context, str_of(text), err);
-    return result < 0 ? result : 0;
-}
-
-static int client_bulk(struct tree *tree, struct str requests, size_t count, struct buf *results,
-                       struct error **err)
-{
-    struct client *client = client_of(tree);
-    (void)count;
-    if (client->dead)
-        return dead(err);
-    client->bulks++;
-    bool last = is_last_step(client);
-    if (last && world_random(client->world, 2) == 0)
-        return dead(err);
-    int result = run_bulk(client->world, requests, results, err);
-    if (result == 0 && last)
-        return dead(err);
-    return result;
-}
-
-static int client_resources(struct tree *tree, struct buf *names, struct error **err)
-{
-    if (client_of(tree)->dead)
-        return dead(err);
-    for (size_t i = 0; i < KIND_COUNT; i++)
-        buf_addf(names, "%s\n", known_kinds[i].resource);
-    return 0;
-}
-
-static int64_t client_clock(struct tree *tree)
-{
-    return client_of(tree)->world->now_ms;
-}
-
-static void client_close(struct tree *tree)
-{
-    struct client *client = client_of(tree);
-    struct client **link = &client->world->clients;
-    while (*link != client)
-        link = &(*link)->next;
-    *link = client->next;
-    free(client);
-}
-
-static const struct tree_operations client_operations = {
-    .follow = client_follow,
-    .events = client_events,
-    .descriptor = client_descriptor,
-    .since = client_since,
-    .bulk = client_bulk,
-    .resources = client_resources,
-    .wall_ms = client_clock,
-    .clock_ms = client_clock,
-    .close = client_close,
-};
-
-struct tree *world_client(struct world *world)
-{
-    struct client *client = memory_zeroed(1, sizeof(*client));
-    client->tree.operations = &client_operations;
-    client->world = world;
-    client->next = world->clients;
-    world->clients = client;
-    return &client->tree;
-}
-
-void client_kill_after(struct tree *client, size_t steps)
-{
-    client_of(client)->steps_left = steps;
-}
-
-bool client_is_dead(const struct tree *client)
-{
-    return client_of(client)->dead;
-}
-
-void client_delay(struct tree *client, bool delay)
-{
-    client_of(client)->delayed = delay;
-}
-
-bool client_has_news(const struct tree *tree)
-{
-    const struct client *client = client_of(tree);
-    for (size_t i = 0; i < client->following_count; i++)
-        if (client->followings[i].news)
-            return true;
-    return false;
-}
-
-size_t client_reads(const struct tree *client)
-{
-    return client_of(client)->reads;
-}
-
-size_t client_bulks(const struct tree *client)
-{
-    return client_of(client)->bulks;
-}
-
 /* ---- the world itself ---- */
 
 struct world *world_new(uint64_t seed)
@@ -685,80 +447,4 @@ void world_free(struct world *world)
         free(told);
     }
     free(world);
-}
-
-/* ---- the summary ---- */
-
-/* The revision too: two instances that look at different moments may count a step twice. */
-static const char *const volatile_keys[] = {
-    "deployment.kubernetes.io/revision",
-    "uid",
-    "resourceVersion",
-    "creationTimestamp",
-    "generation",
-    "observedGeneration",
-    "deletionTimestamp",
-    "nodeName",
-    "podIP",
-    "hostIP",
-    "lastTransitionTime",
-    "lastUpdateTime",
-    "startTime",
-    "ip",
-    "containerID",
-    "startedAt",
-    "renewTime",
-    "lastHeartbeatTime",
-};
-
-/* The name of a pod that a replica set has made ends in what is drawn. */
-static void flatten_name(struct value metadata)
-{
-    struct str name = value_str(value_get(metadata, STR("name")));
-    struct value owner = value_element(value_get(metadata, STR("ownerReferences")), 0);
-    if (value_is(value_get(owner, STR("kind")), "ReplicaSet") && name.length > 5)
-        value_setf(metadata, STR("name"), STR_FORMAT "*", (int)name.length - 5, name.at);
-}
-
-static void flatten(struct value v)
-{
-    value_each (child, v) {
-        for (size_t i = 0; i < sizeof(volatile_keys) / sizeof(*volatile_keys); i++)
-            if (value_type(v) == VALUE_OBJECT && str_is(value_key(child), volatile_keys[i])) {
-                value_set_str(v, value_key(child), STR("*"));
-                break;
-            }
-        if (value_type(child) == VALUE_OBJECT || value_type(child) == VALUE_ARRAY)
-            flatten(child);
-    }
-}
-
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-void world_summary(const struct world *world, struct buf *out)
-{
-    char **texts = NULL;
-    size_t count = 0, capacity = 0;
-    for (const struct item *item = world->first; item != NULL; item = item->next) {
-        if (item->deleted)
-            continue;
-        autodoc struct doc *copy = doc_copy(doc_root(item->doc));
-        flatten_name(value_get(doc_root(copy), STR("metadata")));
-        flatten(doc_root(copy));
-        value_sort(doc_root(copy));
-        struct buf text = {0};
-        yaml_write(&text, doc_root(copy));
-        array_grow(texts, count, capacity);
-        texts[count++] = buf_take(&text);
-    }
-    if (count != 0)
-        qsort(texts, count, sizeof(*texts), compare_texts);
-    for (size_t i = 0; i < count; i++) {
-        buf_addf(out, "---\n%s", texts[i]);
-        free(texts[i]);
-    }
-    free(texts);
 }
