@@ -1,0 +1,152 @@
+# Pods on a real node: what people write becomes processes, and goes with it.
+load helpers
+
+setup_file() { cluster_up_with_node node-a; }
+teardown_file() { cluster_down; }
+teardown() {
+    show_logs_of_failure
+    rm -r "$K8S/deployments/web" 2>/dev/null || true
+    local pod
+    for pod in "$K8S"/pods/*; do
+        [ ! -e "$pod" ] || rmdir "$pod" 2>/dev/null || true
+    done
+    wait_until "$K8S/pods" pods_are 0
+    nothing_is_left
+}
+
+# pod NAME COMMAND [MORE]: a Pod on standard output; COMMAND is a YAML list
+pod() {
+    cat <<YAML
+apiVersion: v1
+kind: Pod
+metadata: {name: $1}
+spec:
+  terminationGracePeriodSeconds: 1
+${3:-}
+  containers:
+  - {name: main, image: "podtree/demo:1", command: $2}
+YAML
+}
+
+says() { # POD TEXT: does its newest status line say so?
+    tail -n 1 "$K8S/pods/$1/status" | grep -q -- "$2"
+}
+
+containers() {
+    runc --root "$PODTREE_RUN/runc" list --format json | jq -r '. // [] | .[] | select(.status == "running") | .id'
+}
+
+pid_of_container() { # POD
+    cat "$PODTREE_RUN/pods/$(cat "$K8S/pods/$1/metadata/uid")"/main.*/pid
+}
+
+run_containers() {
+    [ "$(containers | wc -l)" = "$1" ]
+}
+
+nothing_is_left() {
+    poll_until run_containers 0
+    gone() { [ -z "$(ls "$PODTREE_RUN/pods" "$PODTREE_RUN/exits" | grep -v :)" ] && ! grep -q " $PODTREE_RUN/" /proc/self/mounts; }
+    poll_until gone
+}
+
+@test "the node is there, with what the machine has" {
+    ready() { grep -qw Ready "$K8S/nodes/.table"; }
+    wait_until "$K8S/nodes" ready
+    [ "$(cat "$K8S/nodes/node-a/metadata/labels/kubernetes.io%2Fhostname")" = node-a ]
+    [ "$(cat "$K8S/nodes/node-a/observed/allocatable/cpu")" = "$(nproc)" ]
+}
+
+@test "a Deployment of three is three real containers that serve" {
+    deployment web 3 | apply
+    wait_for_deployment web 3
+    run_containers 3
+    local one pid
+    one=$(ls "$K8S/pods" | head -n 1)
+    pid=$(cat "$PODTREE_RUN/pods/$(cat "$K8S/pods/$one/metadata/uid")"/main.*/pid)
+    serves() { nsenter --net --target "$pid" busybox wget -qO- http://127.0.0.1:8080/cgi-bin/index.cgi | grep -qx "hello from $one"; }
+    poll_until serves
+}
+
+@test "a killed container is started again, and that is counted" {
+    pod web '[sleep, "1000"]' | apply
+    wait_until "$K8S/pods/web/status" says web Running
+    kill -9 "$(pid_of_container web)"
+    wait_until "$K8S/pods/web/status" says web "Running.*restarts=1"
+    run_containers 1
+}
+
+@test "containers outlive the agent and the cluster" {
+    pod web '[sleep, "1000"]' | apply
+    wait_until "$K8S/pods/web/status" says web Running
+    local pid
+    pid=$(pid_of_container web)
+    kill_component nodeagent
+    "$podtree" down
+    kill -0 "$pid"
+    "$podtree" up --node node-a
+    [ "$(pid_of_container web)" = "$pid" ]
+    says web "Running ready=1/1 restarts=0"
+    kill -9 "$pid"
+    wait_until "$K8S/pods/web/status" says web "Running.*restarts=1"
+}
+
+@test "an agent that is killed again and again neither loses nor doubles a container" {
+    deployment web 1 | apply
+    local i
+    for i in 4 2 5 1 4 3; do
+        kill_component nodeagent
+        echo "$i" >"$K8S/deployments/web/replicas"
+        poll_until pods_are_at_least 1
+    done
+    wait_for_deployment web 3
+    poll_until run_containers 3
+    monitors() { [ "$(pgrep -cf "conmon .*--bundle $PODTREE_RUN/")" = 3 ]; }
+    poll_until monitors
+}
+
+pods_are_at_least() {
+    [ "$(count_pods)" -ge "$1" ]
+}
+
+@test "a pod that is done has succeeded or failed" {
+    pod good '["true"]' '  restartPolicy: Never' | apply
+    pod bad '[sh, -c, "exit 7"]' '  restartPolicy: Never' | apply
+    is_phase() { reads "$K8S/pods/$1/observed/phase" "$2"; }
+    wait_until "$K8S/pods/good/status" is_phase good Succeeded
+    wait_until "$K8S/pods/bad/status" is_phase bad Failed
+    [ "$(cat "$K8S/pods/bad/observed/containerStatuses/0/state/terminated/exitCode")" = 7 ]
+}
+
+@test "a command or an image that does not exist is said in words" {
+    pod command '[nosuch]' | apply
+    # shellcheck disable=SC2016 # runc itself writes $PATH
+    wait_until "$K8S/pods/command/events" contains "$K8S/pods/command/events" 'exec: "nosuch": executable file not found in $PATH'
+    pod image '["true"]' | sed 's#podtree/demo:1#nosuch#' | apply
+    wait_until "$K8S/pods/image/status" says image 'there is no image nosuch:latest on this node'
+}
+
+@test "an image that is imported later lets its pod start" {
+    pod web '[sleep, "1000"]' | sed 's#podtree/demo:1#later:1#' | apply
+    wait_until "$K8S/pods/web/status" says web "there is no image later:1"
+    "$repository/examples/images/build-demo.sh" --tar "$BATS_TEST_TMPDIR/later.tar"
+    "$podtree" image --state "$PODTREE_STATE" import "$BATS_TEST_TMPDIR/later.tar" later:1
+    wait_until "$K8S/pods/web/status" says web Running
+}
+
+@test "a container that ignores the request to stop is killed after its grace" {
+    pod web '[sh, -c, "trap : TERM; echo ready; while :; do sleep 0.1; done"]' | apply
+    wait_until "$K8S/pods/web/status" says web Running
+    rmdir "$K8S/pods/web"
+    wait_until "$K8S/pods" is_gone "$K8S/pods/web"
+}
+
+@test "down --pods ends everything here, and up runs it again" {
+    deployment web 2 | apply
+    wait_for_deployment web 2
+    "$podtree" down --pods
+    nothing_is_left
+    "$podtree" up --node node-a
+    poll_until run_containers 2
+    wait_for_deployment web 2
+}
