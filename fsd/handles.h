@@ -19,7 +19,9 @@ enum {
     HANDLE_RESULTS = 128, /* .bulk: reading gives the results */
     HANDLE_DIRECTORY = 256,
     HANDLE_REFUSED = 512, /* the refusal of the last flush has been said: a repetition is not said again */
-    HANDLE_TRIED = 1024   /* what has been collected was handed on; it must not happen again by itself */
+    HANDLE_TRIED = 1024,  /* what has been collected was handed on; it must not happen again by itself */
+    HANDLE_SPOILED =
+        2048 /* a write was refused: what has been collected is not whole, and never carried out */
 };
 
 /* How far a list that is rendered as it is read has been rendered, and what of it lies ready. There are two,
@@ -40,9 +42,10 @@ struct handle_record {
     uint32_t opener; /* the process (tgid) */
     uid_t uid;
     gid_t gid;
-    uint32_t refused; /* errno of the last refusal */
-    uint32_t window;  /* the current one */
-    int64_t version;  /* of the object that bytes show */
+    uint32_t refused;      /* errno of the last refusal */
+    uint64_t refused_hash; /* of the value that was refused */
+    uint32_t window;       /* the current one */
+    int64_t version;       /* of the object that bytes show */
     struct arena_bytes bytes;
     struct arena_bytes results;
     struct list_window windows[2];

@@ -118,7 +118,7 @@ int leaf_write(struct call *call, const struct leaf *leaf, struct str bytes, boo
 {
     if (leaf->place.type == PLACE_FIELD)
         return write_field(call, leaf, bytes, append, err);
-    if (append && leaf->content)
+    if (append && leaf->place.special->class == SPECIAL_TEXT)
         return error_make(err, EINVAL, "a document can't be appended to: write it whole");
     return leaf->place.special->write(call, &leaf->place, leaf->node, bytes, err);
 }

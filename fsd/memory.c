@@ -11,7 +11,7 @@
 #include <sys/random.h>
 
 #define MAGIC  0x706f647472656531 /* "podtree1" */
-#define LAYOUT 2
+#define LAYOUT 3
 
 #define PAGE           4096ul
 #define ROUND(size)    (((size) + PAGE - 1) / PAGE * PAGE)
@@ -264,7 +264,9 @@ int arena_bytes_resize(struct arena *arena, struct arena_bytes *bytes, size_t le
 
 int arena_bytes_write(struct arena *arena, struct arena_bytes *bytes, size_t offset, struct str data)
 {
-    size_t end = offset + data.length;
+    size_t end;
+    if (__builtin_add_overflow(offset, data.length, &end))
+        return -ENOSPC;
     int result = 0;
     if (end > bytes->length) {
         /* Room is made by doubling, so that many small writes stay cheap. */

@@ -9,17 +9,23 @@ static const struct schema *member_schema(const struct schema *schema, struct st
     return schema->type == SCHEMA_OBJECT ? schema_property(schema, name) : NULL;
 }
 
+/* A key that an entry leaves out is its default. */
+static struct value key_of(const struct schema *list, struct value entry, struct str key)
+{
+    struct value given = value_get(entry, key);
+    const struct schema *schema =
+        list->items->type == SCHEMA_OBJECT ? schema_property(list->items, key) : NULL;
+    return value_exists(given) || schema == NULL ? given : schema->default_value;
+}
+
 /* The entry of a list whose keys are those of `like`. */
 static struct value entry_like(const struct schema *schema, struct value list, struct value like)
 {
     value_each (entry, list) {
         bool same = true;
-        for (size_t i = 0; same && i < schema->list_key_count; i++) {
-            struct value a = value_get(entry, schema->list_keys[i]),
-                         b = value_get(like, schema->list_keys[i]);
-            /* A key that is left out has its default on the live side: it doesn't tell entries apart. */
-            same = !value_exists(a) || !value_exists(b) || value_equal(a, b);
-        }
+        for (size_t i = 0; same && i < schema->list_key_count; i++)
+            same = value_equal(key_of(schema, entry, schema->list_keys[i]),
+                               key_of(schema, like, schema->list_keys[i]));
         if (same)
             return entry;
     }

@@ -574,7 +574,9 @@ void objects_trim_tombstones(struct objects *objects, size_t keep)
         objects->oldest_grave = object->older;
         if (objects->oldest_grave == NULL)
             objects->newest_grave = NULL;
-        of->forgotten = object->committed->number;
+        /* Of one batch they need not be in order. */
+        if (object->committed->number > of->forgotten)
+            of->forgotten = object->committed->number;
         order_remove(of, object);
         id_remove(objects, object->id);
         object_free(object);

@@ -28,13 +28,19 @@ static void reply_written(struct call *call)
     call_free(call);
 }
 
-static int write_scratch(struct call *call, const struct leaf *leaf, const struct handle_record *handle)
+static int too_long(const struct leaf *leaf, struct error **err)
+{
+    return error_make(err, EFBIG, "more than %zu bytes can't be written here", leaf->limit);
+}
+
+static int write_scratch(struct call *call, const struct leaf *leaf, const struct handle_record *handle,
+                         struct error **err)
 {
     struct node_record *node = node_record(call->fsd->nodes, leaf->node);
     bool append = (handle->flags & HANDLE_APPEND) != 0;
     size_t offset = append ? place_of_append(call, node->content.length) : (size_t)call->offset;
     if (offset + call->data.length > leaf->limit)
-        return -EFBIG;
+        return too_long(leaf, err);
     if (arena_bytes_write(call->fsd->memory->arena, &node->content, offset, call->data) < 0)
         return -ENOSPC;
     node->time_ms = clock_wall_ms();
@@ -56,26 +62,50 @@ static int fill(struct fsd *fsd, const struct leaf *leaf, struct handle_record *
     return 0;
 }
 
+/* What has been collected lacks a piece from now on: neither close nor fsync may carry it out. */
+static int spoil(struct handle_record *handle, int refusal)
+{
+    handle->refused = (uint32_t)-refusal;
+    handle->flags |= HANDLE_SPOILED | HANDLE_REFUSED | HANDLE_DIRTY;
+    return refusal;
+}
+
 static int collect(struct call *call, const struct leaf *leaf, struct handle_record *handle,
                    struct error **err)
 {
     struct arena *arena = call->fsd->memory->arena;
+    if ((handle->flags & HANDLE_SPOILED) != 0) {
+        call->quiet = true; /* it has been said */
+        return -(int)handle->refused;
+    }
     if ((handle->flags & HANDLE_RESULTS) != 0) { /* another bulk on the same descriptor */
         arena_bytes_resize(arena, &handle->bytes, 0);
         handle->flags &= ~(uint32_t)HANDLE_RESULTS;
     }
     if (fill(call->fsd, leaf, handle) < 0)
-        return -ENOSPC;
+        return spoil(handle, -ENOSPC);
     bool append = (handle->flags & HANDLE_APPEND) != 0;
     size_t offset = append ? place_of_append(call, handle->bytes.length) : (size_t)call->offset;
     if (offset + call->data.length > leaf->limit)
-        return error_make(err, EFBIG, "more than %zu bytes can't be written here", leaf->limit);
+        return spoil(handle, too_long(leaf, err));
     if (arena_bytes_write(arena, &handle->bytes, offset, call->data) < 0)
-        return -ENOSPC;
+        return spoil(handle, -ENOSPC);
     handle->flags =
         (handle->flags | HANDLE_DIRTY) & ~(uint32_t)(HANDLE_CHECKED | HANDLE_REFUSED | HANDLE_TRIED);
     reply_written(call);
     return CALL_SILENT;
+}
+
+/* Some programs try again at close what was refused: that is said once. */
+static int refuse_scalar(struct call *call, struct handle_record *handle, int refusal)
+{
+    uint64_t hash = str_hash(call->data);
+    call->quiet = (handle->flags & HANDLE_REFUSED) != 0 && handle->refused == (uint32_t)-refusal &&
+                  handle->refused_hash == hash;
+    handle->refused = (uint32_t)-refusal;
+    handle->refused_hash = hash;
+    handle->flags |= HANDLE_REFUSED;
+    return refusal;
 }
 
 /* One write is one change. A write behind what this handle has written continues the value. */
@@ -108,11 +138,12 @@ static int start_write(struct call *call, struct error **err)
         return status;
     switch (leaf.writes) {
     case WRITE_SCRATCH:
-        return write_scratch(call, &leaf, handle);
+        return write_scratch(call, &leaf, handle, err);
     case WRITE_COLLECT:
         return collect(call, &leaf, handle, err);
     case WRITE_SCALAR:
-        return write_scalar(call, &leaf, handle, err);
+        status = write_scalar(call, &leaf, handle, err);
+        return status < 0 ? refuse_scalar(call, handle, status) : status;
     case WRITE_NOT:
         break;
     }
@@ -132,6 +163,7 @@ static void finish_write(struct call *call, int result)
     struct handle_record *handle = handle_of_number(fsd->handles, call->file.fh, NULL);
     if (handle != NULL) {
         is_set_now(fsd, handle->node);
+        handle->flags &= ~(uint32_t)HANDLE_REFUSED;
         if (arena_bytes_resize(fsd->memory->arena, &handle->bytes, (size_t)call->offset) == 0)
             (void)arena_bytes_write(fsd->memory->arena, &handle->bytes, (size_t)call->offset, call->data);
     }
@@ -296,18 +328,23 @@ const struct operation op_release = {"release", start_release, finish_release, .
 
 /* ---- setattr ---- */
 
-static int resize_handle(struct call *call, const struct leaf *leaf, struct handle_record *handle)
+static int resize_handle(struct call *call, const struct leaf *leaf, struct handle_record *handle,
+                         struct error **err)
 {
     size_t size = (size_t)call->attributes.st_size;
     if (leaf->writes != WRITE_COLLECT)
         return 0; /* truncating a value is no change: the write that follows is */
     if (size > leaf->limit)
-        return -EFBIG;
+        return too_long(leaf, err);
+    if (size != 0 && (handle->flags & HANDLE_SPOILED) != 0) {
+        call->quiet = true;
+        return -(int)handle->refused;
+    }
     if (fill(call->fsd, leaf, handle) < 0 ||
         arena_bytes_resize(call->fsd->memory->arena, &handle->bytes, size) < 0)
         return -ENOSPC;
     handle->flags |= size == 0 ? HANDLE_EMPTIED | HANDLE_FILLED : HANDLE_DIRTY | HANDLE_FILLED;
-    handle->flags &= ~(uint32_t)(HANDLE_CHECKED | HANDLE_REFUSED | HANDLE_TRIED);
+    handle->flags &= ~(uint32_t)(HANDLE_CHECKED | HANDLE_REFUSED | HANDLE_TRIED | HANDLE_SPOILED);
     return 0;
 }
 
@@ -320,6 +357,8 @@ static int resize_file(struct call *call, const struct leaf *leaf, struct error 
     leaf_text(call->fsd, leaf, &text);
     if (size == text.length)
         return 0;
+    if (size > leaf->limit)
+        return too_long(leaf, err);
     if (size > text.length)
         return error_make(err, EINVAL, "a file here can't be made longer without writing it");
     text.length = size;
@@ -335,11 +374,12 @@ static int resize(struct call *call, const struct leaf *leaf, struct error **err
     if (leaf->writes == WRITE_SCRATCH) {
         size_t size = (size_t)call->attributes.st_size;
         struct node_record *node = node_record(fsd->nodes, leaf->node);
-        return size > leaf->limit ? -EFBIG : arena_bytes_resize(fsd->memory->arena, &node->content, size);
+        return size > leaf->limit ? too_long(leaf, err)
+                                  : arena_bytes_resize(fsd->memory->arena, &node->content, size);
     }
     struct handle_record *handle =
         call->has_file ? handle_of_number(fsd->handles, call->file.fh, NULL) : NULL;
-    return handle != NULL ? resize_handle(call, leaf, handle) : resize_file(call, leaf, err);
+    return handle != NULL ? resize_handle(call, leaf, handle, err) : resize_file(call, leaf, err);
 }
 
 /* chmod, chown and utimens succeed without effect: tools need them to. */
