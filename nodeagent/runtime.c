@@ -1,64 +1,20 @@
-#include "nodeagent/runtime.h"
+#include "nodeagent/runtime_private.h"
 
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/log.h"
-#include "lib/process.h"
 #include "nodeagent/conmon.h"
 #include "nodeagent/image.h"
 #include "nodeagent/oci.h"
 #include "nodeagent/rootfs.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-/* A `struct ward` is a sandbox or a container whose end is being waited for: of a sandbox the end of its
- * process, of a container that of its monitor. Wards are all that this module remembers, and they can be
- * found again on the disk. A `struct job` is a verb on its way. */
-
-#define REMOVE_TIMEOUT_MS 60000
-#define CGROUP_RETRY_MS   20
-#define CGROUP_RETRIES    250
-
-struct ward {
-    struct runtime *runtime;
-    struct ward *next;
-    char *uid, *name; /* no name: the sandbox */
-    int attempt;
-    pid_t pid;
-    struct loop_source *monitor;
-};
-
-struct job {
-    struct runtime *runtime;
-    struct job *next;
-    char *uid, *name, *id, *bundle;
-    int attempt;
-    char *hostname, *title; /* of a sandbox that is to be run */
-    void (*begin)(struct job *job);
-    struct loop_source *source; /* what is being waited for, if not a process */
-    int fd;
-    int retries;
-    struct error *error;
-    runtime_done_fn *done;
-    void *context;
-};
-
-struct runtime {
-    struct loop *loop;
-    const struct place *place;
-    struct runtime_listener listener;
-    struct cgroups *cgroups;
-    struct ward *wards;
-    struct job *first_waiting, **last_waiting;
-    int working;
-};
+#define RUNTIME_TIMEOUT_MS 60000
 
 struct runtime *runtime_open(struct loop *loop, const struct place *place,
                              const struct runtime_listener *listener, struct error **err)
@@ -96,7 +52,7 @@ static void ward_free(struct ward **at)
     free(ward);
 }
 
-static void forget_ward(struct runtime *runtime, const char *uid, const char *name, int attempt)
+void ward_forget(struct runtime *runtime, const char *uid, const char *name, int attempt)
 {
     struct ward **at = find_ward(runtime, uid, name, attempt);
     if (*at != NULL)
@@ -167,7 +123,7 @@ static void on_ward_ended(void *context, int status)
 static int add_ward(struct runtime *runtime, const char *uid, const char *name, int attempt, pid_t pid,
                     int pidfd, struct error **err)
 {
-    forget_ward(runtime, uid, name, attempt);
+    ward_forget(runtime, uid, name, attempt);
     struct ward *ward = memory_zeroed(1, sizeof(*ward));
     *ward = (struct ward){.runtime = runtime,
                           .next = runtime->wards,
@@ -203,8 +159,8 @@ void runtime_clear(struct runtime *runtime)
 
 /* ---- jobs ---- */
 
-static struct job *job_new(struct runtime *runtime, const char *uid, const char *name, int attempt,
-                           runtime_done_fn *done, void *context)
+struct job *job_new(struct runtime *runtime, const char *uid, const char *name, int attempt,
+                    runtime_done_fn *done, void *context)
 {
     struct job *job = memory_zeroed(1, sizeof(*job));
     *job = (struct job){.runtime = runtime,
@@ -238,8 +194,7 @@ static void on_turn(void *context)
     begin_waiting_jobs(context);
 }
 
-/* It begins in the next turn at the earliest: nobody is called back before his own call has returned. */
-static void job_enqueue(struct job *job, void (*begin)(struct job *))
+void job_enqueue(struct job *job, void (*begin)(struct job *))
 {
     struct runtime *runtime = job->runtime;
     job->begin = begin;
@@ -263,8 +218,7 @@ static void job_free(struct job *job)
     free(job);
 }
 
-/* Calls back with job->error, and lets the next one begin. */
-static void job_end(struct job *job)
+void job_end(struct job *job)
 {
     struct runtime *runtime = job->runtime;
     job->done(job->context, job->error);
@@ -310,7 +264,7 @@ bool runtime_stop_sandbox(struct runtime *runtime, const char *uid)
 
 int runtime_remove_sandbox(struct runtime *runtime, const char *uid, struct error **err)
 {
-    forget_ward(runtime, uid, NULL, 0);
+    ward_forget(runtime, uid, NULL, 0);
     return sandbox_remove(runtime->place, runtime->cgroups, uid, err);
 }
 
@@ -401,8 +355,7 @@ int runtime_create_container(struct runtime *runtime, const struct runtime_conta
 
 /* ---- starting it ---- */
 
-/* What the OCI runtime keeps of a container. */
-static char *state_directory(const struct runtime *runtime, const char *id)
+char *runtime_state_directory(const struct runtime *runtime, const char *id)
 {
     return path_format("%s/runc/%s", runtime->place->run, id);
 }
@@ -439,14 +392,14 @@ static void on_started(void *context, const struct process_result *result)
     job_end(job);
 }
 
-static int run_runtime(struct job *job, const char *const *words, process_done_fn *done)
+int job_run_runtime(struct job *job, const char *const *words, process_done_fn *done)
 {
     const struct place *place = job->runtime->place;
     autofree char *root = path_format("--root=%s/runc", place->run);
     const char *argv[8] = {place->runtime, root};
     for (int i = 0; words[i] != NULL; i++)
         argv[2 + i] = words[i];
-    struct process_plan plan = {.argv = argv, .timeout_ms = REMOVE_TIMEOUT_MS};
+    struct process_plan plan = {.argv = argv, .timeout_ms = RUNTIME_TIMEOUT_MS};
     return process_start(job->runtime->loop, &plan, done, job, &job->error) != NULL ? 0 : -EIO;
 }
 
@@ -460,7 +413,7 @@ static void begin_start(struct job *job)
     if (job->fd >= 0)
         job->source = loop_fd(runtime->loop, job->fd, EPOLLIN, on_fifo_readable, job, &job->error);
     if (job->fd >= 0 ? job->source == NULL
-                     : run_runtime(job, (const char *const[]){"start", job->id, NULL}, on_started) < 0)
+                     : job_run_runtime(job, (const char *const[]){"start", job->id, NULL}, on_started) < 0)
         job_end(job);
 }
 
@@ -482,111 +435,6 @@ bool runtime_signal_container(struct runtime *runtime, const char *uid, const ch
     autoclose int pidfd = (int)syscall(SYS_pidfd_open, ward->pid, 0);
     return pidfd >= 0 && cgroups_holds(runtime->cgroups, cgroup, ward->pid) &&
            syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, 0) == 0;
-}
-
-/* Removing goes in steps, each of which can be repeated: the monitor's group, so that nobody is making the
- * container any more; what the runtime knows of it; the container's group; mounts and files. The exit file
- * goes last. */
-
-static void on_remove_failed(struct job *job)
-{
-    error_wrap(&job->error, "cannot remove container %s", job->id);
-    job_end(job);
-}
-
-static int remove_directory(const char *path, struct error **err)
-{
-    int result = rootfs_unmount_below(path, err);
-    return result < 0 ? result : directory_remove(path, err);
-}
-
-static int remove_files(const struct job *job, struct error **err)
-{
-    const struct place *place = job->runtime->place;
-    autofree char *state = state_directory(job->runtime, job->id);
-    autofree char *layer = place_layer(place, job->uid, job->name, job->attempt);
-    autofree char *exit_file = place_exit_file(place, job->id);
-    int result = remove_directory(state, err);
-    if (result < 0 || (result = remove_directory(job->bundle, err)) < 0 ||
-        (result = directory_remove(layer, err)) < 0)
-        return result;
-    if (unlink(exit_file) < 0 && errno != ENOENT)
-        return error_errno(err, errno, "cannot remove %s", exit_file);
-    return 0;
-}
-
-/* Kills the group and goes on with `next` when it is gone, which takes killed processes a moment. */
-static void remove_group(struct job *job, char *path, loop_due_fn *again, void (*next)(struct job *job))
-{
-    autofree char *cgroup = path;
-    struct runtime *runtime = job->runtime;
-    autoerror struct error *error = NULL;
-    cgroups_kill(runtime->cgroups, cgroup);
-    if (cgroups_remove(runtime->cgroups, cgroup, &error) == 0) {
-        job->retries = 0;
-        next(job);
-    } else if (job->retries++ < CGROUP_RETRIES) {
-        job->source = loop_timer(runtime->loop, CGROUP_RETRY_MS, again, job);
-    } else {
-        job->error = take_pointer(error);
-        on_remove_failed(job);
-    }
-}
-
-static void finish_removal(struct job *job)
-{
-    if (remove_files(job, &job->error) < 0)
-        on_remove_failed(job);
-    else
-        job_end(job);
-}
-
-static void remove_container_group(void *context)
-{
-    struct job *job = context;
-    job->source = NULL;
-    remove_group(job, place_container_cgroup(job->runtime->place, job->uid, job->name, job->attempt),
-                 remove_container_group, finish_removal);
-}
-
-static void on_deleted(void *context, const struct process_result *result)
-{
-    struct job *job = context;
-    autofree char *complaint = process_complaint(job->runtime->place->runtime, result);
-    /* A runtime that was killed while it made the container leaves half a state, and complains of it. */
-    if (complaint != NULL)
-        log_warning("removing container %s: %s", job->id, complaint);
-    remove_container_group(job);
-}
-
-static void remove_runtime_state(struct job *job)
-{
-    autofree char *directory = state_directory(job->runtime, job->id);
-    autofree char *state = path_format("%s/state.json", directory);
-    if (access(state, F_OK) < 0)
-        remove_container_group(job);
-    else if (run_runtime(job, (const char *const[]){"delete", "--force", job->id, NULL}, on_deleted) < 0)
-        on_remove_failed(job);
-}
-
-static void remove_monitor_group(void *context)
-{
-    struct job *job = context;
-    job->source = NULL;
-    remove_group(job, place_monitor_cgroup(job->runtime->place, job->uid, job->name, job->attempt),
-                 remove_monitor_group, remove_runtime_state);
-}
-
-static void begin_remove(struct job *job)
-{
-    forget_ward(job->runtime, job->uid, job->name, job->attempt);
-    remove_monitor_group(job);
-}
-
-void runtime_remove_container(struct runtime *runtime, const char *uid, const char *name, int attempt,
-                              runtime_done_fn *done, void *context)
-{
-    job_enqueue(job_new(runtime, uid, name, attempt, done, context), begin_remove);
 }
 
 /* ---- after a restart ---- */
@@ -619,73 +467,4 @@ enum runtime_state runtime_adopt_container(struct runtime *runtime, const char *
         return RUNTIME_ABSENT; /* it never ran */
     end_lost(runtime, uid, name, attempt, end);
     return RUNTIME_ENDED;
-}
-
-/* Calls for the containers that have a bundle below RUN/pods/<uid>, called <container>.<attempt>. */
-static void list_bundles(const char *directory, const char *uid, runtime_found_fn *found, void *context)
-{
-    DIR *entries = opendir(directory);
-    if (entries == NULL)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(entries)) != NULL) {
-        autofree char *id = path_format("%s.%s", uid, entry->d_name), *same = NULL, *name = NULL;
-        int attempt;
-        if (entry->d_type == DT_DIR && place_container_of_id(id, &same, &name, &attempt))
-            found(context, uid, name, attempt);
-    }
-    closedir(entries);
-}
-
-static void list_pods(struct runtime *runtime, runtime_found_fn *found, void *context)
-{
-    autofree char *directory = path_format("%s/pods", runtime->place->run);
-    DIR *entries = opendir(directory);
-    if (entries == NULL)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(entries)) != NULL) {
-        if (entry->d_name[0] == '.')
-            continue;
-        autofree char *below = path_format("%s/%s", directory, entry->d_name);
-        found(context, entry->d_name, NULL, 0);
-        list_bundles(below, entry->d_name, found, context);
-    }
-    closedir(entries);
-}
-
-/* Those that only the runtime or only a cgroup knows: their bundle may have been lost. */
-static void list_runtime_states(struct runtime *runtime, runtime_found_fn *found, void *context)
-{
-    autofree char *directory = path_format("%s/runc", runtime->place->run);
-    DIR *entries = opendir(directory);
-    if (entries == NULL)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(entries)) != NULL) {
-        autofree char *uid = NULL, *name = NULL;
-        int attempt;
-        if (place_container_of_id(entry->d_name, &uid, &name, &attempt))
-            found(context, uid, name, attempt);
-    }
-    closedir(entries);
-}
-
-static void list_cgroups(struct runtime *runtime, runtime_found_fn *found, void *context)
-{
-    autobuf struct buf names = {0};
-    cgroups_list(runtime->cgroups, runtime->place->cgroup, &names);
-    struct str rest = buf_str(&names), name, prefix = STR("pod");
-    while (str_split(&rest, '\n', &name))
-        if (str_starts(name, prefix)) {
-            autofree char *uid = str_dup((struct str){name.at + prefix.length, name.length - prefix.length});
-            found(context, uid, NULL, 0);
-        }
-}
-
-void runtime_list(struct runtime *runtime, runtime_found_fn *found, void *context)
-{
-    list_runtime_states(runtime, found, context);
-    list_pods(runtime, found, context);
-    list_cgroups(runtime, found, context);
 }

@@ -1,0 +1,63 @@
+/* What the files of the runtime share: runtime.c makes, starts and finds sandboxes and containers,
+ * runtime_remove.c takes containers away, runtime_list.c lists what there is. */
+#ifndef PODTREE_RUNTIME_PRIVATE_H
+#define PODTREE_RUNTIME_PRIVATE_H
+
+#include "lib/process.h"
+#include "nodeagent/runtime.h"
+
+/* A `struct ward` is a sandbox or a container whose end is being waited for: of a sandbox the end of its
+ * process, of a container that of its monitor. Wards are all that this module remembers, and they can be
+ * found again on the disk. A `struct job` is a verb on its way. */
+
+struct ward {
+    struct runtime *runtime;
+    struct ward *next;
+    char *uid, *name; /* no name: the sandbox */
+    int attempt;
+    pid_t pid;
+    struct loop_source *monitor;
+};
+
+struct job {
+    struct runtime *runtime;
+    struct job *next;
+    char *uid, *name, *id, *bundle;
+    int attempt;
+    char *hostname, *title; /* of a sandbox that is to be run */
+    void (*begin)(struct job *job);
+    struct loop_source *source; /* what is being waited for, if not a process */
+    int fd;
+    int retries;
+    struct error *error;
+    runtime_done_fn *done;
+    void *context;
+};
+
+struct runtime {
+    struct loop *loop;
+    const struct place *place;
+    struct runtime_listener listener;
+    struct cgroups *cgroups;
+    struct ward *wards;
+    struct job *first_waiting, **last_waiting;
+    int working;
+};
+
+/* A verb on its way; `name` is NULL for a sandbox. */
+struct job *job_new(struct runtime *runtime, const char *uid, const char *name, int attempt,
+                    runtime_done_fn *done, void *context);
+/* It begins in the next turn at the earliest: nobody is called back before his own call has returned. */
+void job_enqueue(struct job *job, void (*begin)(struct job *));
+/* Calls back with job->error, and lets the next one begin. */
+void job_end(struct job *job);
+/* Runs the OCI runtime with these words; when that fails, job->error says so. */
+int job_run_runtime(struct job *job, const char *const *words, process_done_fn *done);
+
+/* Its end is not waited for any more. Fine when it isn't. */
+void ward_forget(struct runtime *runtime, const char *uid, const char *name, int attempt);
+
+/* What the OCI runtime keeps of a container (to be freed). */
+char *runtime_state_directory(const struct runtime *runtime, const char *id);
+
+#endif
