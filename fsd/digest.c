@@ -100,21 +100,75 @@ static void cut(struct buf *message, size_t length)
     message->at[length] = '\0';
 }
 
-/* "12 changes: pods/a: Running, pods/b: Running, …" */
-static void write_subject(struct buf *message, const struct group *group)
+/* What a subject ("pods/web-1: created") says was done, to which kind. */
+struct deed {
+    struct str kind, verb;
+    size_t count;
+};
+
+static struct deed deed_of(struct str subject)
+{
+    static const char *const verbs[] = {": created", ": deleted"};
+    struct str kind = STR_NONE, rest = subject;
+    str_split(&rest, '/', &kind);
+    for (size_t i = 0; i < 2; i++)
+        if (str_ends(subject, str_of(verbs[i])))
+            return (struct deed){kind, str_of(verbs[i] + 2), 1};
+    return (struct deed){kind, STR("changed"), 1};
+}
+
+/* "2 changes: pods/a: Running, pods/b: Running", where that fits. */
+static bool write_all(struct buf *message, const struct group *group)
 {
     buf_addf(message, "%zu changes: ", group->count);
-    size_t room = SUBJECT_BYTES - strlen(MORE);
     for (size_t i = 0; i < group->count; i++) {
-        size_t before = message->length;
         buf_add_text(message, i == 0 ? "" : ", ");
         add_line(message, group->entries[i]->subject);
-        bool last = i + 1 == group->count;
-        if (message->length <= (last ? SUBJECT_BYTES : room))
-            continue;
-        cut(message, i == 0 ? room : before);
-        buf_add_text(message, MORE);
+        if (message->length > SUBJECT_BYTES) {
+            buf_clear(message);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Else "pods: 3 created, 12 changed; replicasets: 1 created": kinds in the order of their first change. */
+static void write_subject(struct buf *message, const struct group *group)
+{
+    if (write_all(message, group))
         return;
+    struct deed *deeds = NULL;
+    size_t count = 0, capacity = 0;
+    for (size_t i = 0; i < group->count; i++) {
+        struct deed deed = deed_of(group->entries[i]->subject);
+        size_t same = 0;
+        while (same < count &&
+               (!str_equal(deeds[same].kind, deed.kind) || !str_equal(deeds[same].verb, deed.verb)))
+            same++;
+        if (same < count) {
+            deeds[same].count++;
+            continue;
+        }
+        array_grow(deeds, count, capacity);
+        deeds[count++] = deed;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool first_of_kind = true;
+        for (size_t j = 0; j < i; j++)
+            first_of_kind = first_of_kind && !str_equal(deeds[j].kind, deeds[i].kind);
+        if (!first_of_kind)
+            continue;
+        buf_add_text(message, i == 0 ? "" : "; ");
+        add_line(message, deeds[i].kind);
+        for (size_t j = i; j < count; j++)
+            if (str_equal(deeds[j].kind, deeds[i].kind))
+                buf_addf(message, "%s %zu " STR_FORMAT, j == i ? ":" : ",", deeds[j].count,
+                         STR_ARGS(deeds[j].verb));
+    }
+    free(deeds);
+    if (message->length > SUBJECT_BYTES) {
+        cut(message, SUBJECT_BYTES - strlen(MORE));
+        buf_add_text(message, MORE);
     }
 }
 

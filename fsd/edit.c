@@ -65,13 +65,17 @@ static int check_preconditions(const struct work *work, struct error **err)
     if (result < 0 || !value_exists(edit->document) ||
         (edit->type != EDIT_REPLACE && edit->type != EDIT_APPLY))
         return result;
-    /* A document that is this very object's carries the version that it was read at. */
+    /* A document that is this very object's carries the version that it was read at. It says what should be,
+     * so what has been observed since doesn't matter: else nobody could edit an object while a controller
+     * reports on it. */
     struct value metadata = value_get(edit->document, STR("metadata"));
     int64_t version;
     if (uid.length == 0 || !str_equal(value_str(value_get(metadata, STR("uid"))), uid) ||
         !str_to_int64(value_str(value_get(metadata, STR("resourceVersion"))), &version))
         return 0;
-    return check_version(work, version, err);
+    const struct version *before = work->base->before;
+    bool only_observed = version >= before->desired && version <= before->number;
+    return only_observed ? 0 : check_version(work, version, err);
 }
 
 /* ---- the edits ---- */
@@ -474,11 +478,9 @@ static void fill_result(struct work *work, struct edit_result *result)
     struct value root = doc_root(work->after);
     result->gone = work->gone;
     result->flags = work->draft ? VERSION_DRAFT : 0;
-    result->subject = subject_describe(base->kind, base->namespace, base->name, doc_root(work->before),
-                                       work->gone ? VALUE_ABSENT : root);
-    if (work->gone) {
-        make_tombstone(work);
-    } else {
+    bool was_draft = base->before != NULL && (base->before->flags & VERSION_DRAFT) != 0;
+    struct value before = was_draft ? VALUE_ABSENT : doc_root(work->before);
+    if (!work->gone) {
         autobuf struct buf line = {0};
         if (work->draft) {
             autobuf struct buf missing = {0};
@@ -496,6 +498,14 @@ static void fill_result(struct work *work, struct edit_result *result)
         if (line.length != 0)
             result->status = buf_take(&line);
     }
+    /* What has been observed is said as its status line: "pods/web-1: Running ready=1/1". */
+    bool observed = work->edit->type == EDIT_STATUS && !work->gone;
+    result->subject = observed && result->status_new
+                          ? subject_of_status(base->kind, base->namespace, base->name, result->status)
+                          : subject_describe(base->kind, base->namespace, base->name, before,
+                                             work->gone ? VALUE_ABSENT : root);
+    if (work->gone)
+        make_tombstone(work);
     value_sort(root);
     write_split(root, &result->text, &result->split);
 }

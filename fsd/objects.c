@@ -68,7 +68,8 @@ struct version *version_new(const struct kind *kind, struct str before, int64_t 
     int digit_count = snprintf(digits, sizeof(digits), "%lld", (long long)number);
     size_t length = before.length + (size_t)digit_count + after.length;
     struct version *version = memory_new(sizeof(*version) + length + 1);
-    *version = (struct version){.number = number, .time_ms = time_ms, .flags = flags, .length = length};
+    *version = (struct version){
+        .number = number, .desired = number, .time_ms = time_ms, .flags = flags, .length = length};
     atomic_init(&version->references, 1);
     char *to = version->text;
     memcpy(to, before.at, before.length);
@@ -84,7 +85,8 @@ static struct version *version_of_text(const struct kind *kind, struct str text,
                                        int64_t time_ms, uint32_t flags)
 {
     struct version *version = memory_new(sizeof(*version) + text.length + 1);
-    *version = (struct version){.number = number, .time_ms = time_ms, .flags = flags, .length = text.length};
+    *version = (struct version){
+        .number = number, .desired = number, .time_ms = time_ms, .flags = flags, .length = text.length};
     atomic_init(&version->references, 1);
     memcpy(version->text, text.at, text.length);
     version->text[text.length] = '\0';

@@ -26,7 +26,8 @@ enum {
 
 struct version {
     atomic_uint references;
-    int64_t number; /* resourceVersion */
+    int64_t number;  /* resourceVersion */
+    int64_t desired; /* the version since which nothing but the status has changed */
     int64_t time_ms;
     uint32_t flags;
     struct str node;    /* the value of the kind's node field (a pod's spec.nodeName), inside text */

@@ -140,14 +140,28 @@ static bool is_ending(struct value object)
     return value_exists(value_at(object, "metadata", "deletionTimestamp"));
 }
 
+/* "deployments/web in prod:" */
+static void begin(struct buf *text, const struct kind *kind, struct str namespace, struct str name)
+{
+    buf_addf(text, STR_FORMAT "/" STR_FORMAT, STR_ARGS(kind->plural), STR_ARGS(name));
+    if (namespace.length != 0 && !str_is(namespace, "default"))
+        buf_addf(text, " in " STR_FORMAT, STR_ARGS(namespace));
+    buf_add_char(text, ':');
+}
+
+char *subject_of_status(const struct kind *kind, struct str namespace, struct str name, const char *status)
+{
+    struct buf text = {0};
+    begin(&text, kind, namespace, name);
+    buf_addf(&text, " %s", status);
+    return buf_take(&text);
+}
+
 char *subject_describe(const struct kind *kind, struct str namespace, struct str name, struct value before,
                        struct value after)
 {
     struct telling telling = {0};
-    buf_addf(&telling.text, STR_FORMAT "/" STR_FORMAT, STR_ARGS(kind->plural), STR_ARGS(name));
-    if (namespace.length != 0 && !str_is(namespace, "default"))
-        buf_addf(&telling.text, " in " STR_FORMAT, STR_ARGS(namespace));
-    buf_add_char(&telling.text, ':');
+    begin(&telling.text, kind, namespace, name);
     if (!value_exists(before)) {
         buf_add_text(&telling.text, " created");
     } else if (!value_exists(after)) {

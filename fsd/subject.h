@@ -5,6 +5,9 @@
 
 #include "fsd/kind.h"
 
+/* "pods/web-1 in prod: Running ready=1/1": what a status line says. */
+char *subject_of_status(const struct kind *kind, struct str namespace, struct str name, const char *status);
+
 /* `before` absent: created; `after` absent: deleted. Objects outside the namespace default say where they
  * are. Long values and contents are not quoted; what doesn't fit into some 100 bytes is counted. */
 char *subject_describe(const struct kind *kind, struct str namespace, struct str name, struct value before,

@@ -90,6 +90,8 @@ static struct object *apply(struct fsd *fsd, const struct asker *asker, const st
     struct str after = {result->text.at + result->split, result->text.length - result->split};
     struct version *version = version_new(change->kind, before, ++txn->given->version, after, now_ms,
                                           result->flags | (result->gone ? VERSION_GONE : 0), result->status);
+    if (change->edit.type == EDIT_STATUS)
+        version->desired = object_newest_version(object)->desired;
     struct version *was_pending = object != NULL ? version_hold(object->pending) : NULL;
     if (object == NULL)
         object = object_create(fsd->objects, ++txn->given->id, change->kind, change->namespace, change->name,

@@ -174,6 +174,23 @@ static void a_long_subject_is_cut_between_characters(void **state)
     empty(&queue);
 }
 
+static void many_changes_are_counted_by_kind(void **state)
+{
+    (void)state;
+    struct history_queue queue = {0};
+    for (int i = 0; i < 3; i++)
+        push(&queue, "workloads", "pods/web-d8859cc78-44j48: created", 0);
+    push(&queue, "workloads", "replicasets/web-d8859cc78: created", 0);
+    push(&queue, "workloads", "pods/web-d8859cc78-44j48: Running", 0);
+    push(&queue, "workloads", "pods/web-d8859cc78-44j48: deleted", 0);
+    struct digest *digests;
+    assert_int_equal(digest_make(&queue, 6, &digests), 1);
+    assert_true(str_starts(buf_str(&digests->message),
+                           STR("pods: 3 created, 1 changed, 1 deleted; replicasets: 1 created\n\n- pods/")));
+    digest_free_all(digests, 1);
+    empty(&queue);
+}
+
 static void a_long_list_is_counted(void **state)
 {
     (void)state;
@@ -182,8 +199,7 @@ static void a_long_list_is_counted(void **state)
         push(&queue, "node", "pods/web: Running\nSeq: 99", 0);
     struct digest *digests;
     assert_int_equal(digest_make(&queue, 150, &digests), 1);
-    assert_true(str_starts(buf_str(&digests->message),
-                           STR("150 changes: pods/web: Running Seq: 99, pods/web: Running ")));
+    assert_true(str_starts(buf_str(&digests->message), STR("pods: 150 changed\n")));
     assert_true(str_ends(buf_str(&digests->message), STR("\n- and 51 more\n")));
     size_t lines = 0;
     for (const char *c = digests->message.at; *c != '\0'; c++)
@@ -224,6 +240,7 @@ int main(void)
         cmocka_unit_test(changes_of_one_component_keep_its_name),
         cmocka_unit_test(changes_of_several_components_are_podtrees),
         cmocka_unit_test(a_long_subject_is_cut_between_characters),
+        cmocka_unit_test(many_changes_are_counted_by_kind),
         cmocka_unit_test(a_long_list_is_counted),
         cmocka_unit_test(persons_keep_their_names_and_the_last_state_wins),
     };
