@@ -3,6 +3,8 @@
 #include "lib/clock.h"
 #include <stdatomic.h>
 
+#define LINE_AT_MOST 8192u
+
 void errors_mark(struct memory *memory)
 {
     for (int i = 0; i < MEMORY_ERRORS; i++)
@@ -33,6 +35,24 @@ static struct errors_record *make(struct memory *memory, uid_t uid)
     return oldest;
 }
 
+/* One line, whatever names and values have got into it; the end of a very long one is cut off, so that it
+ * doesn't drive out all others. */
+static void finish_line(struct buf *line)
+{
+    size_t end = line->length;
+    if (end > LINE_AT_MOST) {
+        end = LINE_AT_MOST;
+        while (((unsigned char)line->at[end] & 0xc0) == 0x80)
+            end--; /* not through a character */
+    }
+    bool cut = end < line->length;
+    line->length = end;
+    for (size_t i = 0; i < line->length; i++)
+        if ((unsigned char)line->at[i] < ' ' || line->at[i] == 0x7f)
+            line->at[i] = ' ';
+    buf_add_text(line, cut ? "…\n" : "\n");
+}
+
 void errors_add(struct memory *memory, uid_t uid, int64_t wall_ms, struct str path, const char *sentence)
 {
     struct errors_record *record = find(memory, uid);
@@ -42,10 +62,7 @@ void errors_add(struct memory *memory, uid_t uid, int64_t wall_ms, struct str pa
     clock_format(wall_ms, time);
     autobuf struct buf line = {0};
     buf_addf(&line, "%s " STR_FORMAT ": %s", time, STR_ARGS(path), sentence);
-    for (size_t i = 0; i < line.length; i++)
-        if (line.at[i] == '\n')
-            line.at[i] = ' ';
-    buf_add_char(&line, '\n');
+    finish_line(&line);
     struct arena_bytes *text = &record->text;
     if (text->length + line.length > ERRORS_KEPT) {
         /* Whole lines go, half of what there is, so that it does not happen with every line. */

@@ -605,6 +605,8 @@ int64_t stream_add(struct stream *stream, int64_t number, struct str text)
     }
     buf_drop(&stream->text, cut);
     buf_drop(&stream->numbers, lines * sizeof(number));
+    if (stream->numbers.length == 0)
+        return number + 1; /* the line itself was too long */
     memcpy(&number, stream->numbers.at, sizeof(number));
     return number;
 }
