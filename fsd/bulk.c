@@ -18,6 +18,7 @@ struct bulk {
     bool atomic, failed;
     struct txn_mark mark; /* of an atomic one */
     uint64_t failures;    /* txn_failures() when it began */
+    struct buf made_name; /* of the line at work */
 };
 
 /* One line. */
@@ -27,7 +28,8 @@ struct bulk_line {
     struct value request;
     const struct kind *kind;
     struct str namespace, name;
-    struct buf made_name; /* from generateName */
+    struct buf *made_name; /* from generateName; kept until the line is done */
+    size_t weight;         /* bytes of the line */
     struct changed changed;
 };
 
@@ -84,10 +86,12 @@ static int change(struct bulk_line *line, struct edit edit, bool creates, struct
     int status = preconditions(line, &edit, err);
     if (status < 0)
         return status;
+    edit.weight = line->weight;
     struct change what = {.kind = line->kind,
                           .namespace = line->namespace,
                           .name = line->name,
                           .edit = edit,
+                          .call = line->call,
                           .create_only = creates,
                           .must_exist = !creates};
     return txn_change(line->call->fsd, &line->call->asker, &what, &line->changed, err);
@@ -117,9 +121,11 @@ static int create(struct bulk_line *line, struct error **err)
     line->name = value_str(value_get(metadata, STR("name")));
     struct str prefix = value_str(value_get(metadata, STR("generateName")));
     if (line->name.length == 0 && prefix.length != 0) {
-        buf_add_str(&line->made_name, prefix);
-        add_random_suffix(&line->made_name);
-        line->name = buf_str(&line->made_name);
+        if (line->made_name->length == 0) {
+            buf_add_str(line->made_name, prefix);
+            add_random_suffix(line->made_name);
+        }
+        line->name = buf_str(line->made_name);
     }
     if (line->name.length == 0)
         return error_make(err, EINVAL, "metadata.name: is required");
@@ -227,9 +233,11 @@ static void say_refusal(struct call *call, size_t number, const char *message)
     tell_errors(call->fsd, call->asker.uid);
 }
 
-static void run_line(struct call *call, const struct place *place, struct bulk *bulk, struct str text)
+/* False when the worker has it, and the line has to be run again. */
+static bool run_line(struct call *call, const struct place *place, struct bulk *bulk, struct str text)
 {
-    struct bulk_line line = {.call = call, .place = place};
+    struct bulk_line line = {
+        .call = call, .place = place, .weight = text.length, .made_name = &bulk->made_name};
     struct error *err = NULL;
     struct doc *doc = doc_parse(text, &err);
     line.request = doc_root(doc);
@@ -237,19 +245,22 @@ static void run_line(struct call *call, const struct place *place, struct bulk *
         bulk->atomic = true;
         bulk->mark = txn_mark(call->fsd);
         doc_free(doc);
-        return;
+        return true;
     }
     int status = doc == NULL ? -err->number : run_operation(&line, &err);
     if (status == 0) {
         add_result(&call->payload, &line);
-    } else {
+    } else if (status != -EINPROGRESS) {
         bulk->failed = true;
         add_refusal(&call->payload, -status, error_message(err));
         say_refusal(call, bulk->line, error_message(err));
     }
     error_free(err);
-    buf_free(&line.made_name);
     doc_free(doc);
+    if (status == -EINPROGRESS)
+        return false;
+    buf_free(&bulk->made_name);
+    return true;
 }
 
 /* ---- everything ---- */
@@ -288,6 +299,7 @@ static int end(struct call *call, struct bulk *bulk, struct error **err)
         txn_keep(call->fsd, bulk->mark);
     }
     txn_release(call->fsd);
+    buf_free(&bulk->made_name);
     free(bulk);
     call->work = NULL;
     return lost ? error_make(err, EIO,
@@ -302,10 +314,15 @@ int bulk_write(struct call *call, const struct place *place, uint32_t node, stru
     struct bulk *bulk = call->work != NULL ? call->work : begin(call, bytes);
     int64_t end_us = clock_us() + SLICE_US;
     struct str text;
-    while (bulk->failures == txn_failures(call->fsd) && str_split(&bulk->rest, '\n', &text)) {
+    for (struct str before = bulk->rest;
+         bulk->failures == txn_failures(call->fsd) && str_split(&bulk->rest, '\n', &text);
+         before = bulk->rest) {
         bulk->line++;
-        if (str_trim(text).length != 0)
-            run_line(call, place, bulk, text);
+        if (str_trim(text).length != 0 && !run_line(call, place, bulk, text)) {
+            bulk->line--;
+            bulk->rest = (struct str){text.at, before.length};
+            return -EINPROGRESS;
+        }
         /* An atomic one goes on to its end: what is taken back must not have changes of others among it. */
         if (bulk->rest.at != NULL && !bulk->atomic && clock_us() > end_us)
             return CALL_WAITING;

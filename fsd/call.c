@@ -2,6 +2,7 @@
 
 #include "fsd/authorize.h"
 #include "fsd/errors.h"
+#include "fsd/heavy.h"
 #include "fsd/reply.h"
 #include "fsd/session.h"
 #include "fsd/tell.h"
@@ -28,6 +29,7 @@ struct call *call_new(struct fsd *fsd, fuse_req_t request, const struct operatio
 void call_free(struct call *call)
 {
     buf_free(&call->payload);
+    heavy_free(call->heavy);
     free(call);
 }
 
@@ -74,6 +76,8 @@ void call_run(struct call *call)
         session_run_later(call->fsd->session, call);
         break;
     case CALL_SILENT:
+    case -EINPROGRESS: /* the worker has it: heavy_turn() */
+        error_free(err);
         break;
     default:
         if (err == NULL)

@@ -69,6 +69,7 @@ struct call {
 
     /* What start() keeps from turn to turn while it says CALL_WAITING. */
     void *work;
+    struct heavy *heavy; /* what the worker has done for it, or does: heavy.h */
 
     struct call *next; /* of those parked in a batch */
 };

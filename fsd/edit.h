@@ -38,6 +38,7 @@ struct edit {
     int64_t grace;      /* EDIT_DELETE: seconds, -1 for the object's own */
     struct str if_uid;  /* precondition, may be empty: ENOENT */
     int64_t if_version; /* precondition, 0 for none: EAGAIN */
+    size_t weight;      /* about how many bytes the document has as text */
     bool server;        /* by a component: it may write server-managed fields */
 };
 

@@ -20,6 +20,7 @@ struct fsd {
     struct announcer *announcer;     /* inotify's echo: announce.h */
     struct invalidator *invalidator; /* the kernel's caches: invalidator.h */
     uint64_t invalidations;          /* how many it has been given that answers wait for */
+    struct worker *worker;           /* what would take main too long: heavy.h */
     struct session *session;         /* FUSE: session.h */
     struct stream events;            /* /k8s/events: the last lines of all objects */
     int64_t events_time_ms;

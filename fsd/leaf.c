@@ -104,6 +104,7 @@ static int write_field(struct call *call, const struct leaf *leaf, struct str by
         .kind = object->kind,
         .namespace = str_of(object->namespace),
         .name = str_of(object->name),
+        .call = call,
         .edit = {.type = append ? EDIT_FIELD_APPEND : EDIT_FIELD_WRITE,
                  .path = buf_str(&path),
                  .bytes = bytes},

@@ -7,11 +7,13 @@
 #include "fsd/announce.h"
 #include "fsd/documents.h"
 #include "fsd/errors.h"
+#include "fsd/heavy.h"
 #include "fsd/invalidator.h"
 #include "fsd/removal.h"
 #include "fsd/session.h"
 #include "fsd/tell.h"
 #include "fsd/txn.h"
+#include "fsd/worker.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/options.h"
@@ -125,6 +127,8 @@ static int start(struct daemon *daemon, struct error **err)
         status = session_open(fsd, settings->fuse_fd, &fsd->session, err);
     if (status == 0)
         status = invalidator_start(session_fuse(fsd->session), daemon->wake_fd, &fsd->invalidator, err);
+    if (status == 0)
+        status = worker_start(daemon->wake_fd, &fsd->worker, err);
     if (status < 0)
         return status;
     fsd->announcer = announcer_new(fsd, settings->notifier_fd);
@@ -180,6 +184,7 @@ static int serve(struct daemon *daemon, struct error **err)
         if (status < 0 && status != -EAGAIN)
             return error_errno(err, -status, "cannot read requests");
         more = status == -EAGAIN;
+        heavy_turn(fsd);
         more = session_run_waiting(fsd->session) || more;
         txn_turn(fsd);
         announcer_turn(fsd->announcer);
@@ -190,6 +195,7 @@ static int serve(struct daemon *daemon, struct error **err)
 static void stop(struct fsd *fsd)
 {
     txn_close(fsd);
+    worker_stop(fsd->worker);
     invalidator_stop(fsd->invalidator);
     announcer_free(fsd->announcer);
     session_close(fsd->session);

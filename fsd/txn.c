@@ -2,6 +2,7 @@
 
 #include "fsd/authorize.h"
 #include "fsd/batch.h"
+#include "fsd/heavy.h"
 #include "fsd/invalidator.h"
 #include "fsd/tell.h"
 #include "fsd/txn_private.h"
@@ -82,7 +83,7 @@ static void add_status_line(struct fsd *fsd, struct object *object, const char *
 
 /* The computed result becomes the object's pending version. */
 static struct object *apply(struct fsd *fsd, const struct asker *asker, const struct change *change,
-                            struct object *object, const char *new_uid, struct edit_result *result,
+                            struct object *object, struct str new_uid, struct edit_result *result,
                             int64_t now_ms)
 {
     struct txn *txn = fsd->txn;
@@ -95,7 +96,7 @@ static struct object *apply(struct fsd *fsd, const struct asker *asker, const st
     struct version *was_pending = object != NULL ? version_hold(object->pending) : NULL;
     if (object == NULL)
         object = object_create(fsd->objects, ++txn->given->id, change->kind, change->namespace, change->name,
-                               str_of(new_uid), version);
+                               new_uid, version);
     else
         object_change(object, version);
     struct batch_story story = {.person = asker->identity == IDENTITY_NONE};
@@ -131,13 +132,13 @@ int txn_change(struct fsd *fsd, const struct asker *asker, const struct change *
     autoresult struct edit_result result = {0};
     status = object == NULL ? object_check_name(change->kind, change->name, err) : 0;
     if (status == 0)
-        status = edit_compute(&base, &edit, now_ms, &result, err);
+        status = heavy_compute(change->call, &base, &edit, now_ms, &result, err);
     if (status == 0 && !result.unchanged)
         status = admit(fsd, asker, change->kind, base.before, &result, err);
     if (status < 0)
         return status;
     if (!result.unchanged)
-        object = apply(fsd, asker, change, object, uid, &result, now_ms);
+        object = apply(fsd, asker, change, object, base.new_uid, &result, now_ms);
     if (changed != NULL) {
         *changed = (struct changed){.uid = object->uid,
                                     .version = object_newest_version(object)->number,

@@ -25,8 +25,9 @@ struct change {
     struct str namespace; /* "" for cluster-scoped kinds */
     struct str name;
     struct edit edit;
-    bool create_only; /* EEXIST when there is one */
-    bool must_exist;  /* ENOENT when there is none */
+    struct call *call; /* may wait for the worker, if not NULL: then txn_change may say -EINPROGRESS */
+    bool create_only;  /* EEXIST when there is one */
+    bool must_exist;   /* ENOENT when there is none */
 };
 
 /* Where it led: the object's uid and version, valid until the next change. */
@@ -49,8 +50,8 @@ int txn_event(struct fsd *fsd, const struct asker *asker, struct object *object,
 /* The call waits for all changes made so far; its outcome (call->result, call->payload) is stored with them.
  */
 void txn_park(struct call *call);
-/* The change of a repeated call was made and stored by a predecessor: it is answered as soon as the kernel has
- * been told everything that it must no longer cache. */
+/* The change of a repeated call was made and stored by a predecessor: it is answered as soon as the kernel
+ * has been told everything that it must no longer cache. */
 void txn_answer_made(struct call *call);
 /* While held the filling batch isn't submitted: a bulk that is carried out in slices is one transaction. */
 void txn_hold(struct fsd *fsd);

@@ -181,6 +181,8 @@ static int carry_out(struct call *call, const struct leaf *leaf, struct handle_r
     bool append = (handle->flags & HANDLE_APPEND) != 0 && (handle->flags & HANDLE_EMPTIED) == 0;
     handle->flags |= HANDLE_TRIED;
     int status = leaf_write(call, leaf, bytes, append, err);
+    if (status == -EINPROGRESS)
+        return status;
     if (status < 0) {
         handle->flags |= HANDLE_REFUSED;
         handle->refused = (uint32_t)-status;

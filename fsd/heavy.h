@@ -1,0 +1,28 @@
+/* Heavy work: what is quick for a small document and slow for a large one is done at once or by the worker.
+ *
+ * Where the worker has to do it the function says -EINPROGRESS; the call's start() passes that on, having
+ * taken back what it had changed, and is run again when the result is there: then the same question is
+ * answered at once. A computed result is for one version of an object: if that has changed meanwhile, it is
+ * computed anew. So nothing is locked while the worker works. */
+#ifndef PODTREE_HEAVY_H
+#define PODTREE_HEAVY_H
+
+#include "fsd/call.h"
+#include "fsd/edit.h"
+
+/* The documents of a YAML or JSON text. They and their lines belong to the call. How many, or a negative
+ * errno. */
+int heavy_parse(struct call *call, struct str text, struct doc ***docs, int **lines, struct error **err);
+
+/* edit_compute(). `call` may be NULL: then it is done at once, whatever its size. The uid of an object that
+ * is made is base->new_uid afterwards. */
+int heavy_compute(struct call *call, struct edit_base *base, const struct edit *edit, int64_t now_ms,
+                  struct edit_result *result, struct error **err);
+
+/* Main, once a turn: runs the calls whose work is done. */
+void heavy_turn(struct fsd *fsd);
+
+/* With the call. */
+void heavy_free(struct heavy *heavy);
+
+#endif

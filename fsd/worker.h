@@ -1,0 +1,26 @@
+/* The worker: a thread for what would hold main up for longer than it may: parsing and computing large
+ * documents. Jobs are pure functions of what they own; main hands them over and takes them back. */
+#ifndef PODTREE_WORKER_H
+#define PODTREE_WORKER_H
+
+#include "lib/error.h"
+
+struct worker;
+struct call;
+
+struct job {
+    void (*run)(struct job *job); /* in the worker's thread */
+    struct call *call;            /* to be run again when it is done */
+    struct job *next;
+};
+
+/* `wake_fd`: an eventfd that is written to whenever a job is done. */
+int worker_start(int wake_fd, struct worker **worker, struct error **err);
+/* Finishes the job at work, drops the others. */
+void worker_stop(struct worker *worker);
+/* Never blocks. The job must stay where it is until it comes back. */
+void worker_submit(struct worker *worker, struct job *job);
+/* A job that is done, or NULL. Never blocks. */
+struct job *worker_done(struct worker *worker);
+
+#endif
