@@ -16,9 +16,10 @@ struct announcement {
     enum notify_action action;
     uint32_t directory; /* held by a handle count, so that its index stays its own */
     char *name;
-    int64_t version; /* published up to here when it was made */
+    int64_t version; /* what it tells of is later than this */
     bool sent;
-    bool again; /* changed after it was sent: a touch follows */
+    bool again;    /* changed after it was sent: it goes out once more, … */
+    int64_t later; /* … and tells then of what is later than this */
     bool performed;
     struct announcement *next_in_bucket;
     struct announcement *next, *previous; /* the oldest first */
@@ -30,6 +31,7 @@ struct announcer {
     struct fsd *fsd;
     int socket_fd;
     uint64_t last_number;
+    int64_t seen; /* what was published up to here has been told to the announcer */
     unsigned in_flight;
     struct announcement *oldest, *newest;
     struct announcement *first_unsent;
@@ -42,6 +44,7 @@ struct announcer *announcer_new(struct fsd *fsd, int socket_fd)
     announcer->fsd = fsd;
     announcer->socket_fd = socket_fd;
     announcer->last_number = (uint64_t)fsd->started_ms << 20; /* not the numbers of a predecessor */
+    announcer->seen = (int64_t)fsd->memory->header->announced;
     return announcer;
 }
 
@@ -58,16 +61,30 @@ static struct announcement *find(const struct announcer *announcer, uint32_t dir
     return a;
 }
 
+/* In the order, before `next`; at the end for NULL. */
+static void enlist(struct announcer *announcer, struct announcement *a, struct announcement *next)
+{
+    a->next = next;
+    a->previous = next != NULL ? next->previous : announcer->newest;
+    *(a->previous != NULL ? &a->previous->next : &announcer->oldest) = a;
+    *(a->next != NULL ? &a->next->previous : &announcer->newest) = a;
+}
+
+static void delist(struct announcer *announcer, struct announcement *a)
+{
+    *(a->previous != NULL ? &a->previous->next : &announcer->oldest) = a->next;
+    *(a->next != NULL ? &a->next->previous : &announcer->newest) = a->previous;
+    if (announcer->first_unsent == a)
+        announcer->first_unsent = a->next;
+}
+
 static void drop(struct announcer *announcer, struct announcement *a)
 {
     struct announcement **link = bucket_of(announcer, a->directory, str_of(a->name));
     while (*link != a)
         link = &(*link)->next_in_bucket;
     *link = a->next_in_bucket;
-    *(a->previous != NULL ? &a->previous->next : &announcer->oldest) = a->next;
-    *(a->next != NULL ? &a->next->previous : &announcer->newest) = a->previous;
-    if (announcer->first_unsent == a)
-        announcer->first_unsent = a->next;
+    delist(announcer, a);
     node_record(announcer->fsd->nodes, a->directory)->handles--;
     node_release_if_idle(announcer->fsd->nodes, a->directory);
     free(a->name);
@@ -83,25 +100,44 @@ void announcer_free(struct announcer *announcer)
     free(announcer);
 }
 
-static struct announcement *add(struct announcer *announcer, uint32_t directory, struct str name,
-                                enum notify_action action)
+static void add(struct announcer *announcer, uint32_t directory, struct str name, enum notify_action action)
 {
     struct announcement *a = memory_zeroed(1, sizeof(*a));
     a->number = ++announcer->last_number;
     a->action = action;
     a->directory = directory;
     a->name = str_dup(name);
-    a->version = txn_version(announcer->fsd);
+    a->version = announcer->seen;
     node_record(announcer->fsd->nodes, directory)->handles++;
     struct announcement **head = bucket_of(announcer, directory, name);
     a->next_in_bucket = *head;
     *head = a;
-    a->previous = announcer->newest;
-    *(announcer->newest != NULL ? &announcer->newest->next : &announcer->oldest) = a;
-    announcer->newest = a;
+    enlist(announcer, a, NULL);
     if (announcer->first_unsent == NULL)
         announcer->first_unsent = a;
-    return a;
+}
+
+static bool makes(enum notify_action action)
+{
+    return action == NOTIFY_MAKE_DIR || action == NOTIFY_MAKE_LINK;
+}
+
+static bool removes(enum notify_action action)
+{
+    return action == NOTIFY_REMOVE_DIR || action == NOTIFY_REMOVE_LINK;
+}
+
+/* It is on its way: a touch behind it tells of everything later, whatever that was; but a name that has gone
+ * meanwhile, or come, has to be said as that. */
+static void send_again_later(struct announcer *announcer, struct announcement *a, enum notify_action action)
+{
+    if (!a->again)
+        a->later = announcer->seen;
+    a->again = true;
+    if (action != NOTIFY_TOUCH && action != a->action) {
+        a->action = action;
+        a->performed = false;
+    }
 }
 
 /* What two announcements of one name come to. A name that came and went before anybody was told needs no
@@ -114,22 +150,14 @@ static void announce(struct announcer *announcer, uint32_t directory, struct str
         add(announcer, directory, name, action);
         return;
     }
-    if (a->sent) {
-        /* It is on its way: a touch behind it tells of everything later, whatever that was … */
-        a->again = true;
-        /* … but a name that has gone meanwhile, or come, has to be said as that. */
-        if (action != NOTIFY_TOUCH && action != a->action) {
-            a->action = action;
-            a->performed = false;
-        }
-        return;
-    }
-    bool makes = a->action == NOTIFY_MAKE_DIR || a->action == NOTIFY_MAKE_LINK;
-    bool removes = action == NOTIFY_REMOVE_DIR || action == NOTIFY_REMOVE_LINK;
-    if (makes && removes)
+    if (a->sent)
+        send_again_later(announcer, a, action);
+    else if (makes(a->action) && removes(action))
         drop(announcer, a);
+    else if (removes(a->action) && makes(action))
+        a->action = NOTIFY_TOUCH;
     else if (action != NOTIFY_TOUCH)
-        a->action = !makes && !removes && a->action != NOTIFY_TOUCH ? NOTIFY_TOUCH : action;
+        a->action = action;
 }
 
 static uint32_t held(struct announcer *announcer, uint32_t node)
@@ -195,15 +223,14 @@ enum announce_view announcer_view(const struct announcer *announcer, uint32_t di
     const struct announcement *a = find(announcer, directory, name);
     if (a == NULL || a->performed)
         return VIEW_AS_IT_IS;
-    if (a->action == NOTIFY_MAKE_DIR || a->action == NOTIFY_MAKE_LINK)
-        return VIEW_ABSENT;
-    return a->action == NOTIFY_REMOVE_DIR || a->action == NOTIFY_REMOVE_LINK ? VIEW_PRESENT : VIEW_AS_IT_IS;
+    return makes(a->action) ? VIEW_ABSENT : removes(a->action) ? VIEW_PRESENT : VIEW_AS_IT_IS;
 }
 
-void announcer_performed(struct announcer *announcer, uint32_t directory, struct str name)
+void announcer_performed(struct announcer *announcer, uint32_t directory, struct str name, bool removed)
 {
     struct announcement *a = find(announcer, directory, name);
-    if (a != NULL)
+    /* What it was to say may have turned into the opposite while it was on its way. */
+    if (a != NULL && (removed ? removes(a->action) : makes(a->action)))
         a->performed = true;
 }
 
@@ -260,13 +287,15 @@ static void done(struct announcer *announcer, uint64_t number)
         drop(announcer, a);
         return;
     }
-    uint32_t directory = a->directory;
-    enum notify_action action = a->performed || a->action == NOTIFY_TOUCH ? NOTIFY_TOUCH : a->action;
-    autofree char *name = strdup(a->name);
-    node_record(announcer->fsd->nodes, directory)->handles++; /* it must not go between the two */
-    drop(announcer, a);
-    add(announcer, directory, str_of(name), action);
-    node_record(announcer->fsd->nodes, directory)->handles--;
+    /* Before all that wait, and so not later than they are. */
+    struct announcement *next = announcer->first_unsent;
+    delist(announcer, a);
+    enlist(announcer, a, next);
+    announcer->first_unsent = a;
+    a->number = ++announcer->last_number;
+    a->action = a->performed ? NOTIFY_TOUCH : a->action;
+    a->version = next != NULL && next->version < a->later ? next->version : a->later;
+    a->sent = a->again = a->performed = false;
 }
 
 /* A new notifier knows nothing of what was sent to its predecessor. */
@@ -292,13 +321,23 @@ static void receive(struct announcer *announcer)
     }
 }
 
+/* Everything up to here has been announced. Those that wait are in the order of their versions; in front of
+ * them are at most a window of others, in no order. */
+static int64_t announced(const struct announcer *announcer)
+{
+    int64_t least = announcer->seen;
+    const struct announcement *a = announcer->oldest;
+    for (int i = 0; i <= WINDOW && a != NULL; i++, a = a->next)
+        least = a->version < least ? a->version : least;
+    return least;
+}
+
 void announcer_turn(struct announcer *announcer)
 {
     receive(announcer);
     send_waiting(announcer);
-    struct memory_header *header = announcer->fsd->memory->header;
-    header->announced =
-        (uint64_t)(announcer->oldest != NULL ? announcer->oldest->version - 1 : txn_version(announcer->fsd));
+    announcer->seen = txn_version(announcer->fsd);
+    announcer->fsd->memory->header->announced = (uint64_t)announced(announcer);
 }
 
 void announcer_take_over(struct announcer *announcer)

@@ -28,8 +28,9 @@ void announce_node(struct announcer *announcer, uint32_t node);
 /* How the notifier has to see a name in a directory. */
 enum announce_view { VIEW_AS_IT_IS, VIEW_ABSENT, VIEW_PRESENT };
 enum announce_view announcer_view(const struct announcer *announcer, uint32_t directory, struct str name);
-/* The notifier's mkdir, symlink, rmdir or unlink of it has come: from now on it is as it is. */
-void announcer_performed(struct announcer *announcer, uint32_t directory, struct str name);
+/* The notifier's mkdir or symlink, or rmdir or unlink (`removed`) of it has come: if that is what was to be
+ * said, it is as it is from now on. */
+void announcer_performed(struct announcer *announcer, uint32_t directory, struct str name, bool removed);
 
 /* After a takeover: every object committed after the version that was announced last is announced again;
  * files are tell_take_over()'s. */

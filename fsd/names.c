@@ -74,7 +74,7 @@ static int start_mkdir(struct call *call, struct error **err)
     if (status < 0)
         return status;
     if (is_notifier(call)) {
-        announcer_performed(call->fsd->announcer, parent, str_of(call->name));
+        announcer_performed(call->fsd->announcer, parent, str_of(call->name), false);
         return 0; /* answered with what is there already */
     }
     if (place.type == PLACE_KIND)
@@ -155,7 +155,7 @@ static int start_rmdir(struct call *call, struct error **err)
     if (status < 0)
         return status;
     if (is_notifier(call)) {
-        announcer_performed(call->fsd->announcer, parent, str_of(call->name));
+        announcer_performed(call->fsd->announcer, parent, str_of(call->name), true);
         return 0;
     }
     if (removal_covers(call, parent))
@@ -180,7 +180,7 @@ static int start_unlink(struct call *call, struct error **err)
     if (status < 0)
         return status;
     if (is_notifier(call)) {
-        announcer_performed(call->fsd->announcer, parent, str_of(call->name));
+        announcer_performed(call->fsd->announcer, parent, str_of(call->name), true);
         return 0;
     }
     status = place_child(call->fsd, &place, parent, str_of(call->name), &child);

@@ -366,7 +366,7 @@ static void a_status_is_no_new_generation(void **state)
     static const struct row rows[] = {
         {"deployments", "{" WEB ", status: {replicas: 1}}", .edit = {EDIT_STATUS, .server = true},
          .document = "{replicas: 2, readyReplicas: 1}",
-         .says = "deployments/web: status/replicas 1 -> 2, status/readyReplicas (unset) -> 1",
+         .says = "deployments/web: 1/2 ready updated=0 available=0",
          .changes = "{status: {replicas: 2, readyReplicas: 1}}"},
         {"deployments", "{" WEB ", status: {replicas: 1}}", .edit = {EDIT_STATUS, .server = true},
          .document = "{replicas: 1}"},
@@ -447,28 +447,28 @@ static void a_draft_becomes_an_object(void **state)
              "{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web, namespace: default, uid: " UID
              ", generation: 1, creationTimestamp: \"" NOW "\"}}",
          .flags = VERSION_DRAFT},
-        /* Fields in any order; what is required comes later. */
+        /* Fields in any order; what is required comes later. To the history it is new all the time. */
         {"deployments", "{}", true, .edit = {EDIT_FIELD_MAKE, .path = STR("template")},
-         .says = "deployments/web: spec added",
+         .says = "deployments/web: created",
          .changes = "{spec: {replicas: 1, template: {}" DEFAULTS "}, metadata: {generation: 2}}",
          .flags = VERSION_DRAFT},
         {"deployments", WEB, true, .edit = {EDIT_FIELD_WRITE, .path = STR("replicas"), .bytes = STR("5")},
-         .says = "deployments/web: replicas 2 -> 5",
-         .changes = "{spec: {replicas: 5}, metadata: {generation: 2}}", .flags = VERSION_DRAFT},
-        {"deployments", WEB, true, .edit = {EDIT_LIVE}, .says = "deployments/web: changed", .changes = "{}"},
+         .says = "deployments/web: created", .changes = "{spec: {replicas: 5}, metadata: {generation: 2}}",
+         .flags = VERSION_DRAFT},
+        {"deployments", WEB, true, .edit = {EDIT_LIVE}, .says = "deployments/web: created", .changes = "{}"},
         {"deployments", "{spec: {replicas: 1}}", true, .edit = {EDIT_LIVE}, .number = EINVAL,
          .says = "spec.selector: is required; spec.template: is required"},
         {"deployments", WEB, .edit = {EDIT_LIVE}},
         {"configmaps", "{}", true, .edit = {EDIT_REPLACE}, .document = CONF(", data: {a: b}"),
-         .says = "configmaps/web: data added", .changes = "{data: {a: b}}"},
+         .says = "configmaps/web: created", .changes = "{data: {a: b}}"},
         /* Nothing of a draft is fixed yet. */
         {"deployments", WEB, true, .edit = {EDIT_MERGE},
          .document = "{spec: {selector: {matchLabels: {app: z}}, template: {metadata: {labels: {app: z}}}}}",
-         .says = "deployments/web: selector/matchLabels/app x -> z, template/metadata/labels/app x -> z",
+         .says = "deployments/web: created",
          .changes = "{spec: {selector: {matchLabels: {app: z}}, template: {metadata: {labels: {app: z}}}}, "
                     "metadata: {generation: 2}}",
          .flags = VERSION_DRAFT},
-        {"deployments", WEB, true, .edit = {EDIT_DELETE, .grace = -1}, .says = "deployments/web: deleted",
+        {"deployments", WEB, true, .edit = {EDIT_DELETE, .grace = -1}, .says = "deployments/web: created",
          .gone = true},
     };
     RUN(rows);
