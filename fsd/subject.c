@@ -2,6 +2,7 @@
 
 #define ENOUGH      100 /* bytes of a subject after which changes are only counted */
 #define VALUE_BYTES 40  /* longer values are not quoted */
+#define PATH_BYTES  160 /* of longer paths the beginning is left out */
 
 struct telling {
     struct buf text;
@@ -21,14 +22,40 @@ static bool is_noise(struct str path)
     return false;
 }
 
+static bool is_control(char c)
+{
+    return (unsigned char)c < ' ' || c == 0x7f;
+}
+
+static bool is_quotable(struct str text)
+{
+    for (size_t i = 0; i < text.length && text.length <= VALUE_BYTES; i++)
+        if (is_control(text.at[i]))
+            return false;
+    return text.length <= VALUE_BYTES;
+}
+
+/* The end of a path says more than its beginning. */
+static void tell_path(struct buf *out, struct str path)
+{
+    if (path.length > PATH_BYTES) {
+        path.at += path.length - PATH_BYTES;
+        path.length = PATH_BYTES;
+        while (path.length > 0 && ((unsigned char)*path.at & 0xc0) == 0x80)
+            path.at++, path.length--; /* not through a character */
+        buf_add_text(out, "…");
+    }
+    for (size_t i = 0; i < path.length; i++)
+        buf_add_char(out, is_control(path.at[i]) ? ' ' : path.at[i]);
+}
+
 static void tell_value(struct buf *out, struct value v)
 {
     enum value_type type = value_type(v);
     struct str text = value_str(v);
     if (type == VALUE_NONE || type == VALUE_NULL)
         buf_add_text(out, "(unset)");
-    else if (type == VALUE_OBJECT || type == VALUE_ARRAY || text.length > VALUE_BYTES ||
-             memchr(text.at, '\n', text.length))
+    else if (type == VALUE_OBJECT || type == VALUE_ARRAY || !is_quotable(text))
         buf_add_text(out, "…");
     else
         buf_add_str(out, text);
@@ -46,7 +73,7 @@ static void tell(struct telling *telling, struct value before, struct value afte
         return;
     }
     buf_add_text(&telling->text, telling->told++ == 0 ? " " : ", ");
-    buf_add_str(&telling->text, path);
+    tell_path(&telling->text, path);
     struct value either = value_exists(after) ? after : before;
     bool plain = value_type(either) != VALUE_OBJECT && value_type(either) != VALUE_ARRAY;
     if (!value_exists(before) && !plain) {
