@@ -1,5 +1,6 @@
 #include "fsd/digest.h"
 
+#define PERSON_MS     200 /* a person's change waits so long, for the others that share its wait for the disk */
 #define GATHER_MS     1000 /* components' changes wait so long for more of them */
 #define BEHIND_MS     1000 /* the history can't follow: something has waited so long … */
 #define BEHIND_COUNT  64   /* … and so many are waiting */
@@ -34,8 +35,12 @@ size_t digest_due(const struct history_queue *queue, int64_t now_ms, bool ending
     int64_t waited = now_ms - entry->arrived_ms;
     if (waited > BEHIND_MS && queue->count > BEHIND_COUNT)
         return queue->count;
-    if (entry->person)
+    if (entry->person && (ending || waited >= PERSON_MS))
         return 1;
+    if (entry->person) {
+        *wait_ms = PERSON_MS - waited;
+        return 0;
+    }
     size_t run = 0;
     for (; entry != NULL && !entry->person; entry = entry->next)
         run++;

@@ -1,6 +1,7 @@
-/* Main pushes entries and rings; the thread, an event loop, moves them to a queue of its own, and writes one
- * turn's commits at a time, so that what came meanwhile is seen before the next is planned. A failed turn is
- * repeated whole: what it had already written makes no second commit, since nothing differs. */
+/* Main pushes entries and rings; the thread, an event loop, moves them to a queue of its own and writes
+ * bursts: all commits that are due, one after the other, and then one wait for the disk for all of them. A
+ * commit for itself would cost the disk, which the store needs, ten times as much. A failed burst is repeated
+ * whole. */
 #include "fsd/historian.h"
 
 #include "fsd/digest.h"
@@ -16,6 +17,7 @@
 
 #define RETRY_FIRST_MS 100
 #define RETRY_LAST_MS  30000
+#define BURST_MS       300
 
 struct historian {
     pthread_t thread;
@@ -32,7 +34,9 @@ struct historian {
     struct loop_source *timer;
     struct history *history;
     struct history_queue waiting;
-    int64_t skip; /* what the repository had when it was opened */
+    struct history_queue written; /* in commits that are not durable yet */
+    int64_t skip;                 /* what the repository had when it was opened */
+    int64_t sequence;             /* of the last commit, while a burst is written */
     bool ending;
     int64_t retry_ms; /* 0: all is well */
     int64_t failing_since_ms;
@@ -40,12 +44,18 @@ struct historian {
 
 /* ---- writing ---- */
 
-static void release_first(struct historian *historian, size_t count)
+static void release_all(struct history_queue *queue)
 {
-    for (; count > 0; count--) {
-        struct history_entry *entry = queue_take(&historian->waiting);
+    while (queue->count > 0) {
+        struct history_entry *entry = queue_take(queue);
         entry->release(entry);
     }
+}
+
+static void move_entries(struct history_queue *to, struct history_queue *from, size_t count)
+{
+    for (; count > 0; count--)
+        queue_add(to, queue_take(from));
 }
 
 /* False for what is no document: the store holds nothing of the kind, and the others shall not wait for it.
@@ -94,10 +104,38 @@ static int write_turn(struct historian *historian, size_t count, struct error **
     size_t digest_count = digest_make(&historian->waiting, count, &digests);
     int result = 0;
     for (size_t i = 0; i < digest_count && result == 0; i++) {
-        int64_t before = history_sequence(historian->history);
-        result = write_digest(historian, &digests[i], i + 1 == digest_count ? last->version : before, err);
+        bool whole = i + 1 == digest_count;
+        result = write_digest(historian, &digests[i], whole ? last->version : historian->sequence, err);
     }
     digest_free_all(digests, digest_count);
+    historian->sequence = last->version;
+    return result;
+}
+
+/* All that is due, for some tenths of a second. Returns how many entries there were, or a negative errno:
+ * then all of them wait again. */
+static int write_burst(struct historian *historian, int64_t *wait_ms, struct error **err)
+{
+    int64_t end = clock_ms() + BURST_MS;
+    int result = 0;
+    historian->sequence = history_sequence(historian->history);
+    do {
+        size_t count = digest_due(&historian->waiting, clock_ms(), historian->ending, wait_ms);
+        if (count == 0)
+            break;
+        result = write_turn(historian, count, err);
+        move_entries(&historian->written, &historian->waiting, count);
+    } while (result == 0 && clock_ms() < end);
+    size_t written = historian->written.count;
+    if (result == 0 && written > 0)
+        result = history_publish(historian->history, err);
+    if (result == 0) {
+        release_all(&historian->written);
+        return (int)written;
+    }
+    move_entries(&historian->written, &historian->waiting, historian->waiting.count);
+    historian->waiting = historian->written;
+    historian->written = (struct history_queue){0};
     return result;
 }
 
@@ -143,21 +181,18 @@ static void work_later(struct historian *historian, int64_t after_ms)
 /* While it fails only the clock starts another attempt, not what is pushed. */
 static void work(struct historian *historian)
 {
-    int64_t wait_ms;
-    size_t count = digest_due(&historian->waiting, clock_ms(), historian->ending, &wait_ms);
-    if (count == 0) {
-        if (historian->ending)
-            loop_stop(historian->loop);
-        else if (wait_ms >= 0)
-            work_later(historian, wait_ms);
-        return;
-    }
+    int64_t wait_ms = -1;
     autoerror struct error *err = NULL;
-    if (write_turn(historian, count, &err) == 0) {
-        release_first(historian, count);
+    int count = write_burst(historian, &wait_ms, &err);
+    if (count > 0) {
         note_success(historian);
         history_maintain(historian->history, historian->loop);
         work_later(historian, 0);
+    } else if (count == 0 && historian->ending) {
+        loop_stop(historian->loop);
+    } else if (count == 0) {
+        if (wait_ms >= 0)
+            work_later(historian, wait_ms);
     } else if (historian->ending) {
         log_error("history: %zu changes stay in the store's outbox: %s", historian->waiting.count,
                   error_message(err));
@@ -211,7 +246,7 @@ static void historian_free(struct historian *historian)
 {
     history_close(historian->history); /* before the loop: a repacking may run in it */
     loop_free(historian->loop);
-    release_first(historian, historian->waiting.count);
+    release_all(&historian->waiting);
     if (historian->bell >= 0)
         close(historian->bell);
     pthread_mutex_destroy(&historian->lock);

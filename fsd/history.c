@@ -4,9 +4,9 @@
  * the trees on the way to each changed file, once, writes them anew from the leaves up, then the commit, then
  * moves main. Trees off that way are not touched.
  *
- * Everything is on the disk before main points at it: one syncfs for all objects of a commit. libgit2 would
- * sync each object and its directory, a dozen times for the smallest commit, and each waits for the disk on
- * which the store commits. Main itself and its reflog libgit2 syncs. */
+ * Everything is on the disk before main points at it: one syncfs for all objects of some commits. libgit2
+ * would sync each object and its directory, a dozen times for the smallest commit, and each waits for the
+ * disk on which the store commits. Main itself and its reflog libgit2 syncs. */
 #include "fsd/history_private.h"
 
 #include <errno.h>
@@ -135,7 +135,8 @@ static int write_tree(struct history *history, const struct history_change *chan
         memcpy(sorted, changes, count * sizeof(*sorted));
     qsort(sorted, count, sizeof(*sorted), by_path);
     bool empty;
-    int code = update_tree(history, history->any ? &history->tree : NULL, sorted, count, 0, tree, &empty);
+    int code = update_tree(history, history->built.any ? &history->built.tree : NULL, sorted, count, 0, tree,
+                           &empty);
     return code == 0 ? 0 : history_error(err, "cannot write files");
 }
 
@@ -168,25 +169,50 @@ static int write_commit(struct history *history, const git_oid *tree, struct his
     autobuf struct buf text = {0};
     buf_add_str(&text, str_trim(message));
     buf_addf(&text, "\n\n" TRAILER "%lld\n", (long long)sequence);
-    const git_oid *parents[] = {&history->head};
+    const git_oid *parents[] = {&history->built.head};
     history->loose++;
     return git_commit_create_from_ids(id, history->repository, NULL, by, committer, NULL, text.at, tree,
-                                      history->any ? 1 : 0, parents);
+                                      history->built.any ? 1 : 0, parents);
+}
+
+int history_commit(struct history *history, const struct history_change *changes, size_t count,
+                   struct history_author author, struct str message, int64_t time_ms, int64_t sequence,
+                   struct error **err)
+{
+    git_oid tree, id;
+    struct history_tip *built = &history->built;
+    errno = 0;
+    git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
+    int result = write_tree(history, changes, count, &tree, err);
+    bool differs = result == 0 && (!built->any || !git_oid_equal(&tree, &built->tree));
+    if (differs && write_commit(history, &tree, author, message, time_ms, sequence, &id) != 0)
+        result = history_error(err, "cannot write a commit");
+    git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
+    if (result != 0) {
+        *built = history->main;
+        return result;
+    }
+    if (differs)
+        *built = (struct history_tip){.any = true, .head = id, .tree = tree};
+    built->sequence = sequence;
+    return 0;
 }
 
 /* Somebody else may have moved main: then it is read again, and the next attempt builds upon that. */
 static int read_head(struct history *history, struct error **err);
 
-static int move_main(struct history *history, const git_oid *id, struct str message, struct error **err)
+static int move_main(struct history *history, struct error **err)
 {
-    struct str rest = str_trim(message), subject = STR_NONE;
-    str_split(&rest, '\n', &subject);
-    autobuf struct buf note = {0};
-    buf_addf(&note, "commit: " STR_FORMAT, STR_ARGS(subject));
     static const git_oid nothing;
     git_reference *reference = NULL;
-    int code = git_reference_create_matching(&reference, history->repository, BRANCH, id, history->any,
-                                             history->any ? &history->head : &nothing, note.at);
+    cleanup(cleanup_commit) git_commit *commit = NULL;
+    autobuf struct buf note = {0};
+    if (git_commit_lookup(&commit, history->repository, &history->built.head) != 0)
+        return history_error(err, "cannot read what was written");
+    buf_addf(&note, "commit: %s", git_commit_summary(commit));
+    int code = git_reference_create_matching(&reference, history->repository, BRANCH, &history->built.head,
+                                             history->main.any,
+                                             history->main.any ? &history->main.head : &nothing, note.at);
     git_reference_free(reference);
     if (code == 0)
         return 0;
@@ -196,45 +222,25 @@ static int move_main(struct history *history, const git_oid *id, struct str mess
     return result;
 }
 
-/* The objects, of which nobody knows yet, onto the disk. 1: there is a new commit; 0: nothing differs. */
-static int write_objects(struct history *history, const struct history_change *changes, size_t count,
-                         struct history_author author, struct str message, int64_t time_ms, int64_t sequence,
-                         git_oid *tree, git_oid *id, struct error **err)
+/* First the objects, of which nobody knows yet, onto the disk. */
+int history_publish(struct history *history, struct error **err)
 {
-    git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
-    int result = write_tree(history, changes, count, tree, err);
-    bool differs = result == 0 && (!history->any || !git_oid_equal(tree, &history->tree));
-    if (differs && write_commit(history, tree, author, message, time_ms, sequence, id) != 0)
-        result = history_error(err, "cannot write a commit");
-    git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
-    if (result != 0 || !differs)
-        return result;
-    return syncfs(history->lock) == 0 ? 1 : error_errno(err, errno, "cannot write a commit");
-}
-
-int history_commit(struct history *history, const struct history_change *changes, size_t count,
-                   struct history_author author, struct str message, int64_t time_ms, int64_t sequence,
-                   struct error **err)
-{
-    git_oid tree, id;
+    const struct history_tip *main = &history->main, *built = &history->built;
+    bool differs = built->any && (!main->any || !git_oid_equal(&main->head, &built->head));
     errno = 0;
-    int result = write_objects(history, changes, count, author, message, time_ms, sequence, &tree, &id, err);
-    if (result > 0) {
-        result = move_main(history, &id, message, err);
-        if (result == 0) {
-            history->head = id;
-            history->tree = tree;
-            history->any = true;
-        }
-    }
+    int result = differs && syncfs(history->lock) != 0 ? error_errno(err, errno, "cannot write commits") : 0;
+    if (result == 0 && differs)
+        result = move_main(history, err);
     if (result == 0)
-        history->sequence = sequence;
+        history->main = history->built;
+    else
+        history->built = history->main;
     return result;
 }
 
 int64_t history_sequence(const struct history *history)
 {
-    return history->sequence;
+    return history->main.sequence;
 }
 
 /* ---- opening ---- */
@@ -275,7 +281,8 @@ static int read_head(struct history *history, struct error **err)
     git_oid head;
     int code = git_reference_name_to_id(&head, history->repository, BRANCH);
     if (code == GIT_ENOTFOUND) {
-        history->any = false;
+        history->main.any = false;
+        history->built = history->main;
         return 0;
     }
     int64_t sequence;
@@ -285,11 +292,12 @@ static int read_head(struct history *history, struct error **err)
         code = find_sequence(history, &head, &sequence);
     if (code != 0)
         return history_error(err, "cannot read main");
-    history->head = head;
-    history->tree = *git_commit_tree_id(commit);
-    history->any = true;
-    if (sequence > history->sequence)
-        history->sequence = sequence;
+    history->main.head = head;
+    history->main.tree = *git_commit_tree_id(commit);
+    history->main.any = true;
+    if (sequence > history->main.sequence)
+        history->main.sequence = sequence;
+    history->built = history->main;
     return 0;
 }
 

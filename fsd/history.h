@@ -30,12 +30,17 @@ void history_close(struct history *history);
  * none. */
 int64_t history_sequence(const struct history *history);
 
-/* One durable commit; each path at most once. Directories that become empty go. `message` is the subject and,
- * behind an empty line, whatever body; the trailer is added here. When nothing differs from the newest commit
- * none is made. After a failure nothing has changed, and the same may be tried again. */
+/* One commit upon the last; each path at most once. Directories that become empty go. `message` is the
+ * subject and, behind an empty line, whatever body; the trailer is added here. When nothing differs from the
+ * newest commit none is made. It is nobody's to see, and may be lost, until history_publish(). After a
+ * failure everything since the last history_publish() is forgotten, and may be tried again. */
 int history_commit(struct history *history, const struct history_change *changes, size_t count,
                    struct history_author author, struct str message, int64_t time_ms, int64_t sequence,
                    struct error **err);
+
+/* Makes the commits since the last time durable, all with one wait for the disk, and moves main to them.
+ * After a failure they are forgotten. */
+int history_publish(struct history *history, struct error **err);
 
 /* Repacks by the git program, in the background and at low priority, once enough loose objects have gathered.
  * To be called now and then, from the loop's thread. */

@@ -7,14 +7,20 @@
 #include "lib/process.h"
 #include <git2.h>
 
+/* The newest commit of a line of them. */
+struct history_tip {
+    bool any; /* is there a commit? */
+    git_oid head;
+    git_oid tree;
+    int64_t sequence;
+};
+
 struct history {
     git_repository *repository;
     char *path;
-    int lock;     /* held while it is open */
-    bool any;     /* is there a commit? */
-    git_oid head; /* the newest */
-    git_oid tree;
-    int64_t sequence;
+    int lock;                 /* held while it is open */
+    struct history_tip main;  /* what main says, durably */
+    struct history_tip built; /* what has been built upon it, for history_publish() */
     /* Repacking: */
     size_t loose; /* objects, about */
     struct process *repacking;

@@ -273,7 +273,8 @@ static void commit_files(struct history *history, size_t count, size_t of, int64
     struct error *err = NULL;
     const struct history_author author = {STR("bench"), STR("bench@podtree")};
     if (history_commit(history, changes, count, author, STR("pods/web: changed"), sequence, sequence, &err) !=
-        0)
+            0 ||
+        history_publish(history, &err) != 0)
         die("cannot commit to the history", err);
 }
 

@@ -42,13 +42,17 @@ static void an_empty_queue_waits_for_ever(void **state)
     assert_int_equal(wait_ms, -1);
 }
 
-static void a_person_has_a_commit_at_once(void **state)
+static void a_person_has_a_commit_of_its_own_soon(void **state)
 {
     (void)state;
     struct history_queue queue = {0};
     push(&queue, "Alice", "a", 0);
     push(&queue, "Alice", "b", 0);
-    assert_int_equal(due(&queue, 0), 1);
+    int64_t wait_ms;
+    assert_int_equal(digest_due(&queue, 50, false, &wait_ms), 0);
+    assert_int_equal(wait_ms, 150);
+    assert_int_equal(due(&queue, 200), 1);
+    assert_int_equal(digest_due(&queue, 50, true, &wait_ms), 1); /* at the end nothing waits */
     empty(&queue);
 }
 
@@ -232,7 +236,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_queue_waits_for_ever),
-        cmocka_unit_test(a_person_has_a_commit_at_once),
+        cmocka_unit_test(a_person_has_a_commit_of_its_own_soon),
         cmocka_unit_test(components_wait_a_second_after_the_first),
         cmocka_unit_test(a_person_behind_components_makes_them_go_first),
         cmocka_unit_test(persons_are_taken_together_only_when_many_have_waited_long),

@@ -38,7 +38,8 @@ static void commit(struct history *history, const struct history_change *changes
 {
     autoerror struct error *err = NULL;
     if (history_commit(history, changes, count, alice, str_of(message), 1700000000000 + sequence * 1000,
-                       sequence, &err) != 0)
+                       sequence, &err) != 0 ||
+        history_publish(history, &err) != 0)
         fail_msg("%s", error_message(err));
 }
 
@@ -157,9 +158,24 @@ static void a_commit_of_somebody_else_in_between_is_built_upon(void **state)
     commit_file(history, "nodes/n1.yaml", "a", 1);
     commit_of_bob(state);
     struct history_change change = {STR("nodes/n1.yaml"), STR("b")};
-    assert_true(history_commit(history, &change, 1, alice, STR("first try"), 0, 2, NULL) < 0);
+    assert_int_equal(history_commit(history, &change, 1, alice, STR("first try"), 0, 2, NULL), 0);
+    assert_true(history_publish(history, NULL) < 0);
     commit_file(history, "nodes/n1.yaml", "b", 2);
     expect_git(state, "log --format=%s main", "nodes/n1.yaml: changed\nmine\nnodes/n1.yaml: changed\n");
+    history_close(history);
+}
+
+static void commits_are_seen_when_they_are_published_and_forgotten_when_they_cannot_be(void **state)
+{
+    struct history *history = open_history(state);
+    struct history_change change = {STR("nodes/n1.yaml"), STR("a")};
+    assert_int_equal(history_commit(history, &change, 1, alice, STR("one"), 0, 1, NULL), 0);
+    change.text = STR("b");
+    assert_int_equal(history_commit(history, &change, 1, alice, STR("two"), 0, 2, NULL), 0);
+    assert_int_equal(history_sequence(history), 0);
+    assert_int_equal(history_publish(history, NULL), 0);
+    assert_int_equal(history_sequence(history), 2);
+    expect_git(state, "log --format=%s main", "two\none\n");
     history_close(history);
 }
 
@@ -169,6 +185,7 @@ static void names_that_git_does_not_take_are_made_harmless(void **state)
     struct history_change change = {STR("nodes/n1.yaml"), STR("a")};
     struct history_author odd = {STR("<evil>\nname"), STR_NONE};
     assert_int_equal(history_commit(history, &change, 1, odd, STR("x"), 0, 1, NULL), 0);
+    assert_int_equal(history_publish(history, NULL), 0);
     history_close(history);
     expect_git(state, "log --format='%an|%ae' main", "evil  name|unknown\n");
     expect_git(state, "fsck --strict --no-progress", "");
@@ -332,6 +349,7 @@ int main(void)
         in_scratch(a_commit_that_changes_nothing_is_not_made),
         in_scratch(the_sequence_is_found_again),
         in_scratch(a_commit_of_somebody_else_in_between_is_built_upon),
+        in_scratch(commits_are_seen_when_they_are_published_and_forgotten_when_they_cannot_be),
         in_scratch(names_that_git_does_not_take_are_made_harmless),
         in_scratch(moments_of_the_past_have_names),
         in_scratch(the_repository_is_for_root_alone),
