@@ -1,5 +1,8 @@
-/* The invalidator: a thread that tells the kernel what it must no longer cache. Those calls may block on
- * locks that the kernel holds until fsd answers something else, so main never makes them. */
+/* The invalidator tells the kernel what it must no longer cache. Those calls may block on locks that the
+ * kernel holds until fsd answers something else: the lock of a directory for an rmdir in it, that of a page
+ * for a read. So main never makes them; and neither does any thread of fsd, because such a wait can't be
+ * killed: a killed fsd could not end, and its successor, which alone can answer, would not be started. They
+ * are made by a child, which nobody waits for. */
 #ifndef PODTREE_INVALIDATOR_H
 #define PODTREE_INVALIDATOR_H
 
@@ -7,12 +10,10 @@
 #include "lib/str.h"
 #include <stdint.h>
 
-struct fuse_session;
 struct invalidator;
 
-/* `wake_fd`: an eventfd that is written to when a fence has been reached. */
-int invalidator_start(struct fuse_session *session, int wake_fd, struct invalidator **invalidator,
-                      struct error **err);
+/* Forks: before there are threads. `wake_fd`: an eventfd that is written to when a fence has been reached. */
+int invalidator_start(int fuse_fd, int wake_fd, struct invalidator **invalidator, struct error **err);
 void invalidator_stop(struct invalidator *invalidator);
 
 /* Attributes and cached pages of a file; `attributes_only` never blocks. */

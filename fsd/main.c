@@ -67,9 +67,16 @@ static void take_over_memory(struct fsd *fsd)
     fsd->slots = slots_new(fsd->memory);
 }
 
-/* A new store gets the namespaces that every cluster has. */
-static int make_namespaces(struct fsd *fsd, struct error **err)
+static void clear_wake(struct daemon *daemon)
 {
+    eventfd_t count;
+    (void)eventfd_read(daemon->wake_fd, &count); /* EAGAIN: nothing has ended */
+}
+
+/* A new store gets the namespaces that every cluster has, before anybody looks for one. */
+static int make_namespaces(struct daemon *daemon, struct error **err)
+{
+    struct fsd *fsd = &daemon->fsd;
     static const char *const names[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
     const struct kind *kind = kinds_by_directory(fsd->kinds, STR("namespaces"));
     const struct asker asker = {.identity = IDENTITY_FSD};
@@ -83,6 +90,12 @@ static int make_namespaces(struct fsd *fsd, struct error **err)
         int status = txn_change(fsd, &asker, &change, NULL, err);
         if (status < 0)
             return error_wrap(err, "cannot make namespace %s", names[i]);
+    }
+    for (txn_turn(fsd); txn_is_busy(fsd); txn_turn(fsd)) {
+        struct pollfd polled = {.fd = daemon->wake_fd, .events = POLLIN};
+        if (poll(&polled, 1, -1) < 0 && errno != EINTR)
+            return error_errno(err, errno, "poll");
+        clear_wake(daemon);
     }
     return 0;
 }
@@ -114,6 +127,8 @@ static int start(struct daemon *daemon, struct error **err)
     fsd->group = find_group();
     int status = open_descriptors(daemon, err);
     if (status == 0)
+        status = invalidator_start(settings->fuse_fd, daemon->wake_fd, &fsd->invalidator, err);
+    if (status == 0)
         status = memory_attach(settings->memory_fd, &fsd->memory, err);
     if (status == 0)
         status = kinds_load(settings->kinds, &fsd->kinds, err);
@@ -126,15 +141,13 @@ static int start(struct daemon *daemon, struct error **err)
     if (status == 0)
         status = session_open(fsd, settings->fuse_fd, &fsd->session, err);
     if (status == 0)
-        status = invalidator_start(session_fuse(fsd->session), daemon->wake_fd, &fsd->invalidator, err);
-    if (status == 0)
         status = worker_start(daemon->wake_fd, &fsd->worker, err);
     if (status < 0)
         return status;
     fsd->announcer = announcer_new(fsd, settings->notifier_fd);
     announcer_take_over(fsd->announcer);
     tell_take_over(fsd);
-    status = make_namespaces(fsd, err);
+    status = make_namespaces(daemon, err);
     if (status < 0)
         return status;
     session_take_over(fsd->session);
@@ -172,10 +185,8 @@ static int serve(struct daemon *daemon, struct error **err)
                                   {.fd = daemon->signal_fd, .events = POLLIN}};
         if (poll(polled, 4, more ? 0 : TICK_MS) < 0 && errno != EINTR)
             return error_errno(err, errno, "poll");
-        uint64_t count;
-        if ((polled[1].revents & POLLIN) != 0 && read(daemon->wake_fd, &count, sizeof(count)) < 0 &&
-            errno != EAGAIN)
-            return error_errno(err, errno, "cannot read the wake descriptor");
+        if ((polled[1].revents & POLLIN) != 0)
+            clear_wake(daemon);
         if ((polled[3].revents & POLLIN) != 0)
             return 0;
         int status = (polled[0].revents & (POLLIN | POLLERR)) != 0 ? session_turn(fsd->session) : 0;

@@ -147,6 +147,17 @@ static int delete_object(struct call *call, const struct place *place, struct er
     return status < 0 ? status : CALL_PARKED;
 }
 
+/* A removal that the notifier repeats late, of a name that has been given again: the kernel would take what
+ * has it now for dead. */
+static int remove_for_notifier(const struct call *call, uint32_t parent, const struct place *place)
+{
+    struct place child;
+    if (place_child(call->fsd, place, parent, str_of(call->name), &child) == 0)
+        return -ENOENT;
+    announcer_performed(call->fsd->announcer, parent, str_of(call->name), true);
+    return 0;
+}
+
 static int start_rmdir(struct call *call, struct error **err)
 {
     uint32_t parent;
@@ -154,10 +165,8 @@ static int start_rmdir(struct call *call, struct error **err)
     int status = parent_of_call(call, "delete", &parent, &place, err);
     if (status < 0)
         return status;
-    if (is_notifier(call)) {
-        announcer_performed(call->fsd->announcer, parent, str_of(call->name), true);
-        return 0;
-    }
+    if (is_notifier(call))
+        return remove_for_notifier(call, parent, &place);
     if (removal_covers(call, parent))
         return 0;
     if (place.type == PLACE_KIND)
@@ -179,10 +188,8 @@ static int start_unlink(struct call *call, struct error **err)
     int status = parent_of_call(call, "update", &parent, &place, err);
     if (status < 0)
         return status;
-    if (is_notifier(call)) {
-        announcer_performed(call->fsd->announcer, parent, str_of(call->name), true);
-        return 0;
-    }
+    if (is_notifier(call))
+        return remove_for_notifier(call, parent, &place);
     status = place_child(call->fsd, &place, parent, str_of(call->name), &child);
     if (status < 0)
         return status;

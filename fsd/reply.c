@@ -205,7 +205,10 @@ void entry_of_node(struct fsd *fsd, uint32_t node, struct fuse_entry_param *entr
     if (result < 0)
         entry->ino = 0;
     /* Until something is written into it, only its creator has it. */
-    if ((node_record(fsd->nodes, node)->flags & NODE_FORMING) != 0)
+    bool forming = (node_record(fsd->nodes, node)->flags & NODE_FORMING) != 0;
+    /* What the notifier is about to remove is there for nobody else, and its name may be given again. */
+    bool dead = result == 0 && place.object < 0;
+    if (forming || dead)
         entry->entry_timeout = entry->attr_timeout = 0;
     /* Another user has another one. */
     if (result == 0 && place.type == PLACE_LINK && place.special != NULL)

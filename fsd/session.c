@@ -30,11 +30,6 @@ int session_slot(const struct session *session, bool *repeated)
     return session->slot;
 }
 
-struct fuse_session *session_fuse(struct session *session)
-{
-    return session->fuse;
-}
-
 /* ---- libfuse's callbacks: each fills in a call ---- */
 
 static struct call *begin(fuse_req_t request, const struct operation *operation, fuse_ino_t node,
@@ -309,7 +304,6 @@ static void touch_pages(const struct iovec *parts, int count)
             (void)((const volatile char *)parts[i].iov_base)[parts[i].iov_len - 1];
 }
 
-/* Also called by the invalidator's threads, for notifications (unique 0), which concern no slot. */
 static ssize_t write_answer(int fd, struct iovec *parts, int count, void *context)
 {
     struct fsd *fsd = context;

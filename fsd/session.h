@@ -10,7 +10,6 @@ struct session;
  * again. */
 int session_open(struct fsd *fsd, int fuse_fd, struct session **session, struct error **err);
 void session_close(struct session *session);
-struct fuse_session *session_fuse(struct session *session);
 
 /* Carries out what a predecessor has left unanswered; call it when everything else is ready. */
 void session_take_over(struct session *session);

@@ -338,6 +338,11 @@ void txn_turn(struct fsd *fsd)
     submit(fsd);
 }
 
+bool txn_is_busy(const struct fsd *fsd)
+{
+    return fsd->txn->writing != NULL || !batch_is_empty(fsd->txn->filling);
+}
+
 uint64_t txn_failures(const struct fsd *fsd)
 {
     return fsd->txn->failures;

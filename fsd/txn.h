@@ -69,6 +69,8 @@ int64_t txn_time_ms(const struct fsd *fsd);
 
 /* Main, once a turn: takes what has ended, publishes, answers; submits what has gathered. */
 void txn_turn(struct fsd *fsd);
+/* Something is on its way to the disk. */
+bool txn_is_busy(const struct fsd *fsd);
 /* The stored outcome of a repeated request, or NULL. */
 const struct outcome *txn_outcome(const struct fsd *fsd, int slot, uint64_t unique);
 

@@ -61,6 +61,11 @@ static void load_line(void *context, const struct stream_line *line)
 static void load_outbox(void *context, const struct outbox_row *row)
 {
     struct loading *loading = context;
+    struct object *object = object_by_id(loading->fsd->objects, row->id);
+    if (row->person && !row->deleted && object != NULL && object->committed->number == row->version)
+        object->history_version = row->version;
+    if (!row->deleted && row->document.length == 0)
+        return; /* a component's change of an object that is gone since: a later row says so */
     struct history_entry *entry = history_entry_of_row(row);
     *loading->end = entry;
     loading->end = &entry->next;
