@@ -1,0 +1,343 @@
+/* torture: kills processes of a cluster while clients work on it (torture.h).
+ *
+ *     torture --podtree build/bin/podtree --dir /tmp/somewhere --kills 200
+ *     torture … --victims fsd,notifier,scheduler,workloads,gc,hollow,supervisor --hollow 3
+ *
+ * A victim is killed at a random moment up to 30 ms after the tree has answered again, and every fourth time
+ * without waiting for that: while it starts. Ends with 0 when every load found everything as it must be, and
+ * the history too. */
+#include "tests/torture/torture.h"
+
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/options.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LATEST_KILL_US 30000
+#define QUIET_MS       60000 /* for all loads to end */
+#define NAME_BYTES     32
+
+static const struct load loads[] = {
+    {"writer", 1, prepare_writer, run_writer, false},
+    {"counter", 3, prepare_counter, run_counter, false},
+    {"manifest", 1, prepare_manifest, run_manifest, false},
+    {"renames", 2, prepare_renames, run_renames, false},
+    {"makers", 2, NULL, run_makers, false},
+    {"removers", 1, NULL, run_removers, false},
+    {"lists", 3, prepare_lists, run_lists, false},
+    {"events", 1, prepare_events, run_events, false},
+    {"follower", 1, NULL, run_follower, false},
+    {"watcher", 1, NULL, run_watcher, false},
+    {"since", 1, NULL, run_since, false},
+    {"scaler", 1, prepare_scaler, run_scaler, true},
+};
+#define LOADS (sizeof(loads) / sizeof(*loads))
+
+struct torture *torture;
+const char *tree;
+
+static struct {
+    const char *podtree, *directory, *victims, *only;
+    char *mount, *state, *run;
+    int64_t kills, hollow, seed;
+} settings;
+static size_t own_load; /* in a load's process */
+static pid_t processes[64];
+static size_t process_loads[64], process_count;
+
+bool going_on(void)
+{
+    atomic_fetch_add(&torture->done[own_load], 1);
+    return !atomic_load(&torture->stop);
+}
+
+/* ---- the cluster ---- */
+
+static bool podtree(const char *verb)
+{
+    char hollow[16];
+    snprintf(hollow, sizeof(hollow), "%lld", (long long)settings.hollow);
+    const char *up[] = {settings.podtree, "up",           "--mount", settings.mount,
+                        "--state",        settings.state, "--run",   settings.run,
+                        "--no-node",      "--hollow",     hollow,    NULL};
+    const char *down[] = {settings.podtree, "down", "--run", settings.run, NULL};
+    pid_t pid = fork();
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR);
+        dup2(null, 1);
+        execv(settings.podtree, (char **)(strcmp(verb, "up") == 0 ? up : down));
+        _exit(127);
+    }
+    int status = -1;
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+/* The record names the processes that were started last. */
+static pid_t pid_of(const char *victim)
+{
+    autofree char *path = path_format("%s/record", settings.run);
+    autobuf struct buf text = {0};
+    if (file_read(path, &text, NULL) < 0)
+        return 0;
+    struct str rest = buf_str(&text), line;
+    while (str_split(&rest, '\n', &line)) {
+        char name[NAME_BYTES];
+        int pid;
+        autofree char *copy = str_dup(line);
+        if (sscanf(copy, "process %31s %d", name, &pid) == 2 && strcmp(name, victim) == 0)
+            return pid;
+    }
+    return 0;
+}
+
+static pid_t supervisor_pid(void)
+{
+    autofree char *command = path_format("%s status --run %s", settings.podtree, settings.run);
+    FILE *output = popen(command, "r");
+    char line[512];
+    int pid = 0;
+    while (output != NULL && fgets(line, sizeof(line), output) != NULL)
+        sscanf(line, "supervisor %d", &pid);
+    if (output != NULL)
+        pclose(output);
+    return pid;
+}
+
+/* Asks something that only fsd can answer. */
+static void wait_for_answer(void)
+{
+    autobuf struct buf text = {0};
+    read_whole(in_tree("namespaces/.version"), 64, &text);
+}
+
+/* ---- killing ---- */
+
+static void kill_supervisor(void)
+{
+    pid_t pid = supervisor_pid();
+    demand(pid > 0 && kill(pid, SIGKILL) == 0, "kill the supervisor, process %d", pid);
+    while (kill(pid, 0) == 0)
+        nap(500);
+    demand(podtree("up"), "podtree up after the supervisor was killed");
+}
+
+static void kill_one(const char *victim)
+{
+    static pid_t last;
+    if (strcmp(victim, "supervisor") == 0) {
+        kill_supervisor();
+        return;
+    }
+    pid_t pid;
+    int64_t until = clock_ms() + 20000;
+    while (((pid = pid_of(victim)) == 0 || pid == last || kill(pid, SIGKILL) < 0) && clock_ms() < until)
+        nap(500);
+    demand(clock_ms() < until, "%s is not started again", victim);
+    last = pid;
+}
+
+static bool load_has_failed(void)
+{
+    int status;
+    pid_t pid = waitpid(-1, &status, WNOHANG);
+    for (size_t i = 0; pid > 0 && i < process_count; i++)
+        if (processes[i] == pid) {
+            processes[i] = 0;
+            fprintf(stderr, "torture: %s failed after %llu kills\n", loads[process_loads[i]].name,
+                    (unsigned long long)atomic_load(&torture->kills));
+            return true;
+        }
+    return false;
+}
+
+static bool kill_them(void)
+{
+    const char *victims[16];
+    unsigned count = 0;
+    autofree char *copy = strdup(settings.victims);
+    for (char *name = strtok(copy, ","); name != NULL && count < 16; name = strtok(NULL, ","))
+        victims[count++] = name;
+    while ((int64_t)atomic_load(&torture->kills) < settings.kills) {
+        if (random_below(4) != 0)
+            wait_for_answer();
+        nap(random_below(LATEST_KILL_US));
+        kill_one(victims[random_below(count)]);
+        atomic_fetch_add(&torture->kills, 1);
+        if (load_has_failed())
+            return false;
+    }
+    return true;
+}
+
+/* ---- loads ---- */
+
+static bool is_wanted(const struct load *load)
+{
+    if (load->only_with_nodes && settings.hollow == 0)
+        return false;
+    if (settings.only == NULL)
+        return true;
+    autofree char *list = path_format(",%s,", settings.only), *name = path_format(",%s,", load->name);
+    return strstr(list, name) != NULL;
+}
+
+static void start_load(size_t index)
+{
+    for (int i = 0; i < loads[index].processes; i++) {
+        pid_t pid = fork();
+        demand(pid >= 0, "fork");
+        if (pid == 0) {
+            own_load = index;
+            srandom((unsigned)settings.seed + (unsigned)index * 100 + (unsigned)i);
+            loads[index].run(i);
+            _exit(0);
+        }
+        processes[process_count] = pid;
+        process_loads[process_count++] = index;
+    }
+}
+
+static void start_loads(void)
+{
+    for (size_t i = 0; i < LOADS; i++)
+        if (is_wanted(&loads[i]) && loads[i].prepare != NULL)
+            loads[i].prepare();
+    for (size_t i = 0; i < LOADS; i++)
+        if (is_wanted(&loads[i]))
+            start_load(i);
+}
+
+/* All ended well? A load that never ends is stopped, and has failed. */
+static bool end_loads(void)
+{
+    bool good = true;
+    atomic_store(&torture->stop, true);
+    nap(900000);
+    atomic_store(&torture->settle, true);
+    int64_t until = clock_ms() + QUIET_MS;
+    for (size_t i = 0; i < process_count; i++) {
+        int status = 0;
+        pid_t ended = 0;
+        while (processes[i] != 0 && (ended = waitpid(processes[i], &status, WNOHANG)) == 0 &&
+               clock_ms() < until)
+            nap(1000);
+        if (processes[i] != 0 && ended == 0)
+            kill(processes[i], SIGKILL);
+        if (processes[i] == 0 || ended == 0 || status != 0) {
+            fprintf(stderr, "torture: %s %s\n", loads[process_loads[i]].name,
+                    ended == 0 && processes[i] != 0 ? "does not end" : "failed");
+            good = false;
+        }
+    }
+    return good;
+}
+
+/* ---- the history ---- */
+
+/* Each value that was ever committed for the writer is larger than the one before, and the last is the last.
+ */
+static bool check_history(void)
+{
+    autofree char *fsck = path_format("git -C %s/history.git fsck --strict 2>&1", settings.state);
+    if (system(fsck) != 0) {
+        fprintf(stderr, "torture: git fsck found something\n");
+        return false;
+    }
+    autofree char *command =
+        path_format("git -C %s/history.git log --reverse -p --format= main -- "
+                    "namespaces/default/deployments/written.yaml | sed -n 's/^+  minReadySeconds: //p'",
+                    settings.state);
+    FILE *values = popen(command, "r");
+    char line[64];
+    long last = -1, count = 0;
+    bool good = values != NULL;
+    while (good && fgets(line, sizeof(line), values) != NULL) {
+        long value = strtol(line, NULL, 10);
+        if (value <= last)
+            fprintf(stderr, "torture: the history goes from %ld to %ld\n", last, value);
+        good = value > last;
+        last = value;
+        count++;
+    }
+    if (values != NULL)
+        pclose(values);
+    printf("history: %ld values of the writer, the last is %ld\n", count, last);
+    return good;
+}
+
+/* What the tree has to say about it. */
+static void show_errors(void)
+{
+    autobuf struct buf text = {0};
+    read_whole(in_tree("errors"), 65536, &text);
+    fprintf(stderr, "torture: the last of %s/errors:\n%s", tree,
+            text.length > 2000 ? text.at + text.length - 2000 : text.length > 0 ? text.at : "");
+}
+
+static void report(int64_t from_ms)
+{
+    printf("%llu kills in %.1f s\n", (unsigned long long)atomic_load(&torture->kills),
+           (double)(clock_ms() - from_ms) / 1000);
+    for (size_t i = 0; i < LOADS; i++)
+        if (is_wanted(&loads[i]))
+            printf("  %-10s %llu\n", loads[i].name, (unsigned long long)atomic_load(&torture->done[i]));
+}
+
+int main(int argc, char **argv)
+{
+    settings.victims = "fsd";
+    settings.kills = 200;
+    const struct option_row options[] = {
+        {"podtree", "PROGRAM", "the program", &settings.podtree, NULL, NULL},
+        {"dir", "DIR", "for the mount, the state and the run directory", &settings.directory, NULL, NULL},
+        {"victims", "NAME,…", "what is killed: fsd, notifier, …, supervisor", &settings.victims, NULL, NULL},
+        {"only", "LOAD,…", "only these loads", &settings.only, NULL, NULL},
+        {"kills", "N", "how often", NULL, NULL, &settings.kills},
+        {"hollow", "N", "nodes", NULL, NULL, &settings.hollow},
+        {"seed", "N", "of the random numbers", NULL, NULL, &settings.seed},
+        {0}};
+    const struct usage usage = {"torture OPTIONS", "Kills a cluster while clients work on it.\n", options, 0,
+                                0};
+    char **words;
+    int count;
+    struct error *err = NULL;
+    int status = options_parse(&usage, argc, argv, &words, &count, &err);
+    if (status != 0 || settings.podtree == NULL || settings.directory == NULL) {
+        fprintf(stderr, "torture: %s\n", err != NULL ? error_message(err) : "--podtree and --dir are needed");
+        return status > 0 ? 0 : 2;
+    }
+    setlinebuf(stdout);
+    if (settings.seed == 0)
+        settings.seed = clock_wall_ms() % 1000000;
+    printf("seed %lld\n", (long long)settings.seed);
+    srandom((unsigned)settings.seed);
+    torture = mmap(NULL, sizeof(*torture), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    demand(torture != MAP_FAILED, "mmap");
+    settings.mount = path_format("%s/tree", settings.directory);
+    settings.state = path_format("%s/state", settings.directory);
+    settings.run = path_format("%s/run", settings.directory);
+    tree = settings.mount;
+    if (!podtree("up")) {
+        fprintf(stderr, "torture: podtree up failed\n");
+        return 1;
+    }
+    start_loads();
+    int64_t from = clock_ms();
+    bool good = kill_them();
+    report(from);
+    good = end_loads() && good;
+    if (!good)
+        show_errors();
+    podtree("down");
+    good = good && (settings.only != NULL || check_history());
+    printf("%s\n", good ? "all is well" : "FAILED");
+    return good ? 0 : 1;
+}
