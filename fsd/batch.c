@@ -10,6 +10,7 @@ struct store_arrays {
     struct outcome *outcomes;
     struct outbox_row *outbox;
     struct outbox_keep *keeps;
+    struct promise *promises;
 };
 
 struct batch *batch_new(void)
@@ -43,10 +44,13 @@ void batch_free(struct batch *batch)
         free(batch->lines[i].text);
     for (size_t i = 0; i < batch->change_count; i++)
         drop_change(&batch->changes[i]);
+    for (size_t i = 0; i < batch->promise_count; i++)
+        free(batch->promises[i].path);
     forget_undo(batch);
     free(batch->entries);
     free(batch->lines);
     free(batch->changes);
+    free(batch->promises);
     free(batch->undo);
     free(batch->trims);
     free(batch->arrays->records);
@@ -55,6 +59,7 @@ void batch_free(struct batch *batch)
     free(batch->arrays->outcomes);
     free(batch->arrays->outbox);
     free(batch->arrays->keeps);
+    free(batch->arrays->promises);
     free(batch->arrays);
     free(batch);
 }
@@ -134,7 +139,7 @@ void batch_add(struct batch *batch, struct object *object, struct version *versi
 struct txn_mark batch_mark(struct batch *batch)
 {
     batch->marked++;
-    return (struct txn_mark){batch->undo_count, batch->line_count};
+    return (struct txn_mark){batch->undo_count, batch->line_count, batch->promise_count};
 }
 
 void batch_keep(struct batch *batch, struct txn_mark mark)
@@ -148,6 +153,8 @@ void batch_undo(struct batch *batch, struct objects *objects, struct txn_mark ma
 {
     while (batch->line_count > mark.line_count)
         free(batch->lines[--batch->line_count].text);
+    while (batch->promise_count > mark.promise_count)
+        free(batch->promises[--batch->promise_count].path);
     while (batch->undo_count > mark.undo_count) {
         struct batch_undo *undo = &batch->undo[--batch->undo_count];
         struct object *object = object_by_id(objects, undo->object);
@@ -174,6 +181,12 @@ void batch_add_line(struct batch *batch, const struct object *object, enum strea
 {
     array_grow(batch->lines, batch->line_count, batch->line_capacity);
     batch->lines[batch->line_count++] = (struct batch_line){object->id, stream, number, text};
+}
+
+void batch_add_promise(struct batch *batch, struct batch_promise promise)
+{
+    array_grow(batch->promises, batch->promise_count, batch->promise_capacity);
+    batch->promises[batch->promise_count++] = promise;
 }
 
 void batch_add_call(struct batch *batch, struct call *call)
@@ -259,11 +272,26 @@ static void prepare_history(struct batch *batch, struct objects *objects, int64_
     }
 }
 
+static void prepare_promises(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->promise_count; i++) {
+        const struct batch_promise *promise = &batch->promises[i];
+        batch->arrays->promises[batch->stored.promise_count++] =
+            (struct promise){.object = promise->object,
+                             .path = str_of(promise->path),
+                             .uid = promise->uid,
+                             .gid = promise->gid,
+                             .redeemed = promise->redeemed};
+    }
+}
+
+/* Nobody asks for the outcome of a call that no request has made. */
 static void prepare_outcomes(struct batch *batch, uint64_t mount)
 {
     for (struct call *call = batch->first_call; call != NULL; call = call->next)
-        batch->arrays->outcomes[batch->stored.outcome_count++] = (struct outcome){
-            (uint32_t)call->slot, mount, call->unique, call->result, buf_str(&call->payload)};
+        if (call->request != NULL)
+            batch->arrays->outcomes[batch->stored.outcome_count++] = (struct outcome){
+                (uint32_t)call->slot, mount, call->unique, call->result, buf_str(&call->payload)};
 }
 
 bool batch_prepare(struct batch *batch, struct objects *objects, uint64_t mount, int64_t done)
@@ -277,14 +305,18 @@ bool batch_prepare(struct batch *batch, struct objects *objects, uint64_t mount,
     arrays->lines = memory_zeroed(batch->line_count, sizeof(*arrays->lines));
     arrays->outbox = memory_zeroed(batch->change_count, sizeof(*arrays->outbox));
     arrays->keeps = memory_zeroed(batch->change_count, sizeof(*arrays->keeps));
+    arrays->promises = memory_zeroed(batch->promise_count, sizeof(*arrays->promises));
     arrays->outcomes = memory_zeroed(calls, sizeof(*arrays->outcomes));
     prepare_entries(batch, objects);
     prepare_lines(batch, objects);
     prepare_history(batch, objects, done);
+    prepare_promises(batch);
     for (size_t i = 0; i < batch->entry_count; i++)
         object_by_id(objects, batch->entries[i].object)->batch_place = 0;
     struct store_batch *stored = &batch->stored;
-    if (stored->record_count + stored->tombstone_count + stored->line_count + stored->outbox_count == 0)
+    if (stored->record_count + stored->tombstone_count + stored->line_count + stored->outbox_count +
+            stored->promise_count ==
+        0)
         return false;
     prepare_outcomes(batch, mount);
     stored->records = arrays->records;
@@ -293,6 +325,7 @@ bool batch_prepare(struct batch *batch, struct objects *objects, uint64_t mount,
     stored->outcomes = arrays->outcomes;
     stored->outbox = arrays->outbox;
     stored->keeps = arrays->keeps;
+    stored->promises = arrays->promises;
     stored->outbox_done = done;
     return true;
 }

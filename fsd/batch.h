@@ -31,6 +31,13 @@ struct batch_change {
     bool person;
 };
 
+struct batch_promise {
+    int64_t object;
+    char *path;
+    uint32_t uid, gid;
+    bool redeemed;
+};
+
 /* How to take one change back. */
 struct batch_undo {
     int64_t object;
@@ -46,6 +53,8 @@ struct batch {
     size_t line_count, line_capacity;
     struct batch_change *changes;
     size_t change_count, change_capacity;
+    struct batch_promise *promises;
+    size_t promise_count, promise_capacity;
     struct batch_undo *undo; /* since batch_mark */
     size_t undo_count, undo_capacity;
     unsigned marked; /* how many marks there are */
@@ -75,12 +84,14 @@ void batch_add(struct batch *batch, struct object *object, struct version *versi
 /* The text is taken over. */
 void batch_add_line(struct batch *batch, const struct object *object, enum stream_kind stream, int64_t number,
                     char *text);
+/* The removal of a field has been promised, or the promise kept (store.h). The path is taken over. */
+void batch_add_promise(struct batch *batch, struct batch_promise promise);
 void batch_add_call(struct batch *batch, struct call *call);
 
 /* batch_undo takes back everything that has been added since the mark, batch_keep lets it stand; one of them
  * ends each mark. Marks nest. */
 struct txn_mark {
-    size_t undo_count, line_count;
+    size_t undo_count, line_count, promise_count;
 };
 struct txn_mark batch_mark(struct batch *batch);
 void batch_undo(struct batch *batch, struct objects *objects, struct txn_mark mark);

@@ -7,6 +7,7 @@
 #include "fsd/session.h"
 #include "fsd/tell.h"
 #include "fsd/txn.h"
+#include "fsd/vacancy.h"
 #include "lib/clock.h"
 #include <errno.h>
 #include <pwd.h>
@@ -42,7 +43,7 @@ uint64_t *call_note(const struct call *call)
  * again. */
 static void finish(struct call *call, int result)
 {
-    if (call->payload.length == 0 && result >= 0)
+    if (call->request != NULL && call->payload.length == 0 && result >= 0)
         *call_note(call) = NOTE_FINISHING;
     if (call->operation->finish != NULL)
         call->operation->finish(call, result);
@@ -61,6 +62,10 @@ void call_run(struct call *call)
     }
     if (call->repeated && *call_note(call) == NOTE_FINISHING) {
         finish(call, 0);
+        return;
+    }
+    if (vacancies_delay(call)) {
+        session_run_later(call->fsd->session, call);
         return;
     }
     struct error *err = NULL;
@@ -102,12 +107,12 @@ uint32_t call_node(const struct call *call)
     return node_of_number(call->fsd->nodes, call->node);
 }
 
-pid_t call_process(const struct call *call)
+pid_t process_of_thread(pid_t thread)
 {
     char path[64], text[512];
-    if (call->asker.thread == 0)
+    if (thread == 0)
         return 0;
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)call->asker.thread);
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)thread);
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return 0;
@@ -117,6 +122,11 @@ pid_t call_process(const struct call *call)
             break;
     fclose(file);
     return process;
+}
+
+pid_t call_process(const struct call *call)
+{
+    return process_of_thread(call->asker.thread);
 }
 
 /* Names of users, from /etc/passwd only: no name service that main would have to wait for. */

@@ -32,11 +32,19 @@ struct asker {
 
 struct call;
 
+/* What an operation means to fields that a process has taken away (vacancy.h). */
+enum regards {
+    REGARDS_NOTHING,
+    LOOKS,  /* its answer depends on whether they are there */
+    GOES_ON /* … and the process that asks has turned to something else */
+};
+
 struct operation {
     const char *name;
     int (*start)(struct call *call, struct error **err); /* 0: answer with success and nothing else */
     void (*finish)(struct call *call,
                    int result); /* result: outcome.result; NULL: an answer without content */
+    enum regards regards;
     bool always; /* finish() comes after a refusal too (a negative result), which is only said */
 };
 
@@ -95,6 +103,7 @@ void call_refuse(struct call *call, struct error *err);
 uint32_t call_node(const struct call *call);
 /* The process of the asking thread; 0 when it is gone. Reads /proc. */
 pid_t call_process(const struct call *call);
+pid_t process_of_thread(pid_t thread);
 
 /* Who changes: "root", "alice", "scheduler". Valid until the next call. */
 const char *asker_name(const struct asker *asker);

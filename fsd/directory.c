@@ -3,6 +3,7 @@
 #include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
+#include "fsd/vacancy.h"
 #include <errno.h>
 
 /* In the handle's bytes, for each name: type, length, name. */
@@ -16,6 +17,20 @@ static void add_name(void *context, struct str name, bool directory, bool link)
     buf_add_char(names, link ? ENTRY_LINK : directory ? ENTRY_DIRECTORY : ENTRY_FILE);
     buf_add_char(names, (char)name.length);
     buf_add_str(names, name);
+}
+
+/* What its own process has taken away isn't there for it. */
+struct listing {
+    const struct call *call;
+    uint32_t directory;
+    struct buf *names;
+};
+
+static void add_visible_name(void *context, struct str name, bool directory, bool link)
+{
+    const struct listing *listing = context;
+    if (!vacancy_hides(listing->call, listing->directory, name))
+        add_name(listing->names, name, directory, link);
 }
 
 static int open_directory(struct call *call, struct error **err)
@@ -35,7 +50,9 @@ static int open_directory(struct call *call, struct error **err)
     autobuf struct buf names = {0};
     add_name(&names, STR("."), true, false);
     add_name(&names, STR(".."), true, false);
-    place_list(fsd, &place, node, add_name, &names);
+    struct listing listing = {call, node, &names};
+    place_list(fsd, &place, node, add_visible_name, &listing);
+    record->opener = (uint32_t)call->asker.thread;
     record->flags = HANDLE_DIRECTORY;
     record->bytes.length = 0;
     if (arena_bytes_write(fsd->memory->arena, &record->bytes, 0, buf_str(&names)) < 0) {
@@ -47,7 +64,7 @@ static int open_directory(struct call *call, struct error **err)
     return CALL_SILENT;
 }
 
-const struct operation op_opendir = {"opendir", open_directory, NULL, false};
+const struct operation op_opendir = {"opendir", open_directory, NULL, LOOKS, false};
 
 struct listed {
     struct str name;
@@ -158,8 +175,8 @@ static int read_directory_plus(struct call *call, struct error **err)
     return read_entries(call, true);
 }
 
-const struct operation op_readdir = {"readdir", read_directory, NULL, false};
-const struct operation op_readdirplus = {"readdirplus", read_directory_plus, NULL, false};
+const struct operation op_readdir = {"readdir", read_directory, NULL, REGARDS_NOTHING, false};
+const struct operation op_readdirplus = {"readdirplus", read_directory_plus, NULL, REGARDS_NOTHING, false};
 
 static int release_directory(struct call *call, struct error **err)
 {
@@ -176,4 +193,4 @@ static int release_directory(struct call *call, struct error **err)
     return 0;
 }
 
-const struct operation op_releasedir = {"releasedir", release_directory, NULL, false};
+const struct operation op_releasedir = {"releasedir", release_directory, NULL, REGARDS_NOTHING, false};

@@ -16,6 +16,7 @@ struct fsd {
     struct kinds *kinds;
     struct objects *objects;
     struct documents *documents;     /* parsed versions and rendered manifests: documents.h */
+    struct vacancies *vacancies;     /* fields that are being taken away, or replaced: vacancy.h */
     struct txn *txn;                 /* changes on their way: txn.h */
     struct announcer *announcer;     /* inotify's echo: announce.h */
     struct invalidator *invalidator; /* the kernel's caches: invalidator.h */

@@ -39,7 +39,7 @@ struct handle_record {
     uint32_t generation;
     uint32_t node;
     uint32_t flags;
-    uint32_t opener; /* the process (tgid) */
+    uint32_t opener; /* the process (tgid); of a directory the thread */
     uid_t uid;
     gid_t gid;
     uint32_t refused;      /* errno of the last refusal */

@@ -2,6 +2,7 @@
 
 #include "fsd/edit.h"
 #include "fsd/txn.h"
+#include "fsd/vacancy.h"
 #include <errno.h>
 
 #define BULK_LIMIT (64u << 20)
@@ -112,7 +113,10 @@ static int write_field(struct call *call, const struct leaf *leaf, struct str by
     };
     struct changed changed;
     int status = txn_change(fsd, &call->asker, &change, &changed, err);
-    return status < 0 ? status : changed.durable ? CALL_DURABLE : 0;
+    if (status < 0)
+        return status;
+    vacancy_fill(fsd, object->id, buf_str(&path));
+    return changed.durable ? CALL_DURABLE : 0;
 }
 
 int leaf_write(struct call *call, const struct leaf *leaf, struct str bytes, bool append, struct error **err)

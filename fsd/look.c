@@ -5,6 +5,7 @@
 #include "fsd/reply.h"
 #include "fsd/special.h"
 #include "fsd/txn.h"
+#include "fsd/vacancy.h"
 #include <errno.h>
 #include <sys/statvfs.h>
 
@@ -52,12 +53,14 @@ static int lookup(struct call *call, struct error **err)
     if (place.type == PLACE_OBJECT && strcmp(call->name, "manifest.yaml") == 0 &&
         removal_is_open(call, place.object))
         return -ENOENT;
+    if (vacancy_hides(call, parent, str_of(call->name)))
+        return -ENOENT;
     char own[OWN_NAME_BYTES];
     reply_entry(call, parent, own_name(call, parent, str_of(call->name), own));
     return CALL_SILENT;
 }
 
-const struct operation op_lookup = {"lookup", lookup, NULL, false};
+const struct operation op_lookup = {"lookup", lookup, NULL, LOOKS, false};
 
 static int getattr(struct call *call, struct error **err)
 {
@@ -70,7 +73,7 @@ static int getattr(struct call *call, struct error **err)
     return CALL_SILENT;
 }
 
-const struct operation op_getattr = {"getattr", getattr, NULL, false};
+const struct operation op_getattr = {"getattr", getattr, NULL, LOOKS, false};
 
 static int read_link(struct call *call, struct error **err)
 {
@@ -90,7 +93,7 @@ static int read_link(struct call *call, struct error **err)
     return CALL_SILENT;
 }
 
-const struct operation op_readlink = {"readlink", read_link, NULL, false};
+const struct operation op_readlink = {"readlink", read_link, NULL, LOOKS, false};
 
 static bool is_server_managed(struct fsd *fsd, uint32_t node, const struct place *place)
 {
@@ -121,7 +124,7 @@ static int access_check(struct call *call, struct error **err)
     return 0;
 }
 
-const struct operation op_access = {"access", access_check, NULL, false};
+const struct operation op_access = {"access", access_check, NULL, REGARDS_NOTHING, false};
 
 static int stat_filesystem(struct call *call, struct error **err)
 {
@@ -149,4 +152,4 @@ static int stat_filesystem(struct call *call, struct error **err)
     return CALL_SILENT;
 }
 
-const struct operation op_statfs = {"statfs", stat_filesystem, NULL, false};
+const struct operation op_statfs = {"statfs", stat_filesystem, NULL, REGARDS_NOTHING, false};

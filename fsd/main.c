@@ -13,6 +13,7 @@
 #include "fsd/session.h"
 #include "fsd/tell.h"
 #include "fsd/txn.h"
+#include "fsd/vacancy.h"
 #include "fsd/worker.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -60,6 +61,7 @@ static void take_over_memory(struct fsd *fsd)
     errors_mark(fsd->memory);
     fsd->nodes = nodes_new(fsd->memory);
     fsd->handles = handles_new(fsd->memory);
+    fsd->vacancies = vacancies_new(fsd->memory);
     arena_ready(fsd->memory->arena);
     for (uint32_t handle = handles_next(fsd->handles, 0); handle != 0;
          handle = handles_next(fsd->handles, handle))
@@ -150,6 +152,8 @@ static int start(struct daemon *daemon, struct error **err)
     status = make_namespaces(daemon, err);
     if (status < 0)
         return status;
+    vacancies_take_over(fsd);
+    vacancies_turn(fsd);
     session_take_over(fsd->session);
     nodes_sweep(fsd->nodes);
     return 0;
@@ -173,6 +177,12 @@ static void tick(struct daemon *daemon)
     nodes_drop_scratch(daemon->fsd.nodes, clock_wall_ms() - SCRATCH_KEPT_MS, drop_scratch, &daemon->fsd);
 }
 
+static int timeout(const struct fsd *fsd)
+{
+    int vacancies = vacancies_timeout(fsd);
+    return vacancies >= 0 ? vacancies : TICK_MS;
+}
+
 /* Until it is unmounted (0) or told to end (0). */
 static int serve(struct daemon *daemon, struct error **err)
 {
@@ -182,8 +192,9 @@ static int serve(struct daemon *daemon, struct error **err)
         struct pollfd polled[] = {{.fd = daemon->settings.fuse_fd, .events = POLLIN},
                                   {.fd = daemon->wake_fd, .events = POLLIN},
                                   {.fd = daemon->settings.notifier_fd, .events = POLLIN},
-                                  {.fd = daemon->signal_fd, .events = POLLIN}};
-        if (poll(polled, 4, more ? 0 : TICK_MS) < 0 && errno != EINTR)
+                                  {.fd = daemon->signal_fd, .events = POLLIN},
+                                  {.fd = vacancies_fd(fsd->vacancies), .events = POLLIN}};
+        if (poll(polled, 5, more ? 0 : timeout(fsd)) < 0 && errno != EINTR)
             return error_errno(err, errno, "poll");
         if ((polled[1].revents & POLLIN) != 0)
             clear_wake(daemon);
@@ -197,6 +208,7 @@ static int serve(struct daemon *daemon, struct error **err)
         more = status == -EAGAIN;
         heavy_turn(fsd);
         more = session_run_waiting(fsd->session) || more;
+        vacancies_turn(fsd);
         txn_turn(fsd);
         announcer_turn(fsd->announcer);
         tick(daemon);
@@ -210,6 +222,7 @@ static void stop(struct fsd *fsd)
     invalidator_stop(fsd->invalidator);
     announcer_free(fsd->announcer);
     session_close(fsd->session);
+    vacancies_free(fsd->vacancies);
     documents_free(fsd->documents);
     objects_free(fsd->objects);
     slots_free(fsd->slots);

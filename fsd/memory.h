@@ -23,6 +23,15 @@
 #define MEMORY_ERRORS     256 /* users whose last errors are kept */
 #define MEMORY_INIT_BYTES 512
 
+/* Bytes in the arena: place and size class in one word; 0 is none. */
+typedef uint64_t arena_ref;
+
+/* A growing run of bytes in the arena, as it lies in records. */
+struct arena_bytes {
+    arena_ref ref;
+    uint64_t length; /* stored after the bytes */
+};
+
 /* rm -r in progress: see removal.h. */
 struct removal_record {
     uint32_t process; /* 0: free */
@@ -31,6 +40,17 @@ struct removal_record {
     int64_t deadline_ms; /* wall clock */
 };
 #define MEMORY_REMOVALS 64
+
+/* A field that a process has taken away: see vacancy.h. */
+struct vacancy_record {
+    uint32_t process; /* 0: free */
+    uint32_t flags;
+    uint32_t uid, gid;
+    int64_t object;
+    int64_t deadline_ms; /* wall clock; 0: none */
+    struct arena_bytes path;
+};
+#define MEMORY_VACANCIES 256
 
 /* The highest numbers that have been given: those of objects that live in memory only are not in the store,
  * and none may be given twice. */
@@ -56,10 +76,8 @@ struct memory_header {
     uint64_t init_length;  /* of the FUSE_INIT request below; 0: not read yet */
     char init[MEMORY_INIT_BYTES];
     struct removal_record removals[MEMORY_REMOVALS];
+    struct vacancy_record vacancies[MEMORY_VACANCIES];
 };
-
-/* Bytes in the arena: place and size class in one word; 0 is none. */
-typedef uint64_t arena_ref;
 
 struct slot_record;
 struct node_record;
@@ -95,11 +113,6 @@ void arena_free(struct arena *arena, arena_ref ref);
 char *arena_at(const struct arena *arena, arena_ref ref); /* NULL for 0 */
 size_t arena_capacity(arena_ref ref);
 
-/* A growing run of bytes in the arena, as it lies in records. */
-struct arena_bytes {
-    arena_ref ref;
-    uint64_t length; /* stored after the bytes */
-};
 /* Makes room for `capacity` bytes, keeping what is there. ENOSPC. */
 int arena_bytes_reserve(struct arena *arena, struct arena_bytes *bytes, size_t capacity);
 /* Writes at `offset`; a gap before it is filled with NULs. ENOSPC. */

@@ -6,6 +6,7 @@
 #include "fsd/special.h"
 #include "fsd/tell.h"
 #include "fsd/txn.h"
+#include "fsd/vacancy.h"
 #include <errno.h>
 
 static int forbidden(struct call *call, struct error **err)
@@ -14,7 +15,7 @@ static int forbidden(struct call *call, struct error **err)
     return error_make(err, EPERM, "links, devices, pipes and sockets can't be made here");
 }
 
-const struct operation op_forbidden = {"forbidden", forbidden, NULL, false};
+const struct operation op_forbidden = {"forbidden", forbidden, NULL, REGARDS_NOTHING, false};
 
 /* The directory of the call. */
 static int parent_of_call(struct call *call, const char *verb, uint32_t *parent, struct place *place,
@@ -94,7 +95,7 @@ static void finish_mkdir(struct call *call, int result)
         reply_entry(call, parent, str_of(call->name));
 }
 
-const struct operation op_mkdir = {"mkdir", start_mkdir, finish_mkdir, false};
+const struct operation op_mkdir = {"mkdir", start_mkdir, finish_mkdir, GOES_ON, false};
 
 /* The notifier repeats links that have come; nobody else makes any. */
 static int start_symlink(struct call *call, struct error **err)
@@ -102,7 +103,7 @@ static int start_symlink(struct call *call, struct error **err)
     return is_notifier(call) ? start_mkdir(call, err) : forbidden(call, err);
 }
 
-const struct operation op_symlink = {"symlink", start_symlink, finish_mkdir, false};
+const struct operation op_symlink = {"symlink", start_symlink, finish_mkdir, REGARDS_NOTHING, false};
 
 /* ---- rmdir and unlink ---- */
 
@@ -123,6 +124,8 @@ static void finish_removal(struct call *call, int result)
         object = object_by_id(fsd->objects, child.object);
     if (object != NULL && object_is_visible(object) && !removal_is_open(call, object->id))
         tell_reborn(fsd, object);
+    if (parent != 0)
+        vacancy_granted(call, parent);
     reply_error(call, 0);
 }
 
@@ -145,6 +148,13 @@ static int delete_object(struct call *call, const struct place *place, struct er
         return CALL_PARKED;
     }
     return status < 0 ? status : CALL_PARKED;
+}
+
+/* At once only where nobody can be waited for. */
+static int remove_field(struct call *call, const struct place *place, uint32_t parent, struct error **err)
+{
+    int status = vacancy_open(call, parent, err);
+    return status == -ESRCH ? edit_at_name(call, place, parent, EDIT_FIELD_REMOVE, err) : status;
 }
 
 /* A removal that the notifier repeats late, of a name that has been given again: the kernel would take what
@@ -175,11 +185,11 @@ static int start_rmdir(struct call *call, struct error **err)
     if (status < 0)
         return status;
     if (child.type == PLACE_FIELD)
-        return edit_at_name(call, &place, parent, EDIT_FIELD_REMOVE, err);
+        return remove_field(call, &place, parent, err);
     return error_make(err, EPERM, "this directory belongs to the tree and can't be removed");
 }
 
-const struct operation op_rmdir = {"rmdir", start_rmdir, finish_removal, false};
+const struct operation op_rmdir = {"rmdir", start_rmdir, finish_removal, LOOKS, false};
 
 static int start_unlink(struct call *call, struct error **err)
 {
@@ -200,8 +210,8 @@ static int start_unlink(struct call *call, struct error **err)
         return status < 0 ? status : removal_open(call, place.object);
     }
     if (child.type == PLACE_FIELD)
-        return edit_at_name(call, &place, parent, EDIT_FIELD_REMOVE, err);
+        return remove_field(call, &place, parent, err);
     return error_make(err, EPERM, "this file belongs to the tree and can't be removed");
 }
 
-const struct operation op_unlink = {"unlink", start_unlink, finish_removal, false};
+const struct operation op_unlink = {"unlink", start_unlink, finish_removal, LOOKS, false};

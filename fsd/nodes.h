@@ -21,6 +21,7 @@ enum {
     NODE_DETACHED = 2, /* has no name any more; lookups don't find it */
     NODE_SCRATCH = 4,  /* an editor's file, in memory only */
     NODE_FORMING = 8,  /* created, but nothing written: the field behind it is not set */
+    NODE_MOVING = 32,  /* it is being renamed: its old name goes, and it stays */
     NODE_TAINTED = 16  /* the page cache may hold an older version: drop it at the next open */
 };
 
@@ -33,7 +34,7 @@ struct node_record {
     uint32_t name_length;
     uint32_t parent;
     struct arena_bytes content; /* of a scratch file */
-    int64_t time_ms;            /* wall clock: when a scratch file changed */
+    int64_t time_ms;            /* wall clock: when a scratch file or a field changed, as far as known */
     uint32_t mode;              /* of a scratch file: permission bits */
     uint32_t handles;           /* not trusted across a takeover: counted anew */
 };

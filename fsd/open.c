@@ -4,6 +4,7 @@
 #include "fsd/operations.h"
 #include "fsd/removal.h"
 #include "fsd/reply.h"
+#include "fsd/vacancy.h"
 #include "lib/clock.h"
 #include <errno.h>
 
@@ -74,7 +75,7 @@ static int open_file(struct call *call, struct error **err)
     return CALL_SILENT;
 }
 
-const struct operation op_open = {"open", open_file, NULL, false};
+const struct operation op_open = {"open", open_file, NULL, GOES_ON, false};
 
 /* ---- creating ---- */
 
@@ -145,7 +146,8 @@ static int create_file(struct call *call, struct error **err)
     int number;
     uint32_t node = node_find(fsd->nodes, parent, str_of(call->name));
     bool forming = node != 0 && (node_record(fsd->nodes, node)->flags & (NODE_FORMING | NODE_SCRATCH)) != 0;
-    if (!forming && !removal_is_open(call, place.object))
+    bool vacant = vacancy_hides(call, parent, str_of(call->name));
+    if (!forming && !vacant && !removal_is_open(call, place.object))
         node = node_of_child(fsd, parent, str_of(call->name), &number);
     else if (!forming)
         node = 0;
@@ -159,6 +161,7 @@ static int create_file(struct call *call, struct error **err)
         node = make_node(call, &place, parent, creation);
         if (node == 0)
             return -ENOMEM;
+        vacancy_create(call, parent);
     }
     struct leaf leaf;
     status = leaf_of_node(fsd, node, &leaf);
@@ -177,4 +180,4 @@ static int create_file(struct call *call, struct error **err)
     return CALL_SILENT;
 }
 
-const struct operation op_create = {"create", create_file, NULL, false};
+const struct operation op_create = {"create", create_file, NULL, GOES_ON, false};

@@ -10,8 +10,9 @@
 
 /* What editors and tools call the files that they put beside a file and rename over it. */
 static const char *const scratch_patterns[] = {
-    "sed??????",        /* sed -i */
-    ".*.sw?",           /* vim */
+    "sed??????", /* sed -i */
+    ".*.sw?",    /* vim */
+    ".*.sw?x",
     "4913",             /* vim: may I create files here? */
     "*~",               /* backups of vim and emacs */
     ".#*",              /* emacs: locks */

@@ -143,4 +143,4 @@ static int read_file(struct call *call, struct error **err)
     }
 }
 
-const struct operation op_read = {"read", read_file, NULL, false};
+const struct operation op_read = {"read", read_file, NULL, REGARDS_NOTHING, false};

@@ -11,6 +11,7 @@
 #include "fsd/removal.h"
 #include "fsd/reply.h"
 #include "fsd/txn.h"
+#include "fsd/vacancy.h"
 #include "lib/clock.h"
 #include <errno.h>
 #include <stdio.h>
@@ -52,7 +53,8 @@ static int find(struct call *call, struct renaming *renaming, struct error **err
                                           str_of(call->new_name), &renaming->target) == 0;
     if (removed)
         removal_close(fsd, renaming->new_place.object);
-    if (renaming->target_exists && !removed && (call->flags & RENAME_NOREPLACE) != 0)
+    bool vacant = vacancy_hides(call, renaming->new_parent, str_of(call->new_name));
+    if (renaming->target_exists && !removed && !vacant && (call->flags & RENAME_NOREPLACE) != 0)
         return -EEXIST;
     return (call->flags & ~(unsigned)RENAME_NOREPLACE) != 0 ? -EINVAL : 0;
 }
@@ -100,7 +102,10 @@ static int write_over(struct call *call, const struct renaming *renaming, struct
                             .edit = {.type = EDIT_FIELD_WRITE, .path = buf_str(&path), .bytes = bytes},
                             .must_exist = true};
     status = txn_change(fsd, &call->asker, &change, NULL, err);
-    return status < 0 ? status : CALL_PARKED;
+    if (status < 0)
+        return status;
+    vacancy_fill(fsd, object->id, buf_str(&path));
+    return CALL_PARKED;
 }
 
 static int rename_key(struct call *call, const struct renaming *renaming, struct error **err)
@@ -123,7 +128,11 @@ static int rename_key(struct call *call, const struct renaming *renaming, struct
         .edit = {.type = EDIT_FIELD_RENAME, .path = buf_str(&path), .to_path = buf_str(&new_path)},
         .must_exist = true};
     int status = txn_change(fsd, &call->asker, &change, NULL, err);
-    return status < 0 ? status : CALL_PARKED;
+    if (status < 0)
+        return status;
+    node_record(fsd->nodes, renaming->node)->flags |= NODE_MOVING;
+    vacancy_fill(fsd, object->id, buf_str(&new_path));
+    return CALL_PARKED;
 }
 
 /* The node takes a copy of the content along under its scratch name; the field gets a fresh node when it is
@@ -145,6 +154,7 @@ static int copy_away(struct call *call, const struct renaming *renaming)
     record->mode = 0644;
     record->time_ms = clock_wall_ms();
     record->flags |= NODE_SCRATCH;
+    vacancy_leave(call, renaming->parent);
     return 0;
 }
 
@@ -168,11 +178,12 @@ static int start_rename(struct call *call, struct error **err)
 
 static void finish_rename(struct call *call, int result)
 {
-    (void)result;
     struct fsd *fsd = call->fsd;
     uint32_t parent = call_node(call), new_parent = node_of_number(fsd->nodes, call->new_parent);
     uint32_t node = parent != 0 ? node_find(fsd->nodes, parent, str_of(call->name)) : 0;
-    if (node != 0 && new_parent != 0) {
+    if (node != 0)
+        node_record(fsd->nodes, node)->flags &= ~(uint32_t)NODE_MOVING;
+    if (node != 0 && new_parent != 0 && result >= 0) {
         struct node_record *record = node_record(fsd->nodes, node);
         bool stays_scratch = place_is_scratch_name(str_of(call->new_name));
         if (!stays_scratch && (record->flags & NODE_SCRATCH) != 0) {
@@ -183,8 +194,10 @@ static void finish_rename(struct call *call, int result)
         node_drop_place(fsd->nodes, node);
         if (node_rename(fsd->nodes, node, new_parent, str_of(call->new_name)) < 0)
             node_detach(fsd->nodes, node);
+        else
+            vacancy_filled(fsd, node);
     }
-    reply_error(call, 0);
+    reply_error(call, result < 0 ? -result : 0);
 }
 
-const struct operation op_rename = {"rename", start_rename, finish_rename, false};
+const struct operation op_rename = {"rename", start_rename, finish_rename, GOES_ON, true};

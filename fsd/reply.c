@@ -3,6 +3,7 @@
 #include "fsd/leaf.h"
 #include "fsd/special.h"
 #include "fsd/txn.h"
+#include "fsd/vacancy.h"
 #include <errno.h>
 #include <stdio.h>
 
@@ -88,7 +89,8 @@ static int field_attributes(struct fsd *fsd, uint32_t node, const struct place *
         as_directory(attributes);
     else
         as_file(attributes, field.server_managed ? 0444 : 0644, field.set ? field_size(&field) : 0);
-    set_time(attributes, object->committed->time_ms);
+    /* When this field changed, so that an editor isn't told of a change of another one. */
+    set_time(attributes, node_record(fsd->nodes, node)->time_ms);
     return 0;
 }
 
@@ -190,6 +192,8 @@ uint32_t node_of_child(struct fsd *fsd, uint32_t parent, struct str name, int *n
     }
     if (child.type == PLACE_OBJECT)
         node_record(fsd->nodes, node)->object = child.object;
+    if (child.type == PLACE_FIELD && node_record(fsd->nodes, node)->time_ms == 0)
+        node_record(fsd->nodes, node)->time_ms = object_by_id(fsd->objects, child.object)->committed->time_ms;
     node_set_place(fsd->nodes, node, &child);
     return node;
 }
@@ -208,7 +212,9 @@ void entry_of_node(struct fsd *fsd, uint32_t node, struct fuse_entry_param *entr
     bool forming = (node_record(fsd->nodes, node)->flags & NODE_FORMING) != 0;
     /* What the notifier is about to remove is there for nobody else, and its name may be given again. */
     bool dead = result == 0 && place.object < 0;
-    if (forming || dead)
+    /* The kernel must not tell whoever has taken it away that it is there. */
+    bool vacant = vacancy_is_at(fsd, node);
+    if (forming || dead || vacant)
         entry->entry_timeout = entry->attr_timeout = 0;
     /* Another user has another one. */
     if (result == 0 && place.type == PLACE_LINK && place.special != NULL)

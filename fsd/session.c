@@ -1,6 +1,7 @@
 #include "fsd/session.h"
 
 #include "fsd/operations.h"
+#include "fsd/vacancy.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include <errno.h>
@@ -420,6 +421,7 @@ int session_turn(struct session *session)
             return 0;
         if (slot < 0)
             return slot;
+        vacancies_turn(session->fsd); /* whoever knows that a process has ended is answered after this */
         dispatch(session, slot, false);
     } while (clock_us() < end);
     return -EAGAIN;

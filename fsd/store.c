@@ -52,6 +52,9 @@ static const char *const migrations[] = {
     "                     subject TEXT, document TEXT, person INTEGER, deleted INTEGER);"
     "CREATE TABLE marks (only INTEGER PRIMARY KEY, version INTEGER, id INTEGER, line INTEGER);"
     "INSERT INTO marks VALUES (1, 0, 0, 0);",
+
+    "CREATE TABLE promise (object INTEGER, path TEXT, uid INTEGER, gid INTEGER, PRIMARY KEY (object, path))"
+    "    WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(*migrations)))
 
@@ -68,6 +71,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [TRIM_LINES] = "DELETE FROM line WHERE object = ? AND stream = ? AND number < ?",
     [DROP_LINES] = "DELETE FROM line WHERE object = ?",
     [PUT_OUTCOME] = "REPLACE INTO outcome VALUES (?, ?, ?, ?, ?)",
+    [PUT_PROMISE] = "REPLACE INTO promise VALUES (?, ?, ?, ?)",
+    [DROP_PROMISE] = "DELETE FROM promise WHERE object = ? AND path = ?",
+    [DROP_PROMISES] = "DELETE FROM promise WHERE object = ?",
     [PUT_OUTBOX] = "INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [KEEP_DOCUMENT] = "UPDATE outbox SET document = ?2 WHERE version = ?1",
     [DROP_OUTBOX] = "DELETE FROM outbox WHERE version <= ?",
@@ -239,6 +245,8 @@ static int bury(struct store *store, const struct tombstone *tombstone)
     if (code == SQLITE_OK)
         code = run(store, DROP_LINES, NUMBER(tombstone->id));
     if (code == SQLITE_OK)
+        code = run(store, DROP_PROMISES, NUMBER(tombstone->id));
+    if (code == SQLITE_OK)
         code = run(store, PUT_TOMBSTONE, NUMBER(tombstone->version), NUMBER(tombstone->id),
                    TEXT(tombstone->resource), TEXT(tombstone->namespace), TEXT(tombstone->name),
                    TEXT(tombstone->uid), TEXT(tombstone->document));
@@ -263,6 +271,18 @@ static int put_outcomes(struct store *store, const struct store_batch *batch)
         const struct outcome *outcome = &batch->outcomes[i];
         code = run(store, PUT_OUTCOME, NUMBER(outcome->slot), NUMBER(outcome->mount), NUMBER(outcome->unique),
                    NUMBER(outcome->result), BYTES(outcome->payload));
+    }
+    return code;
+}
+
+static int put_promises(struct store *store, const struct store_batch *batch)
+{
+    int code = SQLITE_OK;
+    for (size_t i = 0; i < batch->promise_count && code == SQLITE_OK; i++) {
+        const struct promise *promise = &batch->promises[i];
+        code = promise->redeemed ? run(store, DROP_PROMISE, NUMBER(promise->object), TEXT(promise->path))
+                                 : run(store, PUT_PROMISE, NUMBER(promise->object), TEXT(promise->path),
+                                       NUMBER(promise->uid), NUMBER(promise->gid));
     }
     return code;
 }
@@ -296,8 +316,8 @@ static int put_marks(struct store *store, const struct store_batch *batch)
 
 /* In this order: an outbox row may be kept or done, a line dropped, by the batch that brings it. */
 static int (*const steps[])(struct store *, const struct store_batch *) = {
-    put_outbox, keep_documents, drop_outbox,  put_records, put_lines,
-    trim_lines, put_tombstones, put_outcomes, put_marks,
+    put_outbox, keep_documents, drop_outbox,    put_records,  put_lines,
+    trim_lines, put_promises,   put_tombstones, put_outcomes, put_marks,
 };
 
 static sqlite3_file *wal_of(struct store *store)

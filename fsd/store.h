@@ -71,6 +71,14 @@ struct outbox_keep {
     struct str document;
 };
 
+/* The removal of a field that has been acknowledged and is carried out a little later (vacancy.h). */
+struct promise {
+    int64_t object; /* id */
+    struct str path;
+    uint32_t uid, gid; /* whose it is */
+    bool redeemed;     /* in a batch: it has been kept, or there is nothing left to keep */
+};
+
 struct store_batch {
     struct record *records; /* inserted or replaced, by id */
     size_t record_count;
@@ -86,6 +94,8 @@ struct store_batch {
     size_t outbox_count;
     struct outbox_keep *keeps;
     size_t keep_count;
+    struct promise *promises; /* made, or redeemed */
+    size_t promise_count;
     int64_t outbox_done; /* rows up to this version are in the history, and go at some time; 0: nothing */
 };
 
@@ -101,6 +111,7 @@ struct store_reader {
     void (*outbox)(void *context,
                    const struct outbox_row *row); /* in the order of versions, with documents */
     void (*outcome)(void *context, const struct outcome *outcome);
+    void (*promise)(void *context, const struct promise *promise);
 };
 struct store_position {
     int64_t version; /* the newest resourceVersion ever given */

@@ -113,6 +113,17 @@ static void load_outcome(struct loading *loading, sqlite3_stmt *row)
     loading->reader->outcome(loading->context, &outcome);
 }
 
+static void load_promise(struct loading *loading, sqlite3_stmt *row)
+{
+    struct promise promise = {
+        .object = sqlite3_column_int64(row, 0),
+        .path = text_at(row, 1),
+        .uid = (uint32_t)sqlite3_column_int64(row, 2),
+        .gid = (uint32_t)sqlite3_column_int64(row, 3),
+    };
+    loading->reader->promise(loading->context, &promise);
+}
+
 typedef void load_row(struct loading *loading, sqlite3_stmt *row);
 
 static int each_row(struct loading *loading, sqlite3_stmt *statement, load_row *load, struct error **err)
@@ -183,6 +194,7 @@ static int load_all(struct loading *loading, struct error **err)
           {"SELECT object, stream, number, text FROM line ORDER BY number", load_line},
           {outbox_query, load_outbox},
           {"SELECT slot, mount, number, result, payload FROM outcome", load_outcome},
+          {"SELECT object, path, uid, gid FROM promise", load_promise},
       };
     int result = 0;
     for (size_t i = 0; i < sizeof(before) / sizeof(*before) && result == 0; i++)

@@ -5,6 +5,7 @@
 #include "fsd/invalidator.h"
 #include "fsd/reply.h"
 #include "fsd/special.h"
+#include "fsd/txn.h"
 #include <stdio.h>
 
 /* ---- finding what the kernel knows ---- */
@@ -100,7 +101,7 @@ static void tell_fields(struct fsd *fsd, uint32_t directory, const struct both *
 static void tell_field(struct fsd *fsd, uint32_t node, const struct both *both)
 {
     if (both->now.type == FIELD_NONE || !both->now.set) {
-        if ((node_record(fsd->nodes, node)->flags & NODE_FORMING) == 0)
+        if ((node_record(fsd->nodes, node)->flags & (NODE_FORMING | NODE_MOVING)) == 0)
             stale_name(fsd, node);
         return;
     }
@@ -109,6 +110,7 @@ static void tell_field(struct fsd *fsd, uint32_t node, const struct both *both)
                                                    : same_text(both));
     if (same)
         return;
+    node_record(fsd->nodes, node)->time_ms = txn_time_ms(fsd);
     if (both->now.type == FIELD_DIRECTORY) {
         stale_attributes(fsd, node);
         tell_fields(fsd, node, both);

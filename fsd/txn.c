@@ -166,6 +166,15 @@ int txn_event(struct fsd *fsd, const struct asker *asker, struct object *object,
     return 0;
 }
 
+void txn_promise(struct fsd *fsd, const struct promise *promise)
+{
+    batch_add_promise(fsd->txn->filling, (struct batch_promise){.object = promise->object,
+                                                                .path = str_dup(promise->path),
+                                                                .uid = promise->uid,
+                                                                .gid = promise->gid,
+                                                                .redeemed = promise->redeemed});
+}
+
 struct txn_mark txn_mark(struct fsd *fsd)
 {
     return batch_mark(fsd->txn->filling);

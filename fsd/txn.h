@@ -47,6 +47,10 @@ int txn_change(struct fsd *fsd, const struct asker *asker, const struct change *
 int txn_event(struct fsd *fsd, const struct asker *asker, struct object *object, const char *type,
               struct str reason, struct str message, struct error **err);
 
+/* With the filling batch it becomes durable that a field will be removed, or (redeemed) that this has been
+ * done. */
+void txn_promise(struct fsd *fsd, const struct promise *promise);
+
 /* The call waits for all changes made so far; its outcome (call->result, call->payload) is stored with them.
  */
 void txn_park(struct call *call);

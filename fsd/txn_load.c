@@ -1,6 +1,7 @@
 /* The beginning and the end of txn: what the store had becomes the set of objects. */
 #include "fsd/txn_private.h"
 
+#include "fsd/vacancy.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include <errno.h>
@@ -98,6 +99,12 @@ static void take_over_numbers(struct fsd *fsd, const struct store_position *posi
             objects_forget(fsd->objects, kinds_at(fsd->kinds, k), given->version);
 }
 
+static void load_promise(void *context, const struct promise *promise)
+{
+    struct loading *loading = context;
+    vacancy_inherit(loading->fsd, promise);
+}
+
 int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err)
 {
     struct txn *txn = fsd->txn = memory_zeroed(1, sizeof(*txn));
@@ -108,7 +115,8 @@ int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err
     int result = store_open(state, &store, err);
     if (result < 0)
         return result;
-    const struct store_reader reader = {load_record, load_tombstone, load_line, load_outbox, load_outcome};
+    const struct store_reader reader = {load_record, load_tombstone, load_line,
+                                        load_outbox, load_outcome,   load_promise};
     struct store_position position;
     result = store_load(store, &reader, &loading, &position, err);
     if (result < 0)

@@ -3,6 +3,7 @@
 #include "fsd/operations.h"
 #include "fsd/reply.h"
 #include "fsd/txn.h"
+#include "fsd/vacancy.h"
 #include "lib/clock.h"
 #include <errno.h>
 #include <signal.h>
@@ -153,6 +154,7 @@ static int start_write(struct call *call, struct error **err)
 static void is_set_now(struct fsd *fsd, uint32_t node)
 {
     node_record(fsd->nodes, node)->flags &= ~(uint32_t)NODE_FORMING;
+    vacancy_filled(fsd, node);
 }
 
 /* A scalar has been written. */
@@ -170,7 +172,7 @@ static void finish_write(struct call *call, int result)
     reply_written(call);
 }
 
-const struct operation op_write = {"write", start_write, finish_write, false};
+const struct operation op_write = {"write", start_write, finish_write, REGARDS_NOTHING, false};
 
 /* ---- flush, fsync, release: what has been collected takes effect ---- */
 
@@ -275,8 +277,8 @@ static void finish_flush(struct call *call, int result)
     reply_error(call, 0);
 }
 
-const struct operation op_flush = {"flush", start_flush, finish_flush, false};
-const struct operation op_fsync = {"fsync", start_fsync, finish_flush, false};
+const struct operation op_flush = {"flush", start_flush, finish_flush, REGARDS_NOTHING, false};
+const struct operation op_fsync = {"fsync", start_fsync, finish_flush, REGARDS_NOTHING, false};
 
 /* Nobody hears what release says: what is refused here is said in errors. */
 static int start_release(struct call *call, struct error **err)
@@ -312,10 +314,12 @@ static void close_handle(struct call *call)
     struct node_record *record = node_record(fsd->nodes, node);
     record->handles--;
     /* Created, never written, and not something that can be empty: there was nothing. */
-    if ((record->flags & NODE_FORMING) != 0 && record->handles == 0)
+    if ((record->flags & NODE_FORMING) != 0 && record->handles == 0) {
+        vacancy_abandon(fsd, node);
         node_detach(fsd->nodes, node);
-    else
+    } else {
         node_release_if_idle(fsd->nodes, node);
+    }
 }
 
 static void finish_release(struct call *call, int result)
@@ -326,7 +330,7 @@ static void finish_release(struct call *call, int result)
     reply_error(call, 0);
 }
 
-const struct operation op_release = {"release", start_release, finish_release, .always = true};
+const struct operation op_release = {"release", start_release, finish_release, REGARDS_NOTHING, true};
 
 /* ---- setattr ---- */
 
@@ -408,4 +412,4 @@ static void finish_setattr(struct call *call, int result)
     reply_attributes(call, call_node(call));
 }
 
-const struct operation op_setattr = {"setattr", start_setattr, finish_setattr, false};
+const struct operation op_setattr = {"setattr", start_setattr, finish_setattr, GOES_ON, false};

@@ -66,7 +66,14 @@ static void see_outcome(void *context, const struct outcome *o)
     buf_add_str(context, o->payload);
 }
 
-static const struct store_reader reader = {see_record, see_tombstone, see_line, see_outbox, see_outcome};
+static void see_promise(void *context, const struct promise *p)
+{
+    buf_addf(context, "promise %lld " STR_FORMAT " of %u:%u\n", (long long)p->object, STR_ARGS(p->path),
+             p->uid, p->gid);
+}
+
+static const struct store_reader reader = {see_record, see_tombstone, see_line,
+                                           see_outbox, see_outcome,   see_promise};
 
 static struct store *open_store(const char *directory, struct buf *content, struct store_position *position)
 {
@@ -130,7 +137,7 @@ static void what_was_committed_comes_back(void **state)
          .person = true},
     };
     commit(store,
-           &(struct store_batch){records, 2, NULL, 0, lines, 2, NULL, 0, outcomes, 1, outbox, 2, NULL, 0, 0});
+           &(struct store_batch){records, 2, NULL, 0, lines, 2, NULL, 0, outcomes, 1, outbox, 2, NULL, 0, NULL, 0, 0});
     store_close(store);
 
     autobuf struct buf content = {0};
@@ -221,6 +228,26 @@ static void an_outbox_row_keeps_a_document_that_is_overwritten(void **state)
     store_close(store);
     expect_content(*state, "record 1 v6 pods a/b u second\n"
                            "outbox v5 of 1 at 0 p by :  first\noutbox v6 of 1 at 0 p by :  second\n");
+}
+
+static void a_promise_stays_until_it_is_redeemed_or_its_object_goes(void **state)
+{
+    struct store *store = open_any(*state);
+    struct promise made[] = {{.object = 1, .path = STR("labels/a"), .uid = 1000, .gid = 100},
+                             {.object = 1, .path = STR("labels/b"), .uid = 1000, .gid = 100},
+                             {.object = 2, .path = STR("data/c")}};
+    commit(store, &(struct store_batch){.promises = made, .promise_count = 3});
+    struct promise redeemed = {.object = 1, .path = STR("labels/a"), .redeemed = true};
+    struct tombstone tombstone = {2, 7, STR("pods"), STR("a"), STR("b"), STR("u"), STR("{}")};
+    commit(store,
+           &(struct store_batch){
+               .promises = &redeemed, .promise_count = 1, .tombstones = &tombstone, .tombstone_count = 1});
+    store_close(store);
+    autobuf struct buf content = {0};
+    store_close(open_store(*state, &content, NULL));
+    assert_non_null(strstr(content.at, "promise 1 labels/b of 1000:100\n"));
+    assert_null(strstr(content.at, "labels/a"));
+    assert_null(strstr(content.at, "promise 2"));
 }
 
 static void what_the_history_has_leaves_the_outbox(void **state)
@@ -554,6 +581,7 @@ int main(void)
         in_scratch(trimmed_lines_go_and_the_others_stay),
         in_scratch(a_slot_has_one_outcome_the_last),
         in_scratch(an_outbox_row_keeps_a_document_that_is_overwritten),
+        in_scratch(a_promise_stays_until_it_is_redeemed_or_its_object_goes),
         in_scratch(what_the_history_has_leaves_the_outbox),
         in_scratch(only_the_last_tombstones_are_kept),
         in_scratch(a_second_process_is_told_that_the_store_is_in_use),
