@@ -92,7 +92,7 @@ void prepare_manifest(void)
 void run_manifest(int process)
 {
     (void)process;
-    const char *path = in_tree("configmaps/half/manifest.yaml");
+    autofree char *path = strdup(in_tree("configmaps/half/manifest.yaml"));
     for (unsigned n = 0; going_on(); n++) {
         autobuf struct buf text = {0}, value = {0};
         buf_addf(&text, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: half}\ndata:\n  first: \"%u\"\n",
