@@ -137,7 +137,21 @@ static bool write_all(struct buf *message, const struct group *group)
     return true;
 }
 
-/* Else "pods: 3 created, 12 changed; replicasets: 1 created": kinds in the order of their first change. */
+/* The deeds of the kind that the one at `from` belongs to, unless an earlier one does. */
+static void add_kind(struct buf *text, const struct deed *deeds, size_t count, size_t from)
+{
+    for (size_t i = 0; i < from; i++)
+        if (str_equal(deeds[i].kind, deeds[from].kind))
+            return;
+    add_line(text, deeds[from].kind);
+    for (size_t i = from; i < count; i++)
+        if (str_equal(deeds[i].kind, deeds[from].kind))
+            buf_addf(text, "%s %zu " STR_FORMAT, i == from ? ":" : ",", deeds[i].count,
+                     STR_ARGS(deeds[i].verb));
+}
+
+/* Else "pods: 3 created, 12 changed; replicasets: 1 created": kinds in the order of their first change, as
+ * many as fit. */
 static void write_subject(struct buf *message, const struct group *group)
 {
     if (write_all(message, group))
@@ -157,22 +171,21 @@ static void write_subject(struct buf *message, const struct group *group)
         array_grow(deeds, count, capacity);
         deeds[count++] = deed;
     }
+    size_t room = SUBJECT_BYTES - strlen(MORE);
     for (size_t i = 0; i < count; i++) {
-        bool first_of_kind = true;
-        for (size_t j = 0; j < i; j++)
-            first_of_kind = first_of_kind && !str_equal(deeds[j].kind, deeds[i].kind);
-        if (!first_of_kind)
+        autobuf struct buf kind = {0};
+        add_kind(&kind, deeds, count, i);
+        if (kind.length == 0)
             continue;
-        buf_add_text(message, i == 0 ? "" : "; ");
-        add_line(message, deeds[i].kind);
-        for (size_t j = i; j < count; j++)
-            if (str_equal(deeds[j].kind, deeds[i].kind))
-                buf_addf(message, "%s %zu " STR_FORMAT, j == i ? ":" : ",", deeds[j].count,
-                         STR_ARGS(deeds[j].verb));
+        if (message->length != 0 && message->length + 2 + kind.length > room) {
+            buf_add_text(message, MORE);
+            break;
+        }
+        buf_addf(message, "%s%s", message->length != 0 ? "; " : "", kind.at);
     }
     free(deeds);
     if (message->length > SUBJECT_BYTES) {
-        cut(message, SUBJECT_BYTES - strlen(MORE));
+        cut(message, room);
         buf_add_text(message, MORE);
     }
 }
