@@ -176,9 +176,30 @@ static void add_path(const struct call *call, struct buf *path)
     buf_add_text(path, call->name);
 }
 
+/* Where somebody has no access the kernel asks again for what it could have known (a name to be revalidated,
+ * a link to be kept): one refusal is said once. */
+static bool is_asked_again(const struct call *call)
+{
+    static struct {
+        const struct operation *operation;
+        pid_t thread;
+        uint64_t node, name;
+    } last;
+    uint64_t name = str_hash(str_of(call->name));
+    bool again = last.operation == call->operation && last.thread == call->asker.thread &&
+                 last.node == call->node && last.name == name;
+    last.operation = again ? NULL : call->operation;
+    last.thread = call->asker.thread;
+    last.node = call->node;
+    last.name = name;
+    return again;
+}
+
 void call_refuse(struct call *call, struct error *err)
 {
     int number = err->number;
+    if (number == EACCES && is_asked_again(call))
+        call->quiet = true;
     if (!call->quiet && call->asker.identity == IDENTITY_NONE) {
         autobuf struct buf path = {0};
         add_path(call, &path);

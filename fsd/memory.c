@@ -72,9 +72,9 @@ int memory_attach(int fd, struct memory **result, struct error **err)
     char *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (base == MAP_FAILED)
         return error_errno(err, errno, "cannot map the shared memory");
-    char *regions[REGIONS];
-    for (size_t i = 0, offset = 0; i < REGIONS; offset += region_sizes[i++])
-        regions[i] = base + offset;
+    char *regions[REGIONS] = {base};
+    for (size_t i = 1; i < REGIONS; i++)
+        regions[i] = regions[i - 1] + region_sizes[i - 1];
 
     struct memory_header *header = (void *)regions[REGION_HEADER];
     bool fresh = header->magic == 0;

@@ -33,7 +33,7 @@ static int reconcile(struct pass *pass, struct key key, struct error **err)
         pass_again(pass, left);
         return 0;
     }
-    plan_delete_finished(pass, &pod->meta);
+    plan_delete(pass, &pod->meta, 0);
     plan_event(pass, &pod->meta, EVENT_WARNING, "NodeGone", "Node " STR_FORMAT " does not exist any more",
                STR_ARGS(pod->node));
     return 0;

@@ -25,6 +25,8 @@ setup_file() {
     rmdir "$K8S/namespaces/leaving"
     pod bound "nodeName: node-a" | apply
     pod big 'resources: {requests: {cpu: "1000"}}' | apply
+    # The kernel knows the names from now on, and asks about what is done with them.
+    find "$K8S/namespaces/default/deployments" "$K8S/namespaces/default/configmaps" >/dev/null
 }
 
 teardown_file() { cluster_down; }
