@@ -1,5 +1,6 @@
 #include "fsd/place.h"
 
+#include "fsd/discovery.h"
 #include "fsd/documents.h"
 #include "fsd/fsd.h"
 #include "fsd/special.h"
@@ -57,8 +58,8 @@ static int child_of_root(struct fsd *fsd, struct str name, struct place *child)
         child->type = PLACE_ERRORS;
         return 0;
     }
-    if (str_is(name, "all")) {
-        child->type = PLACE_ALL;
+    if (str_is(name, "all") || str_is(name, "api")) {
+        child->type = str_is(name, "all") ? PLACE_ALL : PLACE_API;
         return 0;
     }
     const struct kind *kind = kinds_by_directory(fsd->kinds, name);
@@ -235,6 +236,10 @@ int place_child(struct fsd *fsd, const struct place *parent, uint32_t parent_nod
         return child_of_root(fsd, name, child);
     case PLACE_ERRORS:
         return child_of_errors(name, child);
+    case PLACE_API:
+    case PLACE_API_GROUP:
+    case PLACE_API_VERSION:
+        return discovery_child(fsd, parent, name, child);
     case PLACE_ALL:
         return child_of_all(fsd, name, child);
     case PLACE_ALL_KIND:
@@ -250,6 +255,8 @@ int place_child(struct fsd *fsd, const struct place *parent, uint32_t parent_nod
     case PLACE_OBJECT:
     case PLACE_FIELD:
         return child_of_object(fsd, parent, parent_node, name, child);
+    case PLACE_API_KIND:
+        return -ENOENT;
     case PLACE_NONE:
     case PLACE_FILE:
     case PLACE_LINK:
@@ -407,10 +414,16 @@ void place_list(struct fsd *fsd, const struct place *place, uint32_t node, place
     switch (place->type) {
     case PLACE_ROOT:
         visit(context, STR("all"), true, false);
+        visit(context, STR("api"), true, false);
         list_kinds(fsd, place, visit, context);
         break;
     case PLACE_ALL:
         list_kinds(fsd, place, visit, context);
+        break;
+    case PLACE_API:
+    case PLACE_API_GROUP:
+    case PLACE_API_VERSION:
+        discovery_list(fsd, place, visit, context);
         break;
     case PLACE_ALL_KIND:
         list_namespaces(fsd, place, visit, context);

@@ -15,6 +15,10 @@ enum place_type {
     PLACE_FILE,          /* a magic file: see special.h */
     PLACE_LINK,          /* a symbolic link to another place: its target is computed */
     PLACE_ERRORS,        /* .errors/ */
+    PLACE_API,           /* api/; the next three follow it in this order: discovery.h */
+    PLACE_API_GROUP,     /* api/<group>/ */
+    PLACE_API_VERSION,   /* api/<group>/<version>/ */
+    PLACE_API_KIND,      /* api/<group>/<version>/<plural>/ */
     PLACE_ALL,           /* all/ */
     PLACE_ALL_KIND,      /* all/<plural>/ */
     PLACE_ALL_NAMESPACE, /* all/<plural>/<namespace>/ */

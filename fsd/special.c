@@ -3,6 +3,7 @@
 #include "fsd/apply.h"
 #include "fsd/bulk.h"
 #include "fsd/ctl.h"
+#include "fsd/discovery.h"
 #include "fsd/documents.h"
 #include "fsd/errors.h"
 #include "fsd/fsd.h"
@@ -153,6 +154,9 @@ static const struct special specials[] = {
     {"status", IN(PLACE_OBJECT), SPECIAL_STREAM, true, false, text_stream, measure_stream, NULL, NULL},
     {"events", IN(PLACE_OBJECT), SPECIAL_STREAM, true, false, text_stream, measure_stream, NULL, NULL},
     {"ctl", IN(PLACE_OBJECT), SPECIAL_COMMAND, true, true, ctl_text, NULL, NULL, ctl_write},
+
+    {"schema.json", IN(PLACE_API_KIND), SPECIAL_TEXT, true, false, discovery_schema, NULL, NULL, NULL},
+    {"verbs", IN(PLACE_API_KIND), SPECIAL_TEXT, true, false, discovery_verbs, NULL, NULL, NULL},
 
     {".json", IN(PLACE_OBJECT) | IN(PLACE_FIELD), SPECIAL_LIST, false, false, NULL, NULL, more_field_json,
      NULL},
