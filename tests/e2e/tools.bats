@@ -162,3 +162,326 @@ by_busybox_sed() { busybox sed -i -e "1r $2" -e d "$1"; }
 @test "busybox cp" { replaces by_busybox_cp; }
 @test "busybox mv" { replaces by_busybox_mv; }
 @test "busybox sed -i" { replaces by_busybox_sed; }
+
+# ---- one change, and never a moment without ----
+
+# never_without FILE COMMAND…: the command, many times, while somebody reads the file over and over
+never_without() {
+    local file=$1 reader
+    shift
+    (while [ ! -e stop ]; do cat "$file" 2>&1 || echo missing; done | sort | uniq -c >seen) &
+    reader=$!
+    local i
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        echo "value$i" >new
+        "$@" "$file" new || fail "failed: $*"
+    done
+    touch stop
+    wait "$reader"
+    cat seen
+    [ "$(wc -l <seen)" -gt 1 ]
+    ! grep -vE '^ *[0-9]+ (value[0-9]+|front)$' seen
+}
+
+@test "install never leaves a moment without the value" { never_without "$CONF/metadata/labels/tier" by_install; }
+@test "mv from elsewhere never leaves a moment without the value" { never_without "$CONF/metadata/labels/tier" by_mv; }
+@test "tar x never leaves a moment without the value" { never_without "$CONF/metadata/labels/tier" by_tar; }
+@test "cp --remove-destination never leaves a moment without the value" { never_without "$CONF/metadata/labels/tier" by_cp_remove; }
+@test "> never leaves a moment without the value" { never_without "$CONF/metadata/labels/tier" by_cat; }
+
+# A number whose absence would mean another one: nobody may ever scale to it.
+@test "install of a field with a default never shows the default" {
+    echo 5 >"$WEB/replicas"
+    local before i
+    before=$(cat "$WEB/metadata/generation")
+    for i in 1 2 3 4 5; do
+        echo $((i + 5)) >new
+        install new "$WEB/replicas"
+    done
+    [ "$(cat "$WEB/replicas")" = 10 ]
+    [ "$(cat "$WEB/metadata/generation")" = $((before + 5)) ]
+}
+
+# ---- removing ----
+
+@test "rm of a label is seen by whoever comes after it" {
+    local i
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        echo "$i" >"$CONF/metadata/labels/tier"
+        rm "$CONF/metadata/labels/tier"
+        ! grep -q tier "$CONF/manifest.yaml"
+        [ ! -e "$CONF/metadata/labels/tier" ]
+        [ "$(stat -c %s "$CONF/manifest.yaml")" = "$(wc -c <"$CONF/manifest.yaml")" ]
+    done
+}
+
+@test "a program that removes a label and goes on sees what it did" {
+    /usr/bin/python3 - "$CONF" <<'PYTHON'
+import os, sys
+conf = sys.argv[1]
+os.remove(conf + "/metadata/labels/tier")
+assert not os.path.exists(conf + "/metadata/labels/tier")
+assert "tier" not in os.listdir(conf + "/metadata/labels")
+assert "tier" not in open(conf + "/manifest.yaml").read()
+PYTHON
+}
+
+@test "a program that removes a label and stays: others see it a little later" {
+    mkfifo go
+    /usr/bin/python3 -c 'import os, sys; os.remove(sys.argv[1]); open("go").read()' "$CONF/metadata/labels/tier" &
+    without_tier() { ! grep -q tier "$CONF/manifest.yaml"; }
+    wait_until "$CONF" without_tier
+    echo >go
+    wait
+}
+
+@test "rm of several names is several removals, all of them acknowledged" {
+    local i
+    for i in 1 2 3 4 5 6 7 8 9; do echo "$i" >"$CONF/data/key$i"; done
+    rm "$CONF"/data/key*
+    [ "$(ls "$CONF/data")" = greeting ]
+}
+
+@test "what rm has acknowledged survives a kill of fsd at once" {
+    local i
+    for i in 1 2 3 4 5; do
+        echo back >"$CONF/metadata/labels/tier"
+        /usr/bin/python3 -c '
+import os, signal, sys
+os.remove(sys.argv[1])
+os.kill(int(sys.argv[2]), signal.SIGKILL)' "$CONF/metadata/labels/tier" "$(pid_of fsd)"
+        [ ! -e "$CONF/metadata/labels/tier" ]
+        ! grep -q tier "$CONF/manifest.yaml"
+    done
+}
+
+@test "what rm has acknowledged survives a crash of everything" {
+    /usr/bin/python3 -c '
+import os, signal, sys
+os.remove(sys.argv[1])
+for pid in sys.argv[2:]:
+    os.kill(int(pid), signal.SIGKILL)' "$CONF/metadata/labels/tier" "$(pid_of supervisor)" $(recorded_pids)
+    "$podtree" down || true
+    "$podtree" up --no-node
+    [ -e "$CONF/data/greeting" ]
+    [ ! -e "$CONF/metadata/labels/tier" ]
+    ! grep -q tier "$CONF/manifest.yaml"
+}
+
+@test "a replacement that is cut short by a kill of fsd is one of the two" {
+    local i
+    for i in 1 2 3 4 5 6 7 8; do
+        echo "value$i" >new
+        (install new "$CONF/metadata/labels/tier") &
+        kill_component fsd
+        wait $! || true
+        [ "$(cat "$CONF/metadata/labels/tier")" = "value$i" ]
+    done
+}
+
+removes_object() {
+    "$@" "$CONF"
+    [ ! -e "$CONF" ]
+    [ -e "$WEB" ]
+    ! grep -q "nothing has happened" "$K8S/errors"
+}
+find_delete() { find "$1" -delete; }
+rmtree() { /usr/bin/python3 -c 'import shutil, sys; shutil.rmtree(sys.argv[1])' "$1"; }
+remove_tree() { perl -MFile::Path=remove_tree -e 'remove_tree($ARGV[0], {error => \my $e}); exit(@$e ? 1 : 0)' "$1"; }
+busybox_rm() { busybox rm -r "$1"; }
+@test "rmdir deletes an object" { removes_object rmdir; }
+@test "rm -r deletes an object" { removes_object rm -r; }
+@test "rm -rf deletes an object" { removes_object rm -rf; }
+@test "find -delete deletes an object" { removes_object find_delete; }
+@test "python's rmtree deletes an object" { removes_object rmtree; }
+@test "perl's remove_tree deletes an object" { removes_object remove_tree; }
+@test "busybox rm -r deletes an object" { removes_object busybox_rm; }
+
+removes_entry() {
+    local containers=$WEB/template/spec/containers
+    { deployment web 0; printf '      - name: side\n        image: podtree/demo:1\n'; } | apply
+    mkdir -p "$containers/side/ports/8080" "$containers/side/env/LEVEL"
+    echo debug >"$containers/side/env/LEVEL/value"
+    local before
+    before=$(cat "$WEB/metadata/generation")
+    "$@" "$containers/side"
+    [ ! -e "$containers/side" ]
+    [ "$(ls "$containers")" = main ]
+    ! grep -q side "$WEB/manifest.yaml"
+    [ "$(cat "$WEB/metadata/generation")" = $((before + 1)) ]
+}
+@test "rmdir removes an entry of a list" { removes_entry rmdir; }
+@test "rm -r removes an entry of a list, as one change" { removes_entry rm -r; }
+@test "find -delete removes an entry of a list" { removes_entry find_delete; }
+@test "python's rmtree removes an entry of a list" { removes_entry rmtree; }
+@test "busybox rm -r removes an entry of a list" { removes_entry busybox_rm; }
+
+@test "rm -r of a whole namespace takes what is in it along" {
+    mkdir "$K8S/namespaces/team" "$K8S/namespaces/team/configmaps/one"
+    rm -r "$K8S/namespaces/team"
+    wait_until "$K8S/namespaces" is_gone "$K8S/namespaces/team"
+}
+
+@test "unlinking a manifest alone does nothing, and errors says so" {
+    rm "$CONF/manifest.yaml"
+    [ -e "$CONF/manifest.yaml" ]
+    said() { error_says "nothing has happened"; }
+    wait_until "$K8S/errors" said
+    [ "$(cat "$CONF/data/greeting")" = hello ]
+}
+
+@test "a file moved away to a scratch name is a copy, and nothing has changed" {
+    mv "$WEB/minReadySeconds" "$WEB/minReadySeconds~"
+    mv "$CONF/manifest.yaml" "$CONF/manifest.yaml.bak"
+    [ "$(cat "$WEB/minReadySeconds")" = 30 ]
+    [ "$(cat "$WEB/minReadySeconds~")" = 30 ]
+    cmp "$CONF/manifest.yaml" "$CONF/manifest.yaml.bak"
+    rm "$WEB/minReadySeconds~" "$CONF/manifest.yaml.bak"
+}
+
+# ---- parts of files ----
+
+@test "echo >> appends to a list, and only to its end" {
+    local args=$WEB/template/spec/containers/main/args
+    echo last >>"$args"
+    [ "$(cat "$args")" = $'serve\n-v\nlast' ]
+    { echo one; echo two; } >>"$args"
+    [ "$(cat "$args")" = $'serve\n-v\nlast\none\ntwo' ]
+    printf more >>"$CONF/data/greeting"
+    [ "$(cat "$CONF/data/greeting")" = hellomore ]
+}
+
+@test ": > file empties a list and a content, and nothing else" {
+    : >"$WEB/template/spec/containers/main/args"
+    : >"$CONF/data/greeting"
+    : >"$WEB/minReadySeconds"
+    [ -z "$(cat "$WEB/template/spec/containers/main/args")" ]
+    [ -e "$CONF/data/greeting" ]
+    [ ! -s "$CONF/data/greeting" ]
+    [ "$(cat "$WEB/minReadySeconds")" = 30 ]
+}
+
+@test "truncate cuts a content, and not a value" {
+    truncate -s 4 "$CONF/data/greeting"
+    [ "$(cat "$CONF/data/greeting")" = hell ]
+    truncate -s 0 "$WEB/minReadySeconds"
+    [ "$(cat "$WEB/minReadySeconds")" = 30 ]
+}
+
+@test "dd conv=notrunc writes over a part of a content" {
+    printf J | dd of="$CONF/data/greeting" conv=notrunc status=none
+    [ "$(cat "$CONF/data/greeting")" = Jello ]
+    printf y | dd of="$CONF/data/greeting" bs=1 seek=4 conv=notrunc status=none
+    [ "$(cat "$CONF/data/greeting")" = Jelly ]
+}
+
+@test "dd of any block size puts the same bytes there" {
+    seq 1 20000 >long
+    local size
+    for size in 1000 4096 64k 1M; do
+        dd if=long of="$CONF/data/long" bs=$size status=none
+        cmp long "$CONF/data/long"
+    done
+}
+
+@test "a content can be empty from the beginning" {
+    touch "$CONF/data/nothing"
+    : >"$CONF/data/nothing2"
+    cp /dev/null "$CONF/data/nothing3"
+    [ "$(stat -c %s "$CONF"/data/nothing*)" = $'0\n0\n0' ]
+}
+
+# ---- trees ----
+
+@test "an object is copied to another name with its manifest" {
+    mkdir "$K8S/configmaps/copy"
+    cp "$CONF/manifest.yaml" "$K8S/configmaps/copy/"
+    [ "$(cat "$K8S/configmaps/copy/data/greeting")" = hello ]
+    [ "$(cat "$K8S/configmaps/copy/metadata/uid")" != "$(cat "$CONF/metadata/uid")" ]
+}
+
+@test "a directory of files becomes the data of a ConfigMap with cp and rsync" {
+    mkdir files
+    echo one >files/one.conf
+    echo two >files/two.conf
+    cp files/* "$CONF/data/"
+    diff files/one.conf "$CONF/data/one.conf"
+    echo three >files/one.conf
+    rsync -rc --delete files/ "$CONF/data/"
+    diff -r files "$CONF/data"
+}
+
+@test "tar and rsync read a whole object, diff -r finds no difference" {
+    tar -C "$K8S/configmaps" -cf - conf | tar -xf -
+    diff -r "$CONF" conf
+    rsync -a "$CONF/" mirrored/
+    diff -r "$CONF" mirrored
+    grep -rq hello "$K8S/configmaps/"
+    [ "$(find "$K8S/configmaps/conf/" -name greeting)" = "$K8S/configmaps/conf/data/greeting" ]
+}
+
+# Where controllers write, a file may change between the two.
+@test "every file of the tree has the size that a read gives" {
+    /usr/bin/python3 - "$K8S" <<'PYTHON'
+import os, sys
+wrong = []
+for directory, _, names in os.walk(sys.argv[1]):
+    if "/deployments/" in directory:
+        continue
+    for path in (os.path.join(directory, name) for name in names):
+        if os.path.isfile(path) and os.stat(path).st_size != len(open(path, "rb").read()):
+            wrong.append(path)
+print(wrong)
+assert not wrong
+PYTHON
+}
+
+# ---- attributes, locks, watches ----
+
+@test "chmod, chown, touch and utimes succeed without effect" {
+    local before file
+    before=$(stat -c '%a %u %g' "$CONF/data/greeting" "$CONF" "$CONF/manifest.yaml")
+    for file in "$CONF/data/greeting" "$CONF" "$CONF/manifest.yaml"; do
+        chmod 777 "$file"
+        chown 1000:1000 "$file"
+        touch -d 2001-01-01 "$file"
+    done
+    [ "$(stat -c '%a %u %g' "$CONF/data/greeting" "$CONF" "$CONF/manifest.yaml")" = "$before" ]
+    [ "$(stat -c %Y "$CONF/data/greeting")" -gt 1000000000 ]
+}
+
+@test "extended attributes and ACLs aren't supported" {
+    refused "Operation not supported" setfattr -n user.colour -v blue "$CONF/data/greeting"
+    refused "Operation not supported" setfacl -m u:1000:r "$CONF/data/greeting"
+}
+
+@test "df answers, flock locks" {
+    df "$K8S" | grep -q podtree
+    flock -n "$CONF/manifest.yaml" true
+    exec {lock}<"$CONF/manifest.yaml"
+    flock -n "$lock"
+    run ! flock -n "$CONF/manifest.yaml" true
+    exec {lock}<&-
+}
+
+@test "a time moves with the field that changed, not with its neighbours" {
+    local before
+    before=$(stat -c %.Y "$CONF/data/greeting" "$CONF/metadata/labels/tier")
+    echo changed >"$CONF/data/other"
+    [ "$(stat -c %.Y "$CONF/data/greeting" "$CONF/metadata/labels/tier")" = "$before" ]
+    echo changed >"$CONF/data/greeting"
+    [ "$(stat -c %.Y "$CONF/data/greeting")" != "$(head -n 1 <<<"$before")" ]
+}
+
+@test "tail -f on status shows each line once" {
+    exec {lines}< <(exec tail -n +1 -f "$CONF/status")
+    local follower=$! line i
+    read -r -t "$patience" -u "$lines" line
+    for i in 2 3 4; do
+        echo "$i" >"$CONF/data/key$i"
+        read -r -t "$patience" -u "$lines" line
+        [[ $line == *data=$i* ]]
+    done
+    kill "$follower"
+    exec {lines}<&-
+}
