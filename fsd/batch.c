@@ -112,7 +112,8 @@ void batch_add(struct batch *batch, struct object *object, struct version *versi
         .object = object->id, .pending = was_pending, .replaced = object->batch_place != 0};
     if (object->batch_place == 0) {
         array_grow(batch->entries, batch->entry_count, batch->entry_capacity);
-        batch->entries[batch->entry_count++] = (struct batch_entry){object->id, version_hold(version)};
+        batch->entries[batch->entry_count++] =
+            (struct batch_entry){.object = object->id, .version = version_hold(version)};
         object->batch_place = batch->entry_count;
     } else {
         struct batch_entry *entry = &batch->entries[object->batch_place - 1];
@@ -226,7 +227,9 @@ static void prepare_entries(struct batch *batch, struct objects *objects)
                 .namespace = str_of(object->namespace),
                 .name = str_of(object->name),
                 .uid = str_of(object->uid),
-                .document = version_text(version),
+                /* Of a draft nobody has been told. */
+                .document =
+                    (object->committed->flags & VERSION_DRAFT) == 0 ? version_text(version) : STR_NONE,
             };
     }
 }
@@ -252,7 +255,8 @@ static void prepare_history(struct batch *batch, struct objects *objects, int64_
         struct batch_change *change = &batch->changes[i];
         struct object *object = object_by_id(objects, change->object);
         bool gone = (change->version->flags & VERSION_GONE) != 0;
-        bool newest = batch->entries[object->batch_place - 1].version == change->version;
+        struct batch_entry *entry = &batch->entries[object->batch_place - 1];
+        bool newest = entry->version == change->version;
         batch->arrays->outbox[stored->outbox_count++] = (struct outbox_row){
             .version = change->version->number,
             .id = object->id,
@@ -268,7 +272,7 @@ static void prepare_history(struct batch *batch, struct objects *objects, int64_
             object->committed->number == object->history_version)
             batch->arrays->keeps[stored->keep_count++] =
                 (struct outbox_keep){object->history_version, version_text(object->committed)};
-        object->history_version = change->person && newest && !gone ? change->version->number : 0;
+        entry->history_version = change->person && newest && !gone ? change->version->number : 0;
     }
 }
 
@@ -328,6 +332,14 @@ bool batch_prepare(struct batch *batch, struct objects *objects, uint64_t mount,
     stored->promises = arrays->promises;
     stored->outbox_done = done;
     return true;
+}
+
+struct object *batch_publish_entry(struct objects *objects, const struct batch_entry *entry)
+{
+    struct object *object = object_by_id(objects, entry->object);
+    object->history_version = entry->history_version;
+    object_publish(objects, object, entry->version);
+    return object_by_id(objects, entry->object);
 }
 
 /* ---- for the historian ---- */

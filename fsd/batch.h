@@ -13,6 +13,7 @@
 struct batch_entry {
     int64_t object;
     struct version *version; /* held */
+    int64_t history_version; /* what the object's is when it is published */
 };
 
 struct batch_line {
@@ -100,6 +101,10 @@ void batch_keep(struct batch *batch, struct txn_mark mark);
 /* Fills batch->stored, once. `done` is the version up to which the history is written. False: there is
  * nothing to store. The objects are in no filling batch any more. */
 bool batch_prepare(struct batch *batch, struct objects *objects, uint64_t mount, int64_t done);
+
+/* The entry's version is durable: readers see it from now on. The object, or NULL when nobody has ever seen
+ * it and it is gone. */
+struct object *batch_publish_entry(struct objects *objects, const struct batch_entry *entry);
 
 /* The path of an object's file in the history, without .yaml: namespaces/default/pods/7c/web-1. */
 char *history_path(const struct object *object);

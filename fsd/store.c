@@ -246,7 +246,7 @@ static int bury(struct store *store, const struct tombstone *tombstone)
         code = run(store, DROP_LINES, NUMBER(tombstone->id));
     if (code == SQLITE_OK)
         code = run(store, DROP_PROMISES, NUMBER(tombstone->id));
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK && tombstone->document.at != NULL)
         code = run(store, PUT_TOMBSTONE, NUMBER(tombstone->version), NUMBER(tombstone->id),
                    TEXT(tombstone->resource), TEXT(tombstone->namespace), TEXT(tombstone->name),
                    TEXT(tombstone->uid), TEXT(tombstone->document));

@@ -27,7 +27,7 @@ struct tombstone {
     int64_t id;
     int64_t version; /* of the deletion */
     struct str resource, namespace, name, uid;
-    struct str document; /* JSON with the metadata only */
+    struct str document; /* JSON with the metadata only; STR_NONE: nothing is to be left of it */
 };
 
 enum stream_kind { STREAM_STATUS, STREAM_EVENTS };

@@ -81,8 +81,7 @@ static void commit(struct work *work, int64_t done)
         prepare(work, done);
     work->prepared = false;
     for (size_t i = 0; i < work->batch->entry_count; i++)
-        object_publish(work->objects, object_by_id(work->objects, work->batch->entries[i].object),
-                       work->batch->entries[i].version);
+        batch_publish_entry(work->objects, &work->batch->entries[i]);
     batch_free(work->batch);
     work->batch = batch_new();
 }

@@ -271,7 +271,7 @@ static void only_the_last_tombstones_are_kept(void **state)
     struct store *store = open_any(*state);
     struct tombstone *tombstones = memory_zeroed(COUNT, sizeof(*tombstones));
     for (int i = 0; i < COUNT; i++)
-        tombstones[i] = (struct tombstone){i + 1, i + 1, STR("pods"), STR_NONE, STR_NONE, STR_NONE, STR_NONE};
+        tombstones[i] = (struct tombstone){i + 1, i + 1, STR("pods"), STR_NONE, STR_NONE, STR_NONE, STR("{}")};
     commit(store, &(struct store_batch){.tombstones = tombstones, .tombstone_count = COUNT / 2});
     commit(store, &(struct store_batch){.tombstones = tombstones + COUNT / 2, .tombstone_count = COUNT / 2});
     store_close(store);
