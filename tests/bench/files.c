@@ -53,6 +53,8 @@ static void write_value(const char *path, size_t turn)
     close(fd);
 }
 
+#define PAUSE_US 20000
+
 static int ack(const char *file, const char *probe, size_t count)
 {
     static char block[4096];
@@ -64,6 +66,7 @@ static int ack(const char *file, const char *probe, size_t count)
     if (fsync(fd) < 0)
         die(probe);
     for (size_t i = 0; i < count; i++) {
+        usleep(PAUSE_US); /* a person's next command: what the controllers did about the last one is over */
         int64_t start = clock_us();
         if (pwrite(fd, block, sizeof(block), (off_t)(i % 256) * 4096) != sizeof(block) || fdatasync(fd) < 0)
             die(probe);
