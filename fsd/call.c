@@ -9,6 +9,7 @@
 #include "fsd/txn.h"
 #include "fsd/vacancy.h"
 #include "lib/clock.h"
+#include "lib/fault.h"
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -45,6 +46,7 @@ static void finish(struct call *call, int result)
 {
     if (call->request != NULL && call->payload.length == 0 && result >= 0)
         *call_note(call) = NOTE_FINISHING;
+    fault_point("finish");
     if (call->operation->finish != NULL)
         call->operation->finish(call, result);
     else

@@ -1,4 +1,5 @@
 #include "fsd/committer.h"
+#include "lib/fault.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -58,7 +59,9 @@ static void write_batch(struct committer *committer)
     const struct store_batch *batch = committer->batch;
     pthread_mutex_unlock(&committer->lock);
     struct error *failure = NULL;
+    fault_point("committing");
     store_commit(committer->store, batch, &failure);
+    fault_point("committed");
     pthread_mutex_lock(&committer->lock);
     committer->phase = ENDED;
     committer->failure = failure;

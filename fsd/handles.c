@@ -1,4 +1,5 @@
 #include "fsd/handles.h"
+#include "lib/fault.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -62,6 +63,7 @@ uint32_t handle_open(struct handles *handles, uint32_t node, uint64_t *note)
     memset(&record->node, 0, sizeof(*record) - offsetof(struct handle_record, node));
     record->node = node;
     *note = handle_number(handles, handle);
+    fault_point("opening");
     atomic_signal_fence(memory_order_seq_cst);
     record->used = 1;
     return handle;
@@ -71,6 +73,7 @@ void handle_close(struct handles *handles, uint32_t handle)
 {
     struct handle_record *record = handle_record(handles, handle);
     record->used = 0;
+    fault_point("closing");
     atomic_signal_fence(memory_order_seq_cst);
     arena_bytes_free(handles->memory->arena, &record->bytes);
     arena_bytes_free(handles->memory->arena, &record->results);

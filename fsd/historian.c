@@ -7,6 +7,7 @@
 #include "fsd/digest.h"
 #include "lib/clock.h"
 #include "lib/doc.h"
+#include "lib/fault.h"
 #include "lib/log.h"
 #include "lib/yaml.h"
 #include <errno.h>
@@ -185,6 +186,7 @@ static void work(struct historian *historian)
     autoerror struct error *err = NULL;
     int count = write_burst(historian, &wait_ms, &err);
     if (count > 0) {
+        fault_point("history");
         note_success(historian);
         history_maintain(historian->history, historian->loop);
         work_later(historian, 0);

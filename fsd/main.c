@@ -16,6 +16,7 @@
 #include "fsd/vacancy.h"
 #include "fsd/worker.h"
 #include "lib/clock.h"
+#include "lib/fault.h"
 #include "lib/log.h"
 #include "lib/options.h"
 #include <errno.h>
@@ -154,7 +155,10 @@ static int start(struct daemon *daemon, struct error **err)
         return status;
     vacancies_take_over(fsd);
     vacancies_turn(fsd);
+    removals_extend(fsd, fsd->started_ms);
+    fault_point("taking-over");
     session_take_over(fsd->session);
+    fault_point("taken-over");
     nodes_sweep(fsd->nodes);
     return 0;
 }
@@ -253,6 +257,7 @@ int main(int argc, char **argv)
     int count;
     autoerror struct error *err = NULL;
     log_init("fsd");
+    fault_init();
     int status = options_parse(&usage, argc, argv, &words, &count, &err);
     if (status > 0)
         return 0;

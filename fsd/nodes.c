@@ -1,4 +1,5 @@
 #include "fsd/nodes.h"
+#include "lib/fault.h"
 
 #include "lib/str.h"
 #include <errno.h>
@@ -109,6 +110,7 @@ static void end_move(struct memory *memory)
     struct node_record *record = &memory->nodes[move->node];
     atomic_signal_fence(memory_order_seq_cst);
     record->name = move->name;
+    fault_point("moving");
     record->name_length = (uint32_t)move->name_length;
     record->parent = move->parent;
     record->flags &= ~(uint32_t)NODE_DETACHED;
@@ -280,6 +282,7 @@ void node_detach(struct nodes *nodes, uint32_t node)
         return;
     unlink_node(nodes, node);
     record->flags |= NODE_DETACHED;
+    fault_point("detached");
     node_release_if_idle(nodes, node);
 }
 

@@ -2,6 +2,7 @@
 #include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
+#include "lib/fault.h"
 #include <errno.h>
 
 static struct str cut(struct str text, off_t offset, size_t size)
@@ -74,6 +75,7 @@ static int advance(struct fsd *fsd, const struct leaf *leaf, struct handle_recor
     next->started = 1;
     next->ended = !more;
     next->bytes.length = next->name.length = 0;
+    fault_point("window");
     int status = arena_bytes_write(arena, &next->bytes, 0, buf_str(&part));
     if (status == 0)
         status = arena_bytes_write(arena, &next->name, 0, buf_str(&cursor.name));

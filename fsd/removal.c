@@ -70,6 +70,12 @@ void removal_close(struct fsd *fsd, int64_t object)
             fsd->memory->header->removals[i].process = 0;
 }
 
+void removals_extend(struct fsd *fsd, int64_t wall_ms)
+{
+    for (int i = 0; i < MEMORY_REMOVALS; i++)
+        fsd->memory->header->removals[i].deadline_ms = wall_ms + REMOVAL_MS;
+}
+
 void removals_expire(struct fsd *fsd, int64_t wall_ms)
 {
     for (int i = 0; i < MEMORY_REMOVALS; i++) {

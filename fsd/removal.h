@@ -20,6 +20,8 @@ bool removal_covers(const struct call *call, uint32_t node);
 bool removal_is_open(const struct call *call, int64_t object);
 /* It has come to its end: by rmdir, or by a new manifest. */
 void removal_close(struct fsd *fsd, int64_t object);
+/* After a takeover: the time that nobody answered doesn't count. */
+void removals_extend(struct fsd *fsd, int64_t wall_ms);
 /* Those that are overdue end, and their users are told. */
 void removals_expire(struct fsd *fsd, int64_t wall_ms);
 

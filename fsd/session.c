@@ -3,6 +3,7 @@
 #include "fsd/operations.h"
 #include "fsd/vacancy.h"
 #include "lib/clock.h"
+#include "lib/fault.h"
 #include "lib/log.h"
 #include <errno.h>
 #include <linux/fuse.h>
@@ -312,8 +313,10 @@ static ssize_t write_answer(int fd, struct iovec *parts, int count, void *contex
     if (header->unique == INIT_UNIQUE)
         return total(parts, count); /* the kernel had it from the first fsd */
     touch_pages(parts, count);
+    fault_point("answering");
     ssize_t written = writev(fd, parts, count);
     int number = errno;
+    fault_point("answered");
     if (header->unique != 0) {
         int slot = slots_find(fsd->slots, header->unique);
         if (slot >= 0)
@@ -353,6 +356,7 @@ static void dispatch(struct session *session, int slot, bool repeated)
         slots_release(fsd->slots, slot);
     session->slot = slot;
     session->repeated = repeated;
+    fault_point(repeated ? "repeating" : "dispatching");
     fuse_session_process_buf(session->fuse, &buffer);
 }
 

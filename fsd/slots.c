@@ -1,4 +1,5 @@
 #include "fsd/slots.h"
+#include "lib/fault.h"
 
 #include <errno.h>
 #include <linux/fuse.h>
@@ -158,6 +159,7 @@ int slots_read(struct slots *slots, int fuse_fd)
         record->state = SLOT_FREE;
         return -EPROTO;
     }
+    fault_point("read");
     record->length = (uint32_t)length;
     record->unique = header->unique;
     atomic_signal_fence(memory_order_seq_cst);

@@ -8,6 +8,7 @@
 #include "fsd/txn_private.h"
 #include "fsd/validate.h"
 #include "lib/clock.h"
+#include "lib/fault.h"
 #include "lib/log.h"
 #include <errno.h>
 #include <stdio.h>
@@ -257,9 +258,8 @@ static void publish(struct fsd *fsd, struct batch *batch)
         struct batch_entry *entry = &batch->entries[i];
         struct object *object = object_by_id(fsd->objects, entry->object);
         struct version *before = version_hold(object->committed);
-        object_publish(fsd->objects, object, entry->version);
-        object = object_by_id(fsd->objects,
-                              entry->object); /* NULL: made and removed without anybody having seen it */
+        fault_point("publishing");
+        object = batch_publish_entry(fsd->objects, entry);
         if (object != NULL)
             tell_object(fsd, object, before, entry->version);
         version_drop(before);
@@ -273,6 +273,7 @@ static void answer(struct batch *batch, const struct error *failure)
 {
     for (struct call *call = batch->first_call, *next; call != NULL; call = next) {
         next = call->next;
+        fault_point("finishing");
         call_finish(call, failure);
     }
     batch_free(batch);

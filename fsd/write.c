@@ -5,6 +5,7 @@
 #include "fsd/txn.h"
 #include "fsd/vacancy.h"
 #include "lib/clock.h"
+#include "lib/fault.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -267,6 +268,7 @@ static void finish_collected(struct call *call)
         flags |= HANDLE_RESULTS | HANDLE_FILLED;
     }
     atomic_signal_fence(memory_order_seq_cst);
+    fault_point("results");
     handle->flags = flags;
 }
 

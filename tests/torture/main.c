@@ -4,7 +4,8 @@
  *     torture … --victims fsd,notifier,scheduler,workloads,gc,hollow,supervisor --hollow 3
  *
  * A victim is killed at a random moment up to 30 ms after the tree has answered again, and every fourth time
- * without waiting for that: while it starts. Ends with 0 when every load found everything as it must be, and
+ * without waiting for that: while it starts. With --faults fsd is also made to die at its fault points
+ * (lib/fault.h), one after the other. Ends with 0 when every load found everything as it must be, and
  * the history too. */
 #include "tests/torture/torture.h"
 
@@ -48,6 +49,7 @@ static struct {
     const char *podtree, *directory, *victims, *only;
     char *mount, *state, *run;
     int64_t kills, hollow, seed;
+    bool faults;
 } settings;
 static size_t own_load; /* in a load's process */
 static pid_t processes[64];
@@ -129,19 +131,53 @@ static void kill_supervisor(void)
     demand(podtree("up"), "podtree up after the supervisor was killed");
 }
 
-static void kill_one(const char *victim)
+/* Which process it was; 0 for the supervisor. */
+static pid_t kill_one(const char *victim)
 {
     static pid_t last;
     if (strcmp(victim, "supervisor") == 0) {
         kill_supervisor();
-        return;
+        return 0;
     }
     pid_t pid;
     int64_t until = clock_ms() + 20000;
     while (((pid = pid_of(victim)) == 0 || pid == last || kill(pid, SIGKILL) < 0) && clock_ms() < until)
         nap(500);
     demand(clock_ms() < until, "%s is not started again", victim);
-    last = pid;
+    return last = pid;
+}
+
+/* The places where fsd is made to die; the count is up to how often one is passed in a second, or so. */
+static const struct {
+    const char *name;
+    unsigned passes;
+} fault_points[] = {
+    {"read", 100},      {"dispatching", 100}, {"repeating", 2},   {"answering", 100}, {"answered", 100},
+    {"committing", 10}, {"committed", 10},    {"publishing", 10}, {"finishing", 10},  {"finish", 30},
+    {"window", 20},     {"results", 3},       {"moving", 2},      {"detached", 5},    {"opening", 30},
+    {"closing", 30},    {"history", 3},       {"taking-over", 1}, {"taken-over", 1},
+};
+#define FAULT_POINTS (sizeof(fault_points) / sizeof(*fault_points))
+#define FAULT_MS     1000
+static unsigned faults_met[FAULT_POINTS];
+
+/* The next fsd finds what it is to die of, and is given a second to come there. */
+static void kill_at_fault_point(void)
+{
+    static unsigned turn;
+    unsigned point = turn++ % FAULT_POINTS;
+    autofree char *path = path_format("%s/fault", settings.directory);
+    autobuf struct buf text = {0};
+    buf_addf(&text, "%s %u\n", fault_points[point].name, 1 + random_below(fault_points[point].passes));
+    demand(file_write(path, buf_str(&text), 0600, NULL) == 0, "write %s", path);
+    pid_t killed = kill_one("fsd"), pid;
+    int64_t until = clock_ms() + FAULT_MS;
+    while (((pid = pid_of("fsd")) == 0 || pid == killed) && clock_ms() < until)
+        nap(500);
+    while (kill(pid, 0) == 0 && clock_ms() < until)
+        nap(500);
+    (void)unlink(path); /* of an fsd that was killed before it could look */
+    faults_met[point] += clock_ms() < until;
 }
 
 static bool load_has_failed(void)
@@ -169,7 +205,10 @@ static bool kill_them(void)
         if (random_below(4) != 0)
             wait_for_answer();
         nap(random_below(LATEST_KILL_US));
-        kill_one(victims[random_below(count)]);
+        if (settings.faults)
+            kill_at_fault_point();
+        else
+            kill_one(victims[random_below(count)]);
         atomic_fetch_add(&torture->kills, 1);
         if (load_has_failed())
             return false;
@@ -279,7 +318,9 @@ static void show_errors(void)
     autobuf struct buf text = {0};
     read_whole(in_tree("errors"), 65536, &text);
     fprintf(stderr, "torture: the last of %s/errors:\n%s", tree,
-            text.length > 2000 ? text.at + text.length - 2000 : text.length > 0 ? text.at : "");
+            text.length > 2000 ? text.at + text.length - 2000
+            : text.length > 0  ? text.at
+                               : "");
 }
 
 static void report(int64_t from_ms)
@@ -289,6 +330,8 @@ static void report(int64_t from_ms)
     for (size_t i = 0; i < LOADS; i++)
         if (is_wanted(&loads[i]))
             printf("  %-10s %llu\n", loads[i].name, (unsigned long long)atomic_load(&torture->done[i]));
+    for (size_t i = 0; settings.faults && i < FAULT_POINTS; i++)
+        printf("  at %-11s %u\n", fault_points[i].name, faults_met[i]);
 }
 
 int main(int argc, char **argv)
@@ -299,6 +342,7 @@ int main(int argc, char **argv)
         {"podtree", "PROGRAM", "the program", &settings.podtree, NULL, NULL},
         {"dir", "DIR", "for the mount, the state and the run directory", &settings.directory, NULL, NULL},
         {"victims", "NAME,…", "what is killed: fsd, notifier, …, supervisor", &settings.victims, NULL, NULL},
+        {"faults", NULL, "fsd dies at its fault points", NULL, &settings.faults, NULL},
         {"only", "LOAD,…", "only these loads", &settings.only, NULL, NULL},
         {"kills", "N", "how often", NULL, NULL, &settings.kills},
         {"hollow", "N", "nodes", NULL, NULL, &settings.hollow},
@@ -325,6 +369,8 @@ int main(int argc, char **argv)
     settings.state = path_format("%s/state", settings.directory);
     settings.run = path_format("%s/run", settings.directory);
     tree = settings.mount;
+    autofree char *fault = path_format("%s/fault", settings.directory);
+    setenv("PODTREE_FAULT", fault, 1); /* the supervisor hands its environment on */
     if (!podtree("up")) {
         fprintf(stderr, "torture: podtree up failed\n");
         return 1;

@@ -1,0 +1,25 @@
+/* Fault points: where a process can be made to die, for tests of what a kill leaves behind.
+ *
+ * A kill at a random moment hardly ever hits the few instructions between a commit and its answer. So such
+ * places have names, and a process whose environment has PODTREE_FAULT=<file> looks there when it starts:
+ * "<name> <n>" in the file makes it die, as if killed, when it comes to that place for the n-th time. The
+ * file is removed when it is read: the process that takes the dead one's place lives. Without the variable a
+ * place costs one branch that is never taken. */
+#ifndef PODTREE_FAULT_H
+#define PODTREE_FAULT_H
+
+#include <stdbool.h>
+
+/* At the start of a process, before it has threads. */
+void fault_init(void);
+
+extern bool fault_wanted;
+void fault_reached(const char *name);
+
+static inline void fault_point(const char *name)
+{
+    if (__builtin_expect(fault_wanted, false))
+        fault_reached(name);
+}
+
+#endif
