@@ -85,6 +85,27 @@ int cgroups_join(int directory, pid_t pid)
     return result;
 }
 
+struct process *cgroups_start(const struct cgroups *cgroups, const char *path, struct loop *loop,
+                              const struct process_plan *plan, process_done_fn *done, void *context,
+                              struct error **err)
+{
+    bool into = false;
+    autoclose int directory = cgroups_make(cgroups, path, &into, err);
+    if (directory < 0)
+        return NULL;
+    struct process_plan placed = *plan;
+    placed.cgroup = into ? directory : 0;
+    struct process *process = process_start(loop, &placed, done, context, err);
+    int joined = process != NULL && !into ? cgroups_join(directory, process_pid(process)) : 0;
+    if (joined < 0) {
+        error_errno(err, -joined, "cannot put %s into cgroup %s", plan->argv[0], path);
+        process_signal(process, SIGKILL);
+        process_forget(process);
+        return NULL;
+    }
+    return process;
+}
+
 bool cgroups_holds(const struct cgroups *cgroups, const char *path, pid_t pid)
 {
     (void)cgroups;

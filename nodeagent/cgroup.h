@@ -7,8 +7,7 @@
 #ifndef PODTREE_CGROUP_H
 #define PODTREE_CGROUP_H
 
-#include "lib/error.h"
-#include "lib/str.h"
+#include "lib/process.h"
 #include <sys/types.h>
 
 struct cgroups;
@@ -25,6 +24,11 @@ int cgroups_make(const struct cgroups *cgroups, const char *path, bool *into, st
 /* Puts a process into the group whose directory that is (0: the calling one); 0 or a negative errno. Only
  * makes system calls. */
 int cgroups_join(int directory, pid_t pid);
+
+/* process_start() in the group, which is made if it isn't there. */
+struct process *cgroups_start(const struct cgroups *cgroups, const char *path, struct loop *loop,
+                              const struct process_plan *plan, process_done_fn *done, void *context,
+                              struct error **err);
 
 /* Is the process in this group, or below it? */
 bool cgroups_holds(const struct cgroups *cgroups, const char *path, pid_t pid);

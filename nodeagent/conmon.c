@@ -157,8 +157,13 @@ static void on_sync(void *context, uint32_t events)
 static void on_daemon(void *context, const struct process_result *result)
 {
     struct launch *launch = context;
+    autofree char *path = path_format("%s/conmon.log", launch->bundle);
+    autobuf struct buf said = {0};
+    struct process_result told = *result;
+    if (file_read(path, &said, NULL) == 0)
+        told.complaints = buf_str(&said);
     launch->process = NULL;
-    autofree char *complaint = process_complaint("conmon", result);
+    autofree char *complaint = process_complaint("conmon", &told);
     if (complaint != NULL) {
         error_free(launch->error);
         launch->error = NULL;
@@ -184,16 +189,17 @@ static void on_timeout(void *context)
 static int launch_conmon(struct launch *launch, const struct place *place, const struct cgroups *cgroups,
                          const struct conmon_plan *plan, int sync, struct error **err)
 {
-    bool into = false;
-    autoclose int cgroup = cgroups_make(cgroups, plan->cgroup, &into, err);
-    if (cgroup < 0)
-        return cgroup;
     autofree char *exits = path_format("%s/exits", place->run);
     autofree char *root = path_format("--root=%s/runc", place->run);
     autofree char *complaints = path_format("--log=%s/runtime.log", plan->bundle);
     autofree char *log = path_format("k8s-file:%s", plan->log);
     autofree char *pid_file = path_format("%s/pid", plan->bundle);
     autofree char *conmon_pid_file = path_format("%s/conmon.pid", plan->bundle);
+    /* A file, because a pipe would break with the agent, and conmon with it. */
+    autofree char *own_log_path = path_format("%s/conmon.log", plan->bundle);
+    autoclose int own_log = open(own_log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (own_log < 0)
+        return error_errno(err, errno, "cannot create %s", own_log_path);
     autofree char *path =
         path_format("PATH=%s", getenv("PATH") != NULL ? getenv("PATH") : "/usr/sbin:/usr/bin");
     const char *const argv[] = {
@@ -203,17 +209,23 @@ static int launch_conmon(struct launch *launch, const struct place *place, const
         plan->bundle, "--container-pidfile", pid_file, "--conmon-pidfile", conmon_pid_file, "--log-path", log,
         "--exit-dir", exits, "--full-attach", "--no-sync-log", "--log-level", "warning", NULL};
     const char *const environment[] = {path, "_OCI_SYNCPIPE=3", NULL};
-    struct process_plan conmon = {.argv = argv,
-                                  .environment = environment,
-                                  .directory = plan->bundle,
-                                  .fds = {{sync, SYNC_FD}},
-                                  .fd_count = 1,
-                                  .cgroup = into ? cgroup : 0};
-    launch->process = process_start(launch->loop, &conmon, on_daemon, launch, err);
-    if (launch->process == NULL)
-        return -EIO;
-    int joined = into ? 0 : cgroups_join(cgroup, process_pid(launch->process));
-    return joined < 0 ? error_errno(err, -joined, "cannot put conmon into cgroup %s", plan->cgroup) : 0;
+    struct process_plan conmon = {
+        .argv = argv,
+        .environment = environment,
+        .directory = plan->bundle,
+        .fds = {{sync, SYNC_FD}, {own_log, STDOUT_FILENO}, {own_log, STDERR_FILENO}},
+        .fd_count = 3,
+        .quiet = true};
+    launch->process = cgroups_start(cgroups, plan->cgroup, launch->loop, &conmon, on_daemon, launch, err);
+    return launch->process != NULL ? 0 : -EIO;
+}
+
+/* conmon ends, and its container with it, when it can't say how it went because the agent has died. So it
+ * gets a descriptor that is a reader as well as a writer: then there is always somebody who could read. */
+static int reopen_for_both(int write_end)
+{
+    autofree char *path = path_format("/proc/self/fd/%d", write_end);
+    return open(path, O_RDWR | O_CLOEXEC);
 }
 
 int conmon_start(struct loop *loop, const struct place *place, const struct cgroups *cgroups,
@@ -222,7 +234,12 @@ int conmon_start(struct loop *loop, const struct place *place, const struct cgro
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_errno(err, errno, "cannot make a pipe");
-    autoclose int theirs = ends[1];
+    autoclose int write_end = ends[1];
+    autoclose int theirs = reopen_for_both(write_end);
+    if (theirs < 0) {
+        close(ends[0]);
+        return error_errno(err, errno, "cannot open a pipe for both directions");
+    }
     struct launch *launch = memory_zeroed(1, sizeof(*launch));
     *launch = (struct launch){.loop = loop,
                               .id = str_dup(str_of(plan->id)),

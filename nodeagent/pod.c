@@ -317,6 +317,7 @@ static void create_container(struct pod *pod, int i)
     if (container->end.valid)
         record_raise_backoff(container, clock_wall_ms());
     container->attempt++;
+    container->adopted = false;
     container->state = CONTAINER_CREATING;
     container->remains = true;
     free(container->image_id);
@@ -432,6 +433,12 @@ void pod_container_ended(struct pod *pod, const char *name, int attempt, const s
     if (container == NULL || container->attempt != attempt ||
         (container->state != CONTAINER_RUNNING && container->state != CONTAINER_CREATED))
         return;
+    if (end->never_ran && container->adopted) {
+        /* The agent that was about to start it died over it: this attempt is not spent. */
+        container->state = CONTAINER_CREATING;
+        pod_sync(pod);
+        return;
+    }
     note_end(container, end);
     save(pod);
     int64_t now = clock_wall_ms();
@@ -560,16 +567,19 @@ static void adopt_container(struct pod *pod, struct container_record *container)
     enum runtime_state found = runtime_adopt_container(pod->agent->runtime, pod->record->uid, container->name,
                                                        container->attempt, &end);
     bool was_running = container->state == CONTAINER_RUNNING;
+    container->adopted = true;
     switch (found) {
     case RUNTIME_RUNNING:
         if (!was_running)
             container->started_ms = clock_wall_ms();
         container->state = CONTAINER_RUNNING;
         break;
+    case RUNTIME_CREATED:
+        container->state = CONTAINER_CREATED;
+        break;
     case RUNTIME_ENDED:
         note_end(container, &end);
         break;
-    case RUNTIME_CREATED: /* its monitor has lost whom it would have told: not to be relied on */
     case RUNTIME_ABSENT:
         if (was_running)
             note_end(container, &end);

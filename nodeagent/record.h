@@ -42,6 +42,7 @@ struct container_record {
     int64_t asked_ms;                     /* when it was asked to stop; 0: not */
     bool killed;                          /* SIGKILL was sent */
     /* not kept: */
+    bool adopted;                           /* the newest attempt was begun by an earlier agent */
     bool busy;                              /* something is being done with it that will call back */
     char *waiting_reason, *waiting_message; /* why it can't be made at present */
     int64_t retry_ms;                       /* when to try again; 0: nothing is in the way */

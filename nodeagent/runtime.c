@@ -95,9 +95,11 @@ static void container_ended(struct ward *ward)
     int attempt = ward->attempt;
     autofree char *id = place_container_id(uid, name, attempt);
     autofree char *bundle = place_bundle(runtime->place, uid, name, attempt);
+    autofree char *fifo = runtime_fifo_path(runtime, id);
     struct runtime_end end;
     if (!read_end(runtime, id, bundle, &end))
         end_lost(runtime, uid, name, attempt, &end);
+    end.never_ran = access(fifo, F_OK) == 0;
     runtime->listener.container_ended(runtime->listener.context, uid, name, attempt, &end);
 }
 
@@ -112,11 +114,16 @@ static void on_ward_ended(void *context, int status)
         at = &(*at)->next;
     *at = ward->next;
     ward->next = NULL;
+    struct job *starting = ward->starting;
     if (ward->name != NULL)
         container_ended(ward);
     else
         runtime->listener.sandbox_ended(runtime->listener.context, ward->uid);
     ward_free(&ward);
+    if (starting != NULL) {
+        error_make(&starting->error, ESRCH, "the container ended before it was started");
+        job_end(starting);
+    }
 }
 
 /* Takes the descriptor. */
@@ -360,8 +367,7 @@ char *runtime_state_directory(const struct runtime *runtime, const char *id)
     return path_format("%s/runc/%s", runtime->place->run, id);
 }
 
-/* Where the container's first process waits; gone when it has been started. */
-static char *fifo_path(const struct runtime *runtime, const char *id)
+char *runtime_fifo_path(const struct runtime *runtime, const char *id)
 {
     return path_format("%s/runc/%s/exec.fifo", runtime->place->run, id);
 }
@@ -372,14 +378,19 @@ static void on_fifo_readable(void *context, uint32_t events)
     (void)events;
     char byte;
     ssize_t n = read(job->fd, &byte, 1);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+    /* Closed without a byte: it has ended, which will be told in a moment. */
+    if (n <= 0) {
+        loop_remove(job->source);
+        job->source = NULL;
         return;
+    }
     /* The runtime tells by the fifo whether a container has been started. */
-    autofree char *path = fifo_path(job->runtime, job->id);
-    if (n == 1 && unlink(path) < 0 && errno != ENOENT)
+    autofree char *path = runtime_fifo_path(job->runtime, job->id);
+    if (unlink(path) < 0 && errno != ENOENT)
         error_errno(&job->error, errno, "cannot remove %s", path);
-    else if (n != 1)
-        error_make(&job->error, ESRCH, "the container ended before it was started");
+    struct ward *ward = *find_ward(job->runtime, job->uid, job->name, job->attempt);
+    if (ward != NULL)
+        ward->starting = NULL;
     job_end(job);
 }
 
@@ -394,26 +405,38 @@ static void on_started(void *context, const struct process_result *result)
 
 int job_run_runtime(struct job *job, const char *const *words, process_done_fn *done)
 {
-    const struct place *place = job->runtime->place;
-    autofree char *root = path_format("--root=%s/runc", place->run);
-    const char *argv[8] = {place->runtime, root};
+    struct runtime *runtime = job->runtime;
+    autofree char *cgroup = place_monitor_cgroup(runtime->place, job->uid, job->name, job->attempt);
+    autofree char *root = path_format("--root=%s/runc", runtime->place->run);
+    const char *argv[8] = {runtime->place->runtime, root};
     for (int i = 0; words[i] != NULL; i++)
         argv[2 + i] = words[i];
     struct process_plan plan = {.argv = argv, .timeout_ms = RUNTIME_TIMEOUT_MS};
-    return process_start(job->runtime->loop, &plan, done, job, &job->error) != NULL ? 0 : -EIO;
+    return cgroups_start(runtime->cgroups, cgroup, runtime->loop, &plan, done, job, &job->error) != NULL
+               ? 0
+               : -EIO;
 }
 
 /* The first process waits until somebody opens a fifo. The runtime's "start" would do just that; doing it
  * here saves a process for each container. Another runtime that waits for something else is asked. */
-static void begin_start(struct job *job)
+static int begin_starting(struct job *job)
 {
     struct runtime *runtime = job->runtime;
-    autofree char *path = fifo_path(runtime, job->id);
+    struct ward *ward = *find_ward(runtime, job->uid, job->name, job->attempt);
+    if (ward == NULL)
+        return error_make(&job->error, ESRCH, "the container ended before it was started");
+    autofree char *path = runtime_fifo_path(runtime, job->id);
     job->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (job->fd >= 0)
-        job->source = loop_fd(runtime->loop, job->fd, EPOLLIN, on_fifo_readable, job, &job->error);
-    if (job->fd >= 0 ? job->source == NULL
-                     : job_run_runtime(job, (const char *const[]){"start", job->id, NULL}, on_started) < 0)
+    if (job->fd < 0)
+        return job_run_runtime(job, (const char *const[]){"start", job->id, NULL}, on_started);
+    job->source = loop_fd(runtime->loop, job->fd, EPOLLIN, on_fifo_readable, job, &job->error);
+    ward->starting = job->source != NULL ? job : NULL;
+    return job->source != NULL ? 0 : -EIO;
+}
+
+static void begin_start(struct job *job)
+{
+    if (begin_starting(job) < 0)
         job_end(job);
 }
 
@@ -448,23 +471,46 @@ pid_t runtime_adopt_sandbox(struct runtime *runtime, const char *uid)
     return pid;
 }
 
+/* The first process has the runtime's name until it becomes the container's command. One that has gone has
+ * never been seen as that. */
+static bool has_become_command(const struct place *place, pid_t pid)
+{
+    const char *slash = strrchr(place->runtime, '/');
+    autofree char *path = path_format("/proc/%d/comm", (int)pid);
+    autobuf struct buf name = {0};
+    return file_read(path, &name, NULL) == 0 &&
+           !str_starts(buf_str(&name), str_of(slash != NULL ? slash + 1 : place->runtime));
+}
+
+/* The fifo is there until the container has been started; an agent may have died just before it could remove
+ * it. */
+static bool waits_for_start(const struct runtime *runtime, const char *id, pid_t pid)
+{
+    autofree char *fifo = runtime_fifo_path(runtime, id);
+    if (access(fifo, F_OK) < 0)
+        return false;
+    if (!has_become_command(runtime->place, pid))
+        return true;
+    unlink(fifo);
+    return false;
+}
+
 enum runtime_state runtime_adopt_container(struct runtime *runtime, const char *uid, const char *name,
                                            int attempt, struct runtime_end *end)
 {
     autofree char *id = place_container_id(uid, name, attempt);
     autofree char *bundle = place_bundle(runtime->place, uid, name, attempt);
-    autofree char *fifo = fifo_path(runtime, id);
+    autofree char *fifo = runtime_fifo_path(runtime, id);
     pid_t pid = conmon_container_pid(bundle);
     int pidfd;
     pid_t monitor = conmon_find(bundle, id, &pidfd);
     if (monitor > 0 && pid > 0 && add_ward(runtime, uid, name, attempt, pid, pidfd, NULL) == 0)
-        return access(fifo, F_OK) == 0 ? RUNTIME_CREATED : RUNTIME_RUNNING;
+        return waits_for_start(runtime, id, pid) ? RUNTIME_CREATED : RUNTIME_RUNNING;
     if (monitor > 0 && pid <= 0)
         close(pidfd);
-    if (read_end(runtime, id, bundle, end))
-        return RUNTIME_ENDED;
     if (pid <= 0 || access(fifo, F_OK) == 0)
-        return RUNTIME_ABSENT; /* it never ran */
-    end_lost(runtime, uid, name, attempt, end);
+        return RUNTIME_ABSENT; /* it never ran: not even where it has ended */
+    if (!read_end(runtime, id, bundle, end))
+        end_lost(runtime, uid, name, attempt, end);
     return RUNTIME_ENDED;
 }

@@ -25,7 +25,8 @@ struct runtime_end {
     int exit_code; /* 128 + signal when one killed it */
     int64_t finished_ms;
     bool out_of_memory;
-    bool lost; /* its monitor died first: the exit code is made up (137) */
+    bool lost;      /* its monitor died first: the exit code is made up (137) */
+    bool never_ran; /* it ended while it waited to be started */
 };
 
 /* What the runtime says by itself. */

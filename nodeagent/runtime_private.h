@@ -17,6 +17,7 @@ struct ward {
     int attempt;
     pid_t pid;
     struct loop_source *monitor;
+    struct job *starting; /* waits for the first process to go on; it can't when it ends */
 };
 
 struct job {
@@ -51,7 +52,9 @@ struct job *job_new(struct runtime *runtime, const char *uid, const char *name, 
 void job_enqueue(struct job *job, void (*begin)(struct job *));
 /* Calls back with job->error, and lets the next one begin. */
 void job_end(struct job *job);
-/* Runs the OCI runtime with these words; when that fails, job->error says so. */
+/* Runs the OCI runtime with these words, in the group of the container's monitor: an agent that comes after
+ * this one makes sure that nobody is in there before it does anything with the container. When it fails,
+ * job->error says so. */
 int job_run_runtime(struct job *job, const char *const *words, process_done_fn *done);
 
 /* Its end is not waited for any more. Fine when it isn't. */
@@ -59,5 +62,7 @@ void ward_forget(struct runtime *runtime, const char *uid, const char *name, int
 
 /* What the OCI runtime keeps of a container (to be freed). */
 char *runtime_state_directory(const struct runtime *runtime, const char *id);
+/* In it: the fifo at which the first process waits, gone when the container has been started. */
+char *runtime_fifo_path(const struct runtime *runtime, const char *id);
 
 #endif

@@ -8,9 +8,9 @@
 #define CGROUP_RETRY_MS 20
 #define CGROUP_RETRIES  250
 
-/* Removing goes in steps, each of which can be repeated: the monitor's group, so that nobody is making the
- * container any more; what the runtime knows of it; the container's group; mounts and files. The exit file
- * goes last. */
+/* Removing goes in steps, each of which can be repeated: the monitor's group, so that nobody is making or
+ * removing the container any more; what the runtime knows of it; the container's group; the monitor's group
+ * again, which the runtime was run in; mounts and files. The exit file goes last. */
 
 static void on_remove_failed(struct job *job)
 {
@@ -65,12 +65,25 @@ static void finish_removal(struct job *job)
         job_end(job);
 }
 
+static void remove_emptied_group(void *context)
+{
+    struct job *job = context;
+    job->source = NULL;
+    remove_group(job, place_monitor_cgroup(job->runtime->place, job->uid, job->name, job->attempt),
+                 remove_emptied_group, finish_removal);
+}
+
+static void after_container_group(struct job *job)
+{
+    remove_emptied_group(job);
+}
+
 static void remove_container_group(void *context)
 {
     struct job *job = context;
     job->source = NULL;
     remove_group(job, place_container_cgroup(job->runtime->place, job->uid, job->name, job->attempt),
-                 remove_container_group, finish_removal);
+                 remove_container_group, after_container_group);
 }
 
 static void on_deleted(void *context, const struct process_result *result)
@@ -101,8 +114,13 @@ static void remove_monitor_group(void *context)
                  remove_monitor_group, remove_runtime_state);
 }
 
+/* Without its pid file a container counts as one that never was (runtime_adopt_container): should this be cut
+ * short, what is left is not taken for one that has ended in some unknown way. */
 static void begin_remove(struct job *job)
 {
+    autofree char *pid_file = path_format("%s/pid", job->bundle);
+    if (unlink(pid_file) < 0 && errno != ENOENT)
+        log_warning("cannot remove %s: %m", pid_file);
     ward_forget(job->runtime, job->uid, job->name, job->attempt);
     remove_monitor_group(job);
 }
