@@ -62,7 +62,8 @@ struct given_numbers {
 struct node_move {
     uint32_t node, parent;
     uint64_t name; /* arena_ref */
-    uint64_t name_length;
+    uint32_t name_length;
+    uint32_t flags_off; /* what it no longer is */
 };
 
 struct memory_header {

@@ -111,9 +111,9 @@ static void end_move(struct memory *memory)
     atomic_signal_fence(memory_order_seq_cst);
     record->name = move->name;
     fault_point("moving");
-    record->name_length = (uint32_t)move->name_length;
+    record->name_length = move->name_length;
     record->parent = move->parent;
-    record->flags &= ~(uint32_t)NODE_DETACHED;
+    record->flags &= ~(move->flags_off | NODE_DETACHED);
     atomic_signal_fence(memory_order_seq_cst);
     move->node = 0;
 }
@@ -286,7 +286,7 @@ void node_detach(struct nodes *nodes, uint32_t node)
     node_release_if_idle(nodes, node);
 }
 
-int node_rename(struct nodes *nodes, uint32_t node, uint32_t parent, struct str name)
+int node_rename(struct nodes *nodes, uint32_t node, uint32_t parent, struct str name, uint32_t flags_off)
 {
     arena_ref text = arena_new(nodes->memory->arena, name.length);
     if (text == 0)
@@ -302,7 +302,8 @@ int node_rename(struct nodes *nodes, uint32_t node, uint32_t parent, struct str 
     struct node_move *move = &nodes->memory->header->move;
     move->parent = parent;
     move->name = text;
-    move->name_length = name.length;
+    move->name_length = (uint32_t)name.length;
+    move->flags_off = flags_off;
     atomic_signal_fence(memory_order_seq_cst);
     move->node = node;
     end_move(nodes->memory);

@@ -68,8 +68,9 @@ void node_release_if_idle(struct nodes *nodes, uint32_t node);
 
 /* Takes the name away; nodes below stay where they are, out of reach. */
 void node_detach(struct nodes *nodes, uint32_t node);
-/* Another name, perhaps below another parent; a node that has it is detached. 0 or -ENOSPC. */
-int node_rename(struct nodes *nodes, uint32_t node, uint32_t parent, struct str name);
+/* Another name, perhaps below another parent; a node that has it is detached. With it, all at once, the node
+ * loses `flags_off` (NODE_SCRATCH where the name is a field's). 0 or -ENOSPC. */
+int node_rename(struct nodes *nodes, uint32_t node, uint32_t parent, struct str name, uint32_t flags_off);
 
 /* The place kept beside the node; NULL when it has not been set (after a takeover, or since
  * node_forget_place). */

@@ -186,14 +186,13 @@ static void finish_rename(struct call *call, int result)
     if (node != 0 && new_parent != 0 && result >= 0) {
         struct node_record *record = node_record(fsd->nodes, node);
         bool stays_scratch = place_is_scratch_name(str_of(call->new_name));
-        if (!stays_scratch && (record->flags & NODE_SCRATCH) != 0) {
-            record->flags &= ~(uint32_t)NODE_SCRATCH;
-            arena_bytes_free(fsd->memory->arena, &record->content);
-        }
-        /* Last: a repetition no longer finds it under the old name, and has nothing left to do. */
+        /* All at once: a repetition no longer finds it under the old name, and has nothing left to do. */
         node_drop_place(fsd->nodes, node);
-        if (node_rename(fsd->nodes, node, new_parent, str_of(call->new_name)) < 0)
+        if (node_rename(fsd->nodes, node, new_parent, str_of(call->new_name),
+                        stays_scratch ? 0 : NODE_SCRATCH) < 0)
             node_detach(fsd->nodes, node);
+        else if (!stays_scratch)
+            arena_bytes_free(fsd->memory->arena, &record->content);
         else
             vacancy_filled(fsd, node);
     }

@@ -137,7 +137,7 @@ static void a_rename_takes_the_place_of_what_was_there(void **state)
     uint32_t scratch = look_up(nodes, data, "sedAbCdEf"), old = look_up(nodes, other, "a");
     const struct place place = {.type = PLACE_SCRATCH};
     node_set_place(nodes, scratch, &place);
-    assert_int_equal(node_rename(nodes, scratch, other, STR("a")), 0);
+    assert_int_equal(node_rename(nodes, scratch, other, STR("a"), 0), 0);
     assert_int_equal(node_find(nodes, other, STR("a")), scratch);
     assert_int_equal(node_find(nodes, data, STR("sedAbCdEf")), 0);
     assert_int_equal(node_first(nodes, data), 0);
@@ -147,7 +147,7 @@ static void a_rename_takes_the_place_of_what_was_there(void **state)
     assert_str(node_name(nodes, scratch), "a");
     assert_int_not_equal(node_record(nodes, old)->flags & NODE_DETACHED, 0);
     /* To its own name. */
-    assert_int_equal(node_rename(nodes, scratch, other, STR("a")), 0);
+    assert_int_equal(node_rename(nodes, scratch, other, STR("a"), 0), 0);
     assert_int_equal(node_find(nodes, other, STR("a")), scratch);
 }
 
