@@ -63,10 +63,13 @@ static void load_outbox(void *context, const struct outbox_row *row)
 {
     struct loading *loading = context;
     struct object *object = object_by_id(loading->fsd->objects, row->id);
-    if (row->person && !row->deleted && object != NULL && object->committed->number == row->version)
+    bool current = object != NULL && object->committed->number == row->version;
+    if (row->person && !row->deleted && current)
         object->history_version = row->version;
-    if (!row->deleted && row->document.length == 0)
-        return; /* a component's change of an object that is gone since: a later row says so */
+    /* A component's, and the object has changed since: a later row says what it is now. This one's own document
+     * has not been kept, and the one of today would show it ahead of what persons did in between. */
+    if (!row->person && !row->deleted && !current)
+        return;
     struct history_entry *entry = history_entry_of_row(row);
     *loading->end = entry;
     loading->end = &entry->next;
