@@ -30,8 +30,11 @@ tortured() {
 }
 
 @test "no client notices 200 kills of fsd" {
-    PODTREE_MOUNT=$BATS_TEST_TMPDIR/tree
     tortured --kills 200
+}
+
+@test "no client notices that fsd dies at the worst moments" {
+    tortured --kills 19 --faults
 }
 
 @test "no client notices that any process of the control plane is killed, the supervisor too" {
