@@ -66,8 +66,8 @@ static void load_outbox(void *context, const struct outbox_row *row)
     bool current = object != NULL && object->committed->number == row->version;
     if (row->person && !row->deleted && current)
         object->history_version = row->version;
-    /* A component's, and the object has changed since: a later row says what it is now. This one's own document
-     * has not been kept, and the one of today would show it ahead of what persons did in between. */
+    /* A component's, and the object has changed since: a later row says what it is now. This one's own
+     * document has not been kept, and the one of today would show it ahead of what persons did in between. */
     if (!row->person && !row->deleted && !current)
         return;
     struct history_entry *entry = history_entry_of_row(row);

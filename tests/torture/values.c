@@ -15,7 +15,8 @@ void prepare_writer(void)
 {
     static const char manifest[] =
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: written}\nspec:\n  replicas: 0\n"
-        "  minReadySeconds: 0\n  progressDeadlineSeconds: 2147483647\n  selector: {matchLabels: {app: written}}\n"
+        "  minReadySeconds: 0\n  progressDeadlineSeconds: 2147483647\n  selector: {matchLabels: {app: "
+        "written}}\n"
         "  template:\n    metadata: {labels: {app: written}}\n"
         "    spec: {containers: [{name: main, image: none}]}\n";
     put_file(in_tree("apply"), str_of(manifest));
