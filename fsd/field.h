@@ -64,7 +64,8 @@ size_t field_size(const struct field *field);
 
 /* Sets the file at `path` in `object` (a document of the caller's, edited in place) from the written bytes.
  * Its directory must be there. EINVAL with the field's name, what was given and what is allowed; EPERM for
- * server-managed fields unless `server`; ENOENT where a directory on the way isn't there. The result still has to be validated as a whole. */
+ * server-managed fields unless `server`; ENOENT where a directory on the way isn't there. The result still
+ * has to be validated as a whole. */
 int field_write(const struct kind *kind, struct value object, struct str path, struct str bytes, bool server,
                 struct error **err);
 /* As if the bytes were written behind what the file has now. FIELD_LINES and FIELD_CONTENT only, else EINVAL.

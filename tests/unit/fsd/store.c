@@ -136,8 +136,8 @@ static void what_was_committed_comes_back(void **state)
          .subject = STR("made"),
          .person = true},
     };
-    commit(store,
-           &(struct store_batch){records, 2, NULL, 0, lines, 2, NULL, 0, outcomes, 1, outbox, 2, NULL, 0, NULL, 0, 0});
+    commit(store, &(struct store_batch){records, 2, NULL, 0, lines, 2, NULL, 0, outcomes, 1, outbox, 2, NULL,
+                                        0, NULL, 0, 0});
     store_close(store);
 
     autobuf struct buf content = {0};
@@ -271,7 +271,8 @@ static void only_the_last_tombstones_are_kept(void **state)
     struct store *store = open_any(*state);
     struct tombstone *tombstones = memory_zeroed(COUNT, sizeof(*tombstones));
     for (int i = 0; i < COUNT; i++)
-        tombstones[i] = (struct tombstone){i + 1, i + 1, STR("pods"), STR_NONE, STR_NONE, STR_NONE, STR("{}")};
+        tombstones[i] =
+            (struct tombstone){i + 1, i + 1, STR("pods"), STR_NONE, STR_NONE, STR_NONE, STR("{}")};
     commit(store, &(struct store_batch){.tombstones = tombstones, .tombstone_count = COUNT / 2});
     commit(store, &(struct store_batch){.tombstones = tombstones + COUNT / 2, .tombstone_count = COUNT / 2});
     store_close(store);
