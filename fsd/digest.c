@@ -35,16 +35,17 @@ size_t digest_due(const struct history_queue *queue, int64_t now_ms, bool ending
     int64_t waited = now_ms - entry->arrived_ms;
     if (waited > BEHIND_MS && queue->count > BEHIND_COUNT)
         return queue->count;
-    if (entry->person && (ending || waited >= PERSON_MS))
-        return 1;
     if (entry->person) {
+        if (ending || waited >= PERSON_MS)
+            return 1;
         *wait_ms = PERSON_MS - waited;
         return 0;
     }
     size_t run = 0;
-    for (; entry != NULL && !entry->person; entry = entry->next)
+    const struct history_entry *behind = entry;
+    for (; behind != NULL && !behind->person; behind = behind->next)
         run++;
-    if (entry != NULL || ending || waited >= GATHER_MS)
+    if (behind != NULL || ending || waited >= GATHER_MS)
         return run;
     *wait_ms = GATHER_MS - waited;
     return 0;
