@@ -128,6 +128,18 @@ int leaf_write(struct call *call, const struct leaf *leaf, struct str bytes, boo
     return leaf->place.special->write(call, &leaf->place, leaf->node, bytes, err);
 }
 
+bool leaf_is_writer(const struct call *call, uint32_t node)
+{
+    struct handles *handles = call->fsd->handles;
+    uint32_t process = (uint32_t)call_process(call);
+    for (uint32_t h = handles_next(handles, 0); h != 0 && process != 0; h = handles_next(handles, h)) {
+        const struct handle_record *handle = handle_record(handles, h);
+        if (handle->node == node && handle->opener == process && (handle->flags & HANDLE_WRITE) != 0)
+            return true;
+    }
+    return false;
+}
+
 uint32_t leaf_open_handle(struct call *call, uint32_t node)
 {
     struct fsd *fsd = call->fsd;

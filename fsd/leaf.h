@@ -45,6 +45,9 @@ int leaf_of_call(struct call *call, struct leaf *leaf, struct handle_record **ha
  * the change is in the filling batch; CALL_WAITING; or a refusal. */
 int leaf_write(struct call *call, const struct leaf *leaf, struct str bytes, bool append, struct error **err);
 
+/* Has the process of the call this file open for writing? */
+bool leaf_is_writer(const struct call *call, uint32_t node);
+
 /* A new handle on the node, with the asking process as its opener; 0: too many. A repeated request gets the
  * one that its first try has opened. */
 uint32_t leaf_open_handle(struct call *call, uint32_t node);

@@ -1,5 +1,6 @@
 /* Looking: names, attributes, links. */
 #include "fsd/announce.h"
+#include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/removal.h"
 #include "fsd/reply.h"
@@ -55,6 +56,12 @@ static int lookup(struct call *call, struct error **err)
         return -ENOENT;
     if (vacancy_hides(call, parent, str_of(call->name)))
         return -ENOENT;
+    uint32_t node = node_find(call->fsd->nodes, parent, str_of(call->name));
+    bool forming = node != 0 && (node_record(call->fsd->nodes, node)->flags & NODE_FORMING) != 0;
+    if (forming && leaf_is_writer(call, node)) { /* there for the one who is making it */
+        reply_node(call, node, NULL);
+        return CALL_SILENT;
+    }
     char own[OWN_NAME_BYTES];
     reply_entry(call, parent, own_name(call, parent, str_of(call->name), own));
     return CALL_SILENT;

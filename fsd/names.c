@@ -179,9 +179,9 @@ static int start_rmdir(struct call *call, struct error **err)
         return remove_for_notifier(call, parent, &place);
     if (removal_covers(call, parent))
         return 0;
-    if (place.type == PLACE_KIND)
-        return delete_object(call, &place, err);
     status = place_child(call->fsd, &place, parent, str_of(call->name), &child);
+    if (place.type == PLACE_KIND && (status < 0 || child.type == PLACE_OBJECT))
+        return delete_object(call, &place, err);
     if (status < 0)
         return status;
     if (child.type == PLACE_FIELD)

@@ -38,6 +38,22 @@ bool place_is_scratch_name(struct str name)
     return false;
 }
 
+bool place_makes_scratch(struct fsd *fsd, const struct place *directory, uint32_t node, struct str name)
+{
+    if (place_is_scratch_name(name))
+        return true;
+    const struct object *object = object_by_id(fsd->objects, directory->object);
+    struct place child;
+    if ((directory->type != PLACE_OBJECT && directory->type != PLACE_FIELD) || object == NULL ||
+        !object_is_visible(object) || place_child(fsd, directory, node, name, &child) == 0)
+        return false;
+    autobuf struct buf path = {0}, scratch = {0}, key = {0};
+    place_field_path(fsd, node, &path);
+    struct field field = place_field(fsd, object, buf_str(&path), &scratch);
+    return field_child(&field, name, &key).type == FIELD_NONE &&
+           (field.schema == NULL || field.schema->type != SCHEMA_MAP);
+}
+
 /* "deployments.apps" names the kind whose plural is "deployments". */
 static bool is_qualified(const struct kind *kind, struct str name)
 {

@@ -59,6 +59,10 @@ int place_of_node(struct fsd *fsd, uint32_t node, struct place *place);
 /* Is it a name that editors and tools give to files that they rename over others? */
 bool place_is_scratch_name(struct str name);
 
+/* Would a file of that name, which is not there, be an editor's? In an object's own directories, where names
+ * are fields, every name is that the schema doesn't have. */
+bool place_makes_scratch(struct fsd *fsd, const struct place *directory, uint32_t node, struct str name);
+
 /* The names below a directory, in order. Unlisted files don't come. */
 typedef void place_visit(void *context, struct str name, bool directory_or_link, bool link);
 void place_list(struct fsd *fsd, const struct place *place, uint32_t node, place_visit *visit, void *context);

@@ -70,6 +70,8 @@ static int target_file(struct call *call, const struct renaming *renaming, struc
             return error_make(err, EPERM, "this file is made by the server and can't be written");
         return 0;
     }
+    if (renaming->target_exists && renaming->target.type != PLACE_FIELD)
+        return error_make(err, EPERM, "this belongs to the tree and can't be replaced");
     if (renaming->new_place.type != PLACE_OBJECT && renaming->new_place.type != PLACE_FIELD)
         return error_make(err, EPERM, "no file can be made here");
     place_field_path(fsd, renaming->new_parent, path);
@@ -158,14 +160,22 @@ static int copy_away(struct call *call, const struct renaming *renaming)
     return 0;
 }
 
+/* An editor's file, or what would be one? */
+static bool is_scratch(struct fsd *fsd, const struct place *directory, uint32_t node, const char *name)
+{
+    struct place child;
+    if (place_child(fsd, directory, node, str_of(name), &child) == 0)
+        return child.type == PLACE_SCRATCH;
+    return place_makes_scratch(fsd, directory, node, str_of(name));
+}
+
 static int start_rename(struct call *call, struct error **err)
 {
     struct renaming renaming;
     int status = find(call, &renaming, err);
     if (status < 0)
         return status;
-    bool to_scratch = place_is_scratch_name(str_of(call->new_name)) ||
-                      (renaming.target_exists && renaming.target.type == PLACE_SCRATCH);
+    bool to_scratch = is_scratch(call->fsd, &renaming.new_place, renaming.new_parent, call->new_name);
     if (renaming.source.type == PLACE_SCRATCH)
         return to_scratch ? 0 : write_over(call, &renaming, err);
     bool file = renaming.source.type == PLACE_FIELD || renaming.source.type == PLACE_FILE;
@@ -185,7 +195,9 @@ static void finish_rename(struct call *call, int result)
         node_record(fsd->nodes, node)->flags &= ~(uint32_t)NODE_MOVING;
     if (node != 0 && new_parent != 0 && result >= 0) {
         struct node_record *record = node_record(fsd->nodes, node);
-        bool stays_scratch = place_is_scratch_name(str_of(call->new_name));
+        struct place new_place;
+        bool stays_scratch = place_of_node(fsd, new_parent, &new_place) == 0 &&
+                             is_scratch(fsd, &new_place, new_parent, call->new_name);
         /* All at once: a repetition no longer finds it under the old name, and has nothing left to do. */
         node_drop_place(fsd->nodes, node);
         if (node_rename(fsd->nodes, node, new_parent, str_of(call->new_name),
@@ -193,8 +205,7 @@ static void finish_rename(struct call *call, int result)
             node_detach(fsd->nodes, node);
         else if (!stays_scratch)
             arena_bytes_free(fsd->memory->arena, &record->content);
-        else
-            vacancy_filled(fsd, node);
+        vacancy_filled(fsd, node);
     }
     reply_error(call, result < 0 ? -result : 0);
 }
