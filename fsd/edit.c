@@ -185,6 +185,8 @@ static int do_draft(struct work *work, struct error **err)
     value_set_str(doc_root(work->after), STR("kind"), work->base->kind->name);
     value_set_object(doc_root(work->after), STR("metadata"));
     work->draft = !work->base->kind->live_when_empty;
+    if (work->draft && work->base->kind->has_spec)
+        value_set_object(doc_root(work->after), STR("spec")); /* so that its defaults show */
     return 0;
 }
 

@@ -445,7 +445,7 @@ static void a_draft_becomes_an_object(void **state)
         {"replicasets", NULL, .edit = {EDIT_DRAFT}, .says = "replicasets/web: created",
          .changes =
              "{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web, namespace: default, uid: " UID
-             ", generation: 1, creationTimestamp: \"" NOW "\"}}",
+             ", generation: 1, creationTimestamp: \"" NOW "\"}, spec: {replicas: 1}}",
          .flags = VERSION_DRAFT},
         /* Fields in any order; what is required comes later. To the history it is new all the time. */
         {"deployments", "{}", true, .edit = {EDIT_FIELD_MAKE, .path = STR("template")},
