@@ -65,10 +65,12 @@ teardown() {
 }
 
 @test "stat tells the size that a read gives" {
+    # A deployment's manifest changes in between: its controller reports on it.
     deployment web | apply
+    configmap conf | apply
     local file
-    for file in manifest.yaml replicas metadata/uid; do
-        [ "$(stat -c %s "$K8S/deployments/web/$file")" = "$(wc -c <"$K8S/deployments/web/$file")" ]
+    for file in configmaps/conf/manifest.yaml configmaps/conf/metadata/uid deployments/web/replicas; do
+        [ "$(stat -c %s "$K8S/$file")" = "$(wc -c <"$K8S/$file")" ]
     done
 }
 
