@@ -30,7 +30,7 @@ struct supervisor {
     struct loop *loop;
     struct held_fds held;
     struct units *units;
-    struct loop_source *connection, *mounts; /* tell that the mount is gone */
+    struct loop_source *mounts; /* tells that the mount is gone */
     int mount_list;                          /* /proc/self/mountinfo */
     int listener;
     int caller; /* hears how the stop goes; -1 when none asked for it */
@@ -114,9 +114,8 @@ static void end_pods(struct supervisor *s)
 
 static void forget_mount(struct supervisor *s)
 {
-    loop_remove(s->connection);
     loop_remove(s->mounts);
-    s->connection = s->mounts = NULL;
+    s->mounts = NULL;
 }
 
 static void take_mount_away(struct supervisor *s)
@@ -161,10 +160,9 @@ static void stop(struct supervisor *s)
 static int watch_mount(struct supervisor *s, struct error **err);
 
 /* Somebody has unmounted the tree, or ended its connection: make it anew. */
-static void check_mount(void *context, uint32_t events)
+static void check_mount(void *context)
 {
     struct supervisor *s = context;
-    (void)events;
     if (!mount_is_over(s->held.fd[HELD_FUSE]) && mount_exists(s->settings->mount))
         return;
     log_error("the mount at %s is gone: making it anew", s->settings->mount);
@@ -180,14 +178,18 @@ static void check_mount(void *context, uint32_t events)
         loop_stop(s->loop);
 }
 
-/* The connection tells of its end (POLLERR comes unasked), but lives on while somebody uses a tree that has
- * been unmounted lazily; the list of mounts tells of every change. */
+static void on_mount_list(void *context, uint32_t events)
+{
+    (void)events;
+    check_mount(context);
+}
+
+/* The list of mounts tells of every change, and a connection that is over ends fsd. The connection itself is
+ * not polled: that would wake the supervisor with each request. */
 static int watch_mount(struct supervisor *s, struct error **err)
 {
-    s->connection = loop_fd(s->loop, s->held.fd[HELD_FUSE], 0, check_mount, s, err);
-    if (s->connection == NULL)
-        return -EIO;
-    s->mounts = loop_fd(s->loop, s->mount_list, EPOLLPRI, check_mount, s, err);
+    units_on_fsd_end(s->units, check_mount, s);
+    s->mounts = loop_fd(s->loop, s->mount_list, EPOLLPRI, on_mount_list, s, err);
     return s->mounts != NULL ? 0 : -EIO;
 }
 

@@ -33,6 +33,8 @@ struct units {
     const struct settings *settings;
     struct held_fds *held;
     bool keep; /* start again what dies */
+    loop_due_fn *fsd_ended;
+    void *fsd_ended_context;
     struct unit *unit;
 };
 
@@ -77,6 +79,8 @@ static void on_end(void *context, int status)
     forget(unit);
     if (!unit->units->keep)
         return;
+    if (unit->component == &components[COMPONENT_FSD] && unit->units->fsd_ended != NULL)
+        loop_timer(unit->units->loop, 0, unit->units->fsd_ended, unit->units->fsd_ended_context);
     if (unit->adopted) {
         unit->adopted = false;
         schedule(unit, 0);
@@ -262,6 +266,12 @@ void units_replace_adopted(struct units *units)
     for (size_t i = 0; i < component_count; i++)
         if (units->unit[i].adopted && units->unit[i].pidfd >= 0)
             pidfd_send_signal(units->unit[i].pidfd, SIGKILL, NULL, 0);
+}
+
+void units_on_fsd_end(struct units *units, loop_due_fn *ended, void *context)
+{
+    units->fsd_ended = ended;
+    units->fsd_ended_context = context;
 }
 
 int units_fsd_ends(const struct units *units, const char **how)

@@ -28,6 +28,9 @@ void units_stop(struct units *units, enum stop_phase first, enum stop_phase last
 /* Kills what is still adopted, so that children of ours take its place; units_start() has been called. */
 void units_replace_adopted(struct units *units);
 
+/* Calls `ended`, in the loop's next turn, whenever fsd has ended. */
+void units_on_fsd_end(struct units *units, loop_due_fn *ended, void *context);
+
 /* How often fsd has ended since it was started, and what the last time was like. */
 int units_fsd_ends(const struct units *units, const char **how);
 
