@@ -1,9 +1,9 @@
 #include "fsd/digest.h"
 
-#define PERSON_MS     200 /* a person's change waits so long, for the others that share its wait for the disk */
-#define GATHER_MS     1000 /* components' changes wait so long for more of them */
-#define BEHIND_MS     1000 /* the history can't follow: something has waited so long … */
-#define BEHIND_COUNT  64   /* … and so many are waiting */
+#define PERSON_MS     DIGEST_SOONEST_MS /* a person's change waits for others to share its wait for the disk */
+#define GATHER_MS     1000              /* components' changes wait so long for more of them */
+#define BEHIND_MS     1000              /* the history can't follow: something has waited so long … */
+#define BEHIND_COUNT  64                /* … and so many are waiting */
 #define SUBJECT_BYTES 72
 #define LISTED_MOST   100
 #define MORE          ", …"

@@ -5,6 +5,9 @@
 
 #include "fsd/historian.h"
 
+/* Nothing is due earlier than this after it has arrived. */
+#define DIGEST_SOONEST_MS 200
+
 /* In the order of their versions. */
 struct history_queue {
     struct history_entry *first, *last;

@@ -1,7 +1,9 @@
-/* Main pushes entries and rings; the thread, an event loop, moves them to a queue of its own and writes
- * bursts: all commits that are due, one after the other, and then one wait for the disk for all of them. A
- * commit for itself would cost the disk, which the store needs, ten times as much. A failed burst is repeated
- * whole. */
+/* Main pushes entries and rings; the thread, an event loop, moves them to a queue of its own when the first
+ * is due, and writes bursts: a commit for each that waits, one after the other, and then one wait for the
+ * disk for all of them. A commit for itself would cost the disk, which the store needs, ten times as much. A
+ * failed burst is repeated whole.
+ *
+ * Nobody waits for the history: its thread gives way to all others. */
 #include "fsd/historian.h"
 
 #include "fsd/digest.h"
@@ -15,10 +17,12 @@
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #define RETRY_FIRST_MS 100
 #define RETRY_LAST_MS  30000
 #define BURST_MS       300
+#define NICENESS       10
 
 struct historian {
     pthread_t thread;
@@ -33,6 +37,7 @@ struct historian {
     /* The thread's own: */
     struct loop *loop;
     struct loop_source *timer;
+    int64_t timer_ms; /* when it fires */
     struct history *history;
     struct history_queue waiting;
     struct history_queue written; /* in commits that are not durable yet */
@@ -113,15 +118,16 @@ static int write_turn(struct historian *historian, size_t count, struct error **
     return result;
 }
 
-/* All that is due, for some tenths of a second. Returns how many entries there were, or a negative errno:
- * then all of them wait again. */
+/* Once something is due, all that waits, for some tenths of a second. Returns how many entries there were, or
+ * a negative errno: then all of them wait again. */
 static int write_burst(struct historian *historian, int64_t *wait_ms, struct error **err)
 {
     int64_t end = clock_ms() + BURST_MS;
     int result = 0;
     historian->sequence = history_sequence(historian->history);
     do {
-        size_t count = digest_due(&historian->waiting, clock_ms(), historian->ending, wait_ms);
+        bool begun = historian->written.count != 0;
+        size_t count = digest_due(&historian->waiting, clock_ms(), begun || historian->ending, wait_ms);
         if (count == 0)
             break;
         result = write_turn(historian, count, err);
@@ -164,6 +170,22 @@ static void note_success(struct historian *historian)
 
 /* ---- the loop ---- */
 
+static void fetch(struct historian *historian)
+{
+    pthread_mutex_lock(&historian->lock);
+    struct history_queue pushed = historian->pushed;
+    historian->pushed = (struct history_queue){0};
+    historian->ending = historian->stopping;
+    pthread_mutex_unlock(&historian->lock);
+    while (pushed.first != NULL) {
+        struct history_entry *entry = queue_take(&pushed);
+        if (entry->version <= historian->skip)
+            entry->release(entry);
+        else
+            queue_add(&historian->waiting, entry);
+    }
+}
+
 static void work(struct historian *historian);
 
 static void on_timer(void *context)
@@ -177,12 +199,14 @@ static void work_later(struct historian *historian, int64_t after_ms)
 {
     loop_remove(historian->timer);
     historian->timer = loop_timer(historian->loop, after_ms, on_timer, historian);
+    historian->timer_ms = clock_ms() + after_ms;
 }
 
 /* While it fails only the clock starts another attempt, not what is pushed. */
 static void work(struct historian *historian)
 {
     int64_t wait_ms = -1;
+    fetch(historian);
     autoerror struct error *err = NULL;
     int count = write_burst(historian, &wait_ms, &err);
     if (count > 0) {
@@ -205,22 +229,15 @@ static void work(struct historian *historian)
     }
 }
 
-static void fetch(struct historian *historian)
+static bool is_stopping(struct historian *historian)
 {
     pthread_mutex_lock(&historian->lock);
-    struct history_queue pushed = historian->pushed;
-    historian->pushed = (struct history_queue){0};
-    historian->ending = historian->stopping;
+    bool stopping = historian->stopping;
     pthread_mutex_unlock(&historian->lock);
-    while (pushed.first != NULL) {
-        struct history_entry *entry = queue_take(&pushed);
-        if (entry->version <= historian->skip)
-            entry->release(entry);
-        else
-            queue_add(&historian->waiting, entry);
-    }
+    return stopping;
 }
 
+/* What has been pushed stays where it is until something is due, so that main rings once for all of it. */
 static void on_bell(void *context, uint32_t events)
 {
     struct historian *historian = context;
@@ -228,15 +245,19 @@ static void on_bell(void *context, uint32_t events)
     eventfd_t rings;
     if (eventfd_read(historian->bell, &rings) != 0)
         return;
-    fetch(historian);
-    if (historian->retry_ms == 0 || historian->ending)
+    bool soon = historian->timer != NULL && historian->timer_ms <= clock_ms() + DIGEST_SOONEST_MS;
+    if (is_stopping(historian))
         work_later(historian, 0);
+    else if (historian->retry_ms == 0 && !soon)
+        work_later(historian, DIGEST_SOONEST_MS);
 }
 
 static void *historian_thread(void *argument)
 {
     struct historian *historian = argument;
     autoerror struct error *err = NULL;
+    if (setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS) != 0)
+        log_warning("history: its thread keeps its priority: %s", strerror(errno));
     if (loop_run(historian->loop, &err) != 0)
         log_error("history: %s", error_message(err));
     return NULL;

@@ -1,5 +1,6 @@
 /* Repacking: each object of git is a file of its own at first, of at least 4 KiB on the disk. Once some
- * thousands have gathered, the git program packs them, with little priority, beside the commits that go on.
+ * thousands have gathered, the git program packs them, when nothing else wants the processor or the disk,
+ * beside the commits that go on.
  *
  * --geometric merges packs so that each is at least twice as large as the next, so that what is done stays in
  * proportion to what is new. It looks at no references and drops no object: one that has just been written
@@ -44,9 +45,24 @@ static int lock_packs(const char *path)
 static int start_repacking(struct history *history, struct loop *loop, int lock, struct error **err)
 {
     autofree char *place = path_format("--git-dir=%s", history->path);
-    const char *const argv[] = {
-        "nice",   "-n", "19", "git", place,           "-c", "pack.threads=1", "-c", "pack.windowMemory=32m",
-        "repack", "-d", "-l", "-q",  "--geometric=2", NULL};
+    const char *const argv[] = {"chrt",
+                                "--idle",
+                                "0",
+                                "ionice",
+                                "-c",
+                                "3",
+                                "git",
+                                place,
+                                "-c",
+                                "pack.threads=1",
+                                "-c",
+                                "pack.windowMemory=32m",
+                                "repack",
+                                "-d",
+                                "-l",
+                                "-q",
+                                "--geometric=2",
+                                NULL};
     struct process_plan plan = {.argv = argv, .fds = {{lock, 3}}, .fd_count = 1, .session = true};
     history->repacking = process_start(loop, &plan, on_repacked, history, err);
     history->loop = loop;
