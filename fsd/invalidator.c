@@ -50,8 +50,10 @@ struct lane {
     int socket;
     pthread_t thread;
     pthread_cond_t filled;
-    struct list waiting;
-    size_t count; /* waiting or being done */
+    struct list gathered; /* main's */
+    size_t gathered_count;
+    struct list waiting; /* under the lock */
+    size_t count;        /* waiting or being done */
 };
 
 struct invalidator {
@@ -147,16 +149,43 @@ static void list_add(struct list *list, struct item *item)
     list->end = &item->next;
 }
 
+/* All of `from`, which is empty then. */
+static void list_append(struct list *list, struct list *from)
+{
+    if (from->first == NULL)
+        return;
+    if (list->first == NULL)
+        list->end = &list->first;
+    *list->end = from->first;
+    list->end = from->end;
+    from->first = NULL;
+}
+
 static void add(struct invalidator *invalidator, enum lane_type type, struct item item)
 {
     struct lane *lane = &invalidator->lanes[type];
     struct item *copy = memory_new(sizeof(*copy));
     *copy = item;
-    pthread_mutex_lock(&invalidator->lock);
-    list_add(&lane->waiting, copy);
-    lane->count++;
+    list_add(&lane->gathered, copy);
+    lane->gathered_count++;
+}
+
+static void hand_over(struct lane *lane)
+{
+    if (lane->gathered_count == 0)
+        return;
+    pthread_mutex_lock(&lane->invalidator->lock);
+    list_append(&lane->waiting, &lane->gathered);
+    lane->count += lane->gathered_count;
+    lane->gathered_count = 0;
+    pthread_mutex_unlock(&lane->invalidator->lock);
     pthread_cond_signal(&lane->filled);
-    pthread_mutex_unlock(&invalidator->lock);
+}
+
+void invalidator_turn(struct invalidator *invalidator)
+{
+    for (int i = 0; i < LANES; i++)
+        hand_over(&invalidator->lanes[i]);
 }
 
 /* Without the child nothing that has been changed may be acknowledged. */
@@ -290,6 +319,7 @@ void invalidator_stop(struct invalidator *invalidator)
 {
     if (invalidator == NULL)
         return;
+    invalidator_turn(invalidator);
     pthread_mutex_lock(&invalidator->lock);
     invalidator->stopping = true;
     for (int i = 0; i < LANES; i++)
@@ -336,7 +366,7 @@ bool invalidator_is_idle(struct invalidator *invalidator)
     pthread_mutex_lock(&invalidator->lock);
     bool idle = true;
     for (int i = 0; i < LANES; i++)
-        idle = idle && invalidator->lanes[i].count == 0;
+        idle = idle && invalidator->lanes[i].count + invalidator->lanes[i].gathered_count == 0;
     pthread_mutex_unlock(&invalidator->lock);
     return idle;
 }

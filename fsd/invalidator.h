@@ -16,7 +16,8 @@ struct invalidator;
 int invalidator_start(int fuse_fd, int wake_fd, struct invalidator **invalidator, struct error **err);
 void invalidator_stop(struct invalidator *invalidator);
 
-/* Attributes and cached pages of a file; `attributes_only` never blocks. */
+/* What follows is gathered until invalidator_turn() hands it over, so that the threads are woken once for all
+ * of it. Attributes and cached pages of a file; `attributes_only` never blocks. */
 void invalidate_node(struct invalidator *invalidator, uint64_t number, bool attributes_only);
 /* The name in the directory. */
 void invalidate_entry(struct invalidator *invalidator, uint64_t parent, struct str name);
@@ -25,6 +26,7 @@ void invalidate_deleted(struct invalidator *invalidator, uint64_t parent, uint64
 /* `cookie` comes back when every invalidate_node() before it has been done. Names are not waited for: the
  * kernel may hold their directory for the very request that waits. */
 void invalidate_fence(struct invalidator *invalidator, void *cookie);
+void invalidator_turn(struct invalidator *invalidator);
 /* Nothing waits: the kernel has been told everything. */
 bool invalidator_is_idle(struct invalidator *invalidator);
 /* A cookie whose fence has been reached, or NULL. */

@@ -11,14 +11,14 @@
 #include <sys/random.h>
 
 #define MAGIC  0x706f647472656531 /* "podtree1" */
-#define LAYOUT 3
+#define LAYOUT 4
 
 #define PAGE           4096ul
 #define ROUND(size)    (((size) + PAGE - 1) / PAGE * PAGE)
 #define ARENA_UNIT     32ul         /* the smallest block, and what offsets are counted in */
 #define ARENA_BYTES    (32ul << 30) /* of addresses; memory is taken as it is touched */
 #define ARENA_ORDERS   22           /* 32 bytes << 21 = 64 MiB */
-#define RETURN_TO_HOST (64ul << 10) /* larger free blocks give their memory back */
+#define RETURN_TO_HOST (1ul << 20)  /* larger free blocks give their memory back */
 
 /* Every region has its place in the file for good; what is not touched takes no memory. */
 enum region {

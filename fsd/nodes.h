@@ -22,7 +22,8 @@ enum {
     NODE_SCRATCH = 4,  /* an editor's file, in memory only */
     NODE_FORMING = 8,  /* created, but nothing written: the field behind it is not set */
     NODE_MOVING = 32,  /* it is being renamed: its old name goes, and it stays */
-    NODE_TAINTED = 16  /* the page cache may hold an older version: drop it at the next open */
+    NODE_TAINTED = 16, /* the page cache may hold an older version: drop it at the next open */
+    NODE_CACHED = 64   /* the kernel may have attributes or contents of it in its caches */
 };
 
 struct node_record {

@@ -28,6 +28,7 @@ static int read_text(struct call *call, const struct leaf *leaf, struct handle_r
     const struct object *object =
         leaf->place.object != 0 ? object_by_id(fsd->objects, leaf->place.object) : NULL;
     int64_t version = object != NULL && object->committed != NULL ? object->committed->number : 0;
+    node_record(fsd->nodes, leaf->node)->flags |= NODE_CACHED;
     if ((handle->flags & HANDLE_FILLED) == 0) {
         autobuf struct buf text = {0};
         leaf_text(fsd, leaf, &text);

@@ -154,7 +154,12 @@ void reply_attributes(struct call *call, uint32_t node)
         reply_error(call, -result);
         return;
     }
-    fuse_reply_attr(call->request, &attributes, FOREVER);
+    /* The notifier's touches are for others to hear: it keeps nothing, so that the next change needs no word
+     * to the kernel. */
+    bool kept = call->asker.identity != IDENTITY_NOTIFIER;
+    if (kept)
+        node_record(call->fsd->nodes, node)->flags |= NODE_CACHED;
+    fuse_reply_attr(call->request, &attributes, kept ? FOREVER : 0);
     call_free(call);
 }
 
@@ -219,6 +224,8 @@ void entry_of_node(struct fsd *fsd, uint32_t node, struct fuse_entry_param *entr
     /* Another user has another one. */
     if (result == 0 && place.type == PLACE_LINK && place.special != NULL)
         entry->entry_timeout = 0;
+    if (entry->attr_timeout > 0)
+        node_record(fsd->nodes, node)->flags |= NODE_CACHED;
 }
 
 void reply_node(struct call *call, uint32_t node, struct fuse_file_info *file)

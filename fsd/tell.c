@@ -44,19 +44,29 @@ static bool is_held(struct fsd *fsd, uint32_t node)
 
 /* ---- what is out of date ---- */
 
+/* Has the kernel anything of it to be dropped? Not any more then: what it gets from now on is new. */
+static bool drops_cached(struct fsd *fsd, uint32_t node)
+{
+    if (!is_held(fsd, node))
+        return false;
+    struct node_record *record = node_record(fsd->nodes, node);
+    bool cached = (record->flags & NODE_CACHED) != 0;
+    record->flags &= ~(uint32_t)NODE_CACHED;
+    fsd->invalidations += cached;
+    return cached;
+}
+
 static void stale_contents(struct fsd *fsd, uint32_t node)
 {
-    fsd->invalidations++;
-    invalidate_node(fsd->invalidator, node_number(fsd->nodes, node), false);
+    if (drops_cached(fsd, node))
+        invalidate_node(fsd->invalidator, node_number(fsd->nodes, node), false);
 }
 
 /* Size and times only: for directories, and for files that aren't in the page cache. */
 static void stale_attributes(struct fsd *fsd, uint32_t node)
 {
-    if (!is_held(fsd, node))
-        return;
-    fsd->invalidations++;
-    invalidate_node(fsd->invalidator, node_number(fsd->nodes, node), true);
+    if (drops_cached(fsd, node))
+        invalidate_node(fsd->invalidator, node_number(fsd->nodes, node), true);
 }
 
 /* The name is gone, and everything below it. */
@@ -234,6 +244,12 @@ void tell_reborn(struct fsd *fsd, struct object *object)
 
 /* ---- after a takeover ---- */
 
+/* A predecessor may have noted that the kernel has nothing of a node, and ended before it told the kernel. */
+static void doubt(struct fsd *fsd, uint32_t node)
+{
+    node_record(fsd->nodes, node)->flags |= NODE_CACHED;
+}
+
 static void tell_again(struct fsd *fsd, uint32_t node, bool changed);
 
 static void tell_children_again(struct fsd *fsd, uint32_t node, bool changed)
@@ -248,6 +264,7 @@ static void tell_file_again(struct fsd *fsd, uint32_t node, bool cached, bool ch
 {
     if (!is_held(fsd, node) || (cached && !changed))
         return;
+    doubt(fsd, node);
     if (cached)
         stale_contents(fsd, node);
     else
@@ -264,6 +281,7 @@ static void tell_object_again(struct fsd *fsd, uint32_t node, int64_t id)
         stale_name(fsd, node);
     } else if ((uint64_t)object->committed->number > fsd->memory->header->told ||
                kind_is(object->kind, "", "Namespace")) {
+        doubt(fsd, node);
         stale_attributes(fsd, node);
         tell_children_again(fsd, node, (uint64_t)object->committed->number > fsd->memory->header->told);
     } else {
@@ -292,6 +310,7 @@ static void tell_again(struct fsd *fsd, uint32_t node, bool changed)
         else if (S_ISREG(attributes.st_mode))
             tell_file_again(fsd, node, true, changed);
         else if (S_ISDIR(attributes.st_mode)) {
+            doubt(fsd, node);
             stale_attributes(fsd, node);
             tell_children_again(fsd, node, changed);
         }

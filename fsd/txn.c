@@ -250,10 +250,6 @@ static void publish(struct fsd *fsd, struct batch *batch)
     txn->published_ms = clock_wall_ms();
     if (batch->version > txn->published)
         txn->published = batch->version;
-    for (struct history_entry *entry = batch_history(batch), *next; entry != NULL; entry = next) {
-        next = entry->next;
-        historian_push(txn->historian, entry);
-    }
     for (size_t i = 0; i < batch->entry_count; i++) {
         struct batch_entry *entry = &batch->entries[i];
         struct object *object = object_by_id(fsd->objects, entry->object);
@@ -267,6 +263,14 @@ static void publish(struct fsd *fsd, struct batch *batch)
     for (size_t i = 0; i < batch->line_count; i++)
         publish_line(fsd, &batch->lines[i]);
     objects_trim_tombstones(fsd->objects, TOMBSTONES_KEPT);
+}
+
+static void pass_to_history(struct txn *txn, struct history_entry *entry)
+{
+    for (struct history_entry *next; entry != NULL; entry = next) {
+        next = entry->next;
+        historian_push(txn->historian, entry);
+    }
 }
 
 static void answer(struct batch *batch, const struct error *failure)
@@ -301,15 +305,20 @@ static void fail(struct fsd *fsd, struct batch *batch, const struct error *failu
 }
 
 /* Readers must not find the old contents in the kernel's caches once the writer knows that it is done: the
- * answers wait for the invalidator where it has something to do. */
+ * answers wait for the invalidator where it has something to do. Nobody waits for the history, so it comes
+ * last. */
 static void succeed(struct fsd *fsd, struct batch *batch)
 {
     uint64_t told = fsd->invalidations;
     publish(fsd, batch);
-    if (fsd->invalidations == told || batch->first_call == NULL)
+    struct history_entry *history = batch_history(batch);
+    if (fsd->invalidations == told || batch->first_call == NULL) {
         answer(batch, NULL);
-    else
+    } else {
         invalidate_fence(fsd->invalidator, batch);
+        invalidator_turn(fsd->invalidator);
+    }
+    pass_to_history(fsd->txn, history);
 }
 
 static void submit(struct fsd *fsd)
