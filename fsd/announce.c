@@ -332,9 +332,10 @@ static int64_t announced(const struct announcer *announcer)
     return least;
 }
 
-void announcer_turn(struct announcer *announcer)
+void announcer_turn(struct announcer *announcer, bool readable)
 {
-    receive(announcer);
+    if (readable)
+        receive(announcer);
     send_waiting(announcer);
     announcer->seen = txn_version(announcer->fsd);
     announcer->fsd->memory->header->announced = (uint64_t)announced(announcer);

@@ -35,7 +35,8 @@ void announcer_performed(struct announcer *announcer, uint32_t directory, struct
 /* After a takeover: every object committed after the version that was announced last is announced again;
  * files are tell_take_over()'s. */
 void announcer_take_over(struct announcer *announcer);
-/* The socket is readable, or something waits: sends and receives what it can without blocking. */
-void announcer_turn(struct announcer *announcer);
+/* Receives what has come, when the socket is readable, and sends what waits, as far as it goes without
+ * blocking. */
+void announcer_turn(struct announcer *announcer, bool readable);
 
 #endif

@@ -119,8 +119,8 @@ void committer_submit(struct committer *committer, const struct store_batch *bat
     committer->batch = batch;
     committer->context = context;
     committer->phase = SUBMITTED;
-    pthread_cond_signal(&committer->changed);
     pthread_mutex_unlock(&committer->lock);
+    pthread_cond_signal(&committer->changed); /* not before: it would wake up only to wait for the lock */
 }
 
 void *committer_ended(struct committer *committer, struct error **err)

@@ -1,9 +1,9 @@
 /* podtree-fsd: the filesystem daemon. The supervisor starts it with the mounted /dev/fuse, the memory that
  * outlives it, and its end of the notifier's socket.
  *
- * Main owns the tree and waits in one place, the poll below. Everything that could keep it waiting is done by
- * others: the committer (disk), the historian (git), the invalidator (locks of the kernel), the notifier (the
- * mount), the log's thread. */
+ * Main owns the tree and waits in one place, in serve() below. Everything that could keep it waiting is done
+ * by others: the committer (disk), the historian (git), the invalidator (locks of the kernel), the notifier
+ * (the mount), the log's thread. */
 #include "fsd/announce.h"
 #include "fsd/documents.h"
 #include "fsd/errors.h"
@@ -22,12 +22,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 
+#define KEPT_BYTES      (4 << 20)
 #define TICK_MS         1000
 #define SCRATCH_KEPT_MS (10 * 60 * 1000)
 
@@ -36,10 +39,13 @@ struct settings {
     int fuse_fd, memory_fd, notifier_fd;
 };
 
+/* What main waits for. */
+enum source { SOURCE_REQUESTS, SOURCE_WAKE, SOURCE_NOTIFIER, SOURCE_SIGNAL, SOURCE_VACANCIES, SOURCES };
+
 struct daemon {
     struct fsd fsd;
     struct settings settings;
-    int wake_fd, signal_fd;
+    int wake_fd, signal_fd, epoll_fd;
     int64_t next_tick_ms;
 };
 
@@ -187,24 +193,50 @@ static int timeout(const struct fsd *fsd)
     return vacancies >= 0 ? vacancies : TICK_MS;
 }
 
+static int watch_sources(struct daemon *daemon, struct error **err)
+{
+    const int descriptors[SOURCES] = {[SOURCE_REQUESTS] = daemon->settings.fuse_fd,
+                                      [SOURCE_WAKE] = daemon->wake_fd,
+                                      [SOURCE_NOTIFIER] = daemon->settings.notifier_fd,
+                                      [SOURCE_SIGNAL] = daemon->signal_fd,
+                                      [SOURCE_VACANCIES] = vacancies_fd(daemon->fsd.vacancies)};
+    daemon->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (daemon->epoll_fd < 0)
+        return error_errno(err, errno, "epoll");
+    for (uint32_t i = 0; i < SOURCES; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
+        if (epoll_ctl(daemon->epoll_fd, EPOLL_CTL_ADD, descriptors[i], &event) < 0)
+            return error_errno(err, errno, "cannot wait for descriptor %d", descriptors[i]);
+    }
+    return 0;
+}
+
+static int wait_for_sources(struct daemon *daemon, int timeout_ms, bool ready[SOURCES], struct error **err)
+{
+    struct epoll_event events[SOURCES];
+    int count = epoll_wait(daemon->epoll_fd, events, SOURCES, timeout_ms);
+    if (count < 0 && errno != EINTR)
+        return error_errno(err, errno, "epoll");
+    memset(ready, 0, SOURCES * sizeof(*ready));
+    for (int i = 0; i < count; i++)
+        ready[events[i].data.u32] = true;
+    return 0;
+}
+
 /* Until it is unmounted (0) or told to end (0). */
 static int serve(struct daemon *daemon, struct error **err)
 {
     struct fsd *fsd = &daemon->fsd;
-    bool more = true;
+    bool more = true, ready[SOURCES];
     for (;;) {
-        struct pollfd polled[] = {{.fd = daemon->settings.fuse_fd, .events = POLLIN},
-                                  {.fd = daemon->wake_fd, .events = POLLIN},
-                                  {.fd = daemon->settings.notifier_fd, .events = POLLIN},
-                                  {.fd = daemon->signal_fd, .events = POLLIN},
-                                  {.fd = vacancies_fd(fsd->vacancies), .events = POLLIN}};
-        if (poll(polled, 5, more ? 0 : timeout(fsd)) < 0 && errno != EINTR)
-            return error_errno(err, errno, "poll");
-        if ((polled[1].revents & POLLIN) != 0)
+        int status = wait_for_sources(daemon, more ? 0 : timeout(fsd), ready, err);
+        if (status < 0)
+            return status;
+        if (ready[SOURCE_WAKE])
             clear_wake(daemon);
-        if ((polled[3].revents & POLLIN) != 0)
+        if (ready[SOURCE_SIGNAL])
             return 0;
-        int status = (polled[0].revents & (POLLIN | POLLERR)) != 0 ? session_turn(fsd->session) : 0;
+        status = ready[SOURCE_REQUESTS] ? session_turn(fsd->session) : 0;
         if (status == -ENODEV)
             return 0;
         if (status < 0 && status != -EAGAIN)
@@ -214,8 +246,9 @@ static int serve(struct daemon *daemon, struct error **err)
         more = session_run_waiting(fsd->session) || more;
         vacancies_turn(fsd);
         txn_turn(fsd);
-        announcer_turn(fsd->announcer);
+        announcer_turn(fsd->announcer, ready[SOURCE_NOTIFIER]);
         tick(daemon);
+        invalidator_turn(fsd->invalidator);
     }
 }
 
@@ -238,9 +271,18 @@ static void stop(struct fsd *fsd)
     buf_free(&fsd->events.numbers);
 }
 
+/* Memory that main gives back to the kernel and takes again with the next request costs more than the
+ * request: each time the processors of all threads have to be told. */
+static void keep_memory(void)
+{
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
+    mallopt(M_TOP_PAD, KEPT_BYTES / 16);
+}
+
 int main(int argc, char **argv)
 {
-    struct daemon daemon = {.wake_fd = -1, .signal_fd = -1};
+    struct daemon daemon = {.wake_fd = -1, .signal_fd = -1, .epoll_fd = -1};
     struct settings *settings = &daemon.settings;
     int64_t fuse_fd = -1, memory_fd = -1, notifier_fd = -1;
     const struct option_row options[] = {
@@ -258,6 +300,7 @@ int main(int argc, char **argv)
     autoerror struct error *err = NULL;
     log_init("fsd");
     fault_init();
+    keep_memory();
     int status = options_parse(&usage, argc, argv, &words, &count, &err);
     if (status > 0)
         return 0;
@@ -273,7 +316,9 @@ int main(int argc, char **argv)
         status = log_start_thread(&err);
     if (status == 0) {
         log_info("serves %s", settings->mount);
-        status = serve(&daemon, &err);
+        status = watch_sources(&daemon, &err);
+        if (status == 0)
+            status = serve(&daemon, &err);
         stop(&daemon.fsd);
     }
     if (status < 0) {

@@ -37,7 +37,7 @@ static void set_caching(struct call *call, const struct leaf *leaf)
     bool writes = (call->file.flags & O_ACCMODE) != O_RDONLY;
     call->file.direct_io = writes || leaf->reads == LEAF_STREAM || leaf->reads == LEAF_LIST;
     call->file.keep_cache = !call->file.direct_io && (node->flags & NODE_TAINTED) == 0;
-    call->file.noflush = !writes; /* nothing is to be said when a reader closes */
+    call->file.noflush = !writes || leaf->writes == WRITE_SCALAR; /* nothing is left to be said at a close */
     if (!call->file.keep_cache)
         node->flags &= ~(uint32_t)NODE_TAINTED;
 }

@@ -96,7 +96,7 @@ static char *next_message(const struct scene *scene, uint64_t *number)
 static uint64_t assert_said(const struct scene *scene, const char *wanted)
 {
     uint64_t number = 0;
-    announcer_turn(scene->fsd.announcer);
+    announcer_turn(scene->fsd.announcer, true);
     autofree char *is = next_message(scene, &number);
     assert_string_equal(is, wanted);
     return number;
@@ -151,7 +151,7 @@ static void only_a_window_of_them_is_on_its_way(void **state)
         snprintf(name, sizeof(name), "n%d", i);
         change(scene, name, ANNOUNCE_CHANGED);
     }
-    announcer_turn(scene->fsd.announcer);
+    announcer_turn(scene->fsd.announcer, true);
     uint64_t number = 0, first = 0;
     size_t count = 0;
     for (;;) {
@@ -243,7 +243,7 @@ static void what_has_not_been_announced_is_known_after_a_kill(void **state)
 {
     struct scene *scene = *state;
     scene->txn.published = 9;
-    announcer_turn(scene->fsd.announcer);
+    announcer_turn(scene->fsd.announcer, true);
     assert_int_equal(announced(scene), 9);
     /* A batch of versions 10 to 15, of which 12 is announced. */
     scene->txn.published = 14;
@@ -260,10 +260,10 @@ static void what_has_not_been_announced_is_known_after_a_kill(void **state)
     number = assert_said(scene, "~web");
     assert_int_equal(announced(scene), 15); /* all of the first batch, nothing of the second */
     say(scene, other, NOTIFY_DONE);
-    announcer_turn(scene->fsd.announcer);
+    announcer_turn(scene->fsd.announcer, true);
     assert_int_equal(announced(scene), 15);
     say(scene, number, NOTIFY_DONE);
-    announcer_turn(scene->fsd.announcer);
+    announcer_turn(scene->fsd.announcer, true);
     assert_int_equal(announced(scene), 21);
 }
 
@@ -271,7 +271,7 @@ static void a_successor_announces_what_is_later(void **state)
 {
     struct scene *scene = *state;
     scene->txn.published = 5;
-    announcer_turn(scene->fsd.announcer);
+    announcer_turn(scene->fsd.announcer, true);
     end(scene);
     shared_take_over(scene->shared);
     begin(scene);
@@ -290,7 +290,7 @@ static void a_successor_announces_what_is_later(void **state)
     assert_int_equal(announced(scene), 5);
     say(scene, first, NOTIFY_DONE);
     say(scene, second, NOTIFY_DONE);
-    announcer_turn(scene->fsd.announcer);
+    announcer_turn(scene->fsd.announcer, true);
     assert_int_equal(announced(scene), 7);
 }
 
