@@ -2,7 +2,9 @@
 
 #include "lib/yaml.h"
 
-#define KEPT 12
+#define KEPT       256
+#define KEPT_FEW   8
+#define KEPT_BYTES (2u << 20) /* of text: more than that only in few */
 
 struct entry {
     struct version *version; /* held */
@@ -10,8 +12,11 @@ struct entry {
     uint64_t used;
 };
 
+/* The entries in use come first. */
 struct documents {
     struct entry entries[KEPT];
+    size_t count;
+    size_t bytes;
     uint64_t clock;
 };
 
@@ -20,39 +25,60 @@ struct documents *documents_new(void)
     return memory_zeroed(1, sizeof(struct documents));
 }
 
-static void entry_clear(struct entry *entry)
+static void drop(struct documents *documents, struct entry *entry)
 {
     doc_free(entry->doc);
+    documents->bytes -= entry->version->length;
     version_drop(entry->version);
-    *entry = (struct entry){0};
+    *entry = documents->entries[--documents->count];
 }
 
 void documents_free(struct documents *documents)
 {
-    for (size_t i = 0; documents != NULL && i < KEPT; i++)
-        entry_clear(&documents->entries[i]);
+    while (documents != NULL && documents->count > 0)
+        drop(documents, &documents->entries[0]);
     free(documents);
+}
+
+static struct entry *find(struct documents *documents, const struct version *version)
+{
+    for (size_t i = 0; i < documents->count; i++)
+        if (documents->entries[i].version == version)
+            return &documents->entries[i];
+    return NULL;
+}
+
+static struct entry *oldest(struct documents *documents)
+{
+    struct entry *found = &documents->entries[0];
+    for (size_t i = 1; i < documents->count; i++)
+        if (documents->entries[i].used < found->used)
+            found = &documents->entries[i];
+    return found;
+}
+
+static struct entry *add(struct documents *documents, struct version *version, struct doc *doc)
+{
+    while (documents->count == KEPT || (documents->count >= KEPT_FEW && documents->bytes > KEPT_BYTES))
+        drop(documents, oldest(documents));
+    struct entry *entry = &documents->entries[documents->count++];
+    *entry = (struct entry){.version = version_hold(version), .doc = doc};
+    documents->bytes += version->length;
+    return entry;
 }
 
 struct value document_of(struct documents *documents, struct version *version)
 {
-    struct entry *oldest = &documents->entries[0];
-    documents->clock++;
-    for (size_t i = 0; i < KEPT; i++) {
-        struct entry *entry = &documents->entries[i];
-        if (entry->version == version) {
-            entry->used = documents->clock;
-            return doc_root(entry->doc);
-        }
-        if (entry->used < oldest->used)
-            oldest = entry;
-    }
-    entry_clear(oldest);
-    oldest->version = version_hold(version);
-    oldest->doc =
-        doc_parse(version_text(version), NULL); /* what the store had was parsed before it was written */
-    oldest->used = documents->clock;
-    return doc_root(oldest->doc);
+    struct entry *entry = find(documents, version);
+    if (entry == NULL) /* what the store had was parsed before it was written */
+        entry = add(documents, version, doc_parse(version_text(version), NULL));
+    entry->used = ++documents->clock;
+    return doc_root(entry->doc);
+}
+
+void document_keep(struct documents *documents, struct version *version, struct doc *doc)
+{
+    add(documents, version, doc)->used = ++documents->clock;
 }
 
 void document_manifest(struct documents *documents, struct version *version, struct buf *out)

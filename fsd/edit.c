@@ -16,7 +16,8 @@ struct work {
     const struct edit_base *base;
     const struct edit *edit;
     int64_t now_ms;
-    struct doc *before; /* NULL: there is no object yet */
+    struct value before; /* absent: there is no object yet */
+    struct doc *parsed;  /* … where it had to be parsed */
     struct doc *after;
     bool draft;
     bool gone;
@@ -25,6 +26,11 @@ struct work {
 static struct value metadata_of(struct doc *doc)
 {
     return value_get(doc_root(doc), STR("metadata"));
+}
+
+static struct value metadata_before(const struct work *work)
+{
+    return value_get(work->before, STR("metadata"));
 }
 
 static void set_time(struct value v, struct str key, int64_t ms)
@@ -56,7 +62,7 @@ static int check_version(const struct work *work, int64_t wanted, struct error *
 static int check_preconditions(const struct work *work, struct error **err)
 {
     const struct edit *edit = work->edit;
-    struct str uid = value_str(value_get(metadata_of(work->before), STR("uid")));
+    struct str uid = value_str(value_get(metadata_before(work), STR("uid")));
     if (edit->if_uid.length != 0 && !str_equal(edit->if_uid, uid))
         return error_make(err, ENOENT, STR_FORMAT "/" STR_FORMAT " with uid " STR_FORMAT " is gone",
                           STR_ARGS(work->base->kind->plural), STR_ARGS(work->base->name),
@@ -119,7 +125,7 @@ static int do_replace(struct work *work, struct error **err)
     struct value metadata = value_ensure_object(doc_root(work->after), STR("metadata"));
     static const char *const unless_given[] = {"finalizers", "ownerReferences"};
     for (size_t i = 0; i < 2; i++) {
-        struct value old = value_get(metadata_of(work->before), str_of(unless_given[i]));
+        struct value old = value_get(metadata_before(work), str_of(unless_given[i]));
         if (value_exists(old) && !value_exists(value_get(metadata, str_of(unless_given[i]))))
             value_set_copy(metadata, str_of(unless_given[i]), old);
     }
@@ -151,12 +157,12 @@ static int do_apply(struct work *work, struct error **err)
             "the object with mkdir and write its manifest.yaml",
             ANNOTATIONS_AT_MOST, text.length);
 
-    if (work->before == NULL) {
+    if (!value_exists(work->before)) {
         work->after = doc_copy(doc_root(wanted));
     } else {
-        struct value kept = value_at(metadata_of(work->before), "annotations", MERGE_LAST_APPLIED);
+        struct value kept = value_at(metadata_before(work), "annotations", MERGE_LAST_APPLIED);
         autodoc struct doc *last = value_exists(kept) ? doc_parse(value_str(kept), NULL) : NULL;
-        work->after = doc_copy(doc_root(work->before));
+        work->after = doc_copy(work->before);
         merge_apply(work->base->kind->schema, doc_root(last), doc_root(work->after), doc_root(wanted));
     }
     metadata = value_ensure_object(doc_root(work->after), STR("metadata"));
@@ -345,9 +351,9 @@ static void end_if_released(struct work *work)
 
 static int check_finalizers(const struct work *work, struct error **err)
 {
-    if (!value_exists(value_get(metadata_of(work->before), STR("deletionTimestamp"))))
+    if (!value_exists(value_get(metadata_before(work), STR("deletionTimestamp"))))
         return 0;
-    struct value old = value_get(metadata_of(work->before), STR("finalizers"));
+    struct value old = value_get(metadata_before(work), STR("finalizers"));
     value_each (finalizer, value_get(metadata_of(work->after), STR("finalizers"))) {
         bool known = false;
         value_each (other, old)
@@ -404,23 +410,26 @@ static bool desired_differs(struct value before, struct value after)
 
 static void count_generation(struct work *work)
 {
-    if (!work->base->kind->has_spec || work->before == NULL)
+    if (!work->base->kind->has_spec || !value_exists(work->before))
         return;
-    struct value metadata = metadata_of(work->after), old = metadata_of(work->before);
+    struct value metadata = metadata_of(work->after), old = metadata_before(work);
     bool deleted = value_exists(value_get(metadata, STR("deletionTimestamp"))) !=
                    value_exists(value_get(old, STR("deletionTimestamp")));
-    if (deleted || desired_differs(doc_root(work->before), doc_root(work->after)))
+    if (deleted || desired_differs(work->before, doc_root(work->after)))
         value_set_int(metadata, STR("generation"), value_int_or(value_get(old, STR("generation")), 0) + 1);
 }
 
 static bool differs(const struct work *work, bool was_draft)
 {
-    if (work->before == NULL || work->gone || was_draft != work->draft)
+    if (!value_exists(work->before) || work->gone || was_draft != work->draft)
         return true;
     /* The number is the only thing that the version before has and this one not yet. */
-    autodoc struct doc *old = doc_copy(doc_root(work->before));
-    value_unset(metadata_of(old), STR("resourceVersion"));
-    return !value_equal(doc_root(old), doc_root(work->after));
+    struct value metadata = metadata_of(work->after),
+                 number = value_get(metadata_before(work), STR("resourceVersion"));
+    value_set_copy(metadata, STR("resourceVersion"), number);
+    bool same = value_equal(work->before, doc_root(work->after));
+    value_unset(metadata, STR("resourceVersion"));
+    return !same;
 }
 
 /* Members that come behind the metadata are written behind the version's number. */
@@ -481,7 +490,7 @@ static void fill_result(struct work *work, struct edit_result *result)
     result->gone = work->gone;
     result->flags = work->draft ? VERSION_DRAFT : 0;
     bool was_draft = base->before != NULL && (base->before->flags & VERSION_DRAFT) != 0;
-    struct value before = was_draft ? VALUE_ABSENT : doc_root(work->before);
+    struct value before = was_draft ? VALUE_ABSENT : work->before;
     if (!work->gone) {
         autobuf struct buf line = {0};
         if (work->draft) {
@@ -510,6 +519,7 @@ static void fill_result(struct work *work, struct edit_result *result)
         make_tombstone(work);
     value_sort(root);
     write_split(root, &result->text, &result->split);
+    result->document = take_pointer(work->after);
 }
 
 /* Defaults, then all the rules. What is too large is refused as that, whatever else is wrong with it. */
@@ -520,8 +530,8 @@ static int complete_and_check(struct work *work, bool was_draft, struct error **
     schema_prune_nulls(kind->schema, root);
     schema_default(kind->schema, root);
     int status = object_validate(kind, root, work->draft, err);
-    if (status == 0 && work->before != NULL && !was_draft)
-        status = object_validate_update(kind, doc_root(work->before), root, err);
+    if (status == 0 && value_exists(work->before) && !was_draft)
+        status = object_validate_update(kind, work->before, root, err);
     if (status == 0)
         status = check_finalizers(work, err);
     if (status == 0)
@@ -541,11 +551,14 @@ static int run(struct work *work, struct edit_result *result, struct error **err
     const struct edit *edit = work->edit;
     bool was_draft = base->before != NULL && (base->before->flags & VERSION_DRAFT) != 0;
     work->draft = was_draft;
-    if (base->before != NULL) {
-        work->before = doc_parse(version_text(base->before), err);
-        if (work->before == NULL)
+    work->before = base->document;
+    if (base->before != NULL && !value_exists(work->before)) {
+        work->parsed = doc_parse(version_text(base->before), err);
+        if (work->parsed == NULL)
             return error_wrap(err, "the stored object is damaged");
-    } else if (!edits[edit->type].makes) {
+        work->before = doc_root(work->parsed);
+    }
+    if (base->before == NULL && !edits[edit->type].makes) {
         return error_make(err, ENOENT, STR_FORMAT "/" STR_FORMAT " does not exist",
                           STR_ARGS(base->kind->plural), STR_ARGS(base->name));
     }
@@ -554,15 +567,15 @@ static int run(struct work *work, struct edit_result *result, struct error **err
         return status;
     bool makes_document = edits[edit->type].makes;
     if (!makes_document)
-        work->after = doc_copy(doc_root(work->before));
+        work->after = doc_copy(work->before);
     status = edits[edit->type].edit(work, err);
     if (status < 0)
         return status;
     struct value root = doc_root(work->after);
     if (!edits[edit->type].trusts)
-        managed_put_back(base, edit, work->now_ms, doc_root(work->before), root);
+        managed_put_back(base, edit, work->now_ms, work->before, root);
     if (edits[edit->type].keeps_status)
-        managed_put_back_status(edit, doc_root(work->before), root);
+        managed_put_back_status(edit, work->before, root);
     value_unset(metadata_of(work->after), STR("resourceVersion"));
     if (!work->gone) {
         status = complete_and_check(work, was_draft, err);
@@ -585,7 +598,7 @@ int edit_compute(const struct edit_base *base, const struct edit *edit, int64_t 
     struct work work = {.base = base, .edit = edit, .now_ms = now_ms};
     *result = (struct edit_result){0};
     int status = run(&work, result, err);
-    doc_free(work.before);
+    doc_free(work.parsed);
     doc_free(work.after);
     if (status < 0)
         edit_result_free(result);
@@ -597,5 +610,6 @@ void edit_result_free(struct edit_result *result)
     buf_free(&result->text);
     free(result->status);
     free(result->subject);
+    doc_free(result->document);
     *result = (struct edit_result){0};
 }

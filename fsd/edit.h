@@ -47,6 +47,7 @@ struct edit_base {
     const struct kind *kind;
     struct str namespace, name;
     const struct version *before; /* NULL: there is none */
+    struct value document;        /* its document, if it is at hand: else its text is parsed */
     struct str new_uid;           /* for an object that the edit makes */
 };
 
@@ -56,9 +57,10 @@ struct edit_result {
     uint32_t flags;  /* VERSION_… */
     struct buf text; /* JSON without the version's number, which belongs at split */
     size_t split;
-    char *status;    /* the status line's text, NULL for none */
-    bool status_new; /* … and it differs from the one before */
-    char *subject;   /* for the history: "deployments/web: replicas 2 -> 3" */
+    char *status;         /* the status line's text, NULL for none */
+    bool status_new;      /* … and it differs from the one before */
+    char *subject;        /* for the history: "deployments/web: replicas 2 -> 3" */
+    struct doc *document; /* what text says, without the number; may be NULL */
 };
 
 /* 0, or the errno of tree.md 8 and a sentence. */

@@ -5,9 +5,6 @@
 #include "lib/yaml.h"
 #include <errno.h>
 
-/* Larger texts go to the worker: below this, parsing or computing takes some hundred microseconds. */
-#define LARGE (16u << 10)
-
 struct parsing {
     struct job job;
     char *text;
@@ -77,7 +74,7 @@ int heavy_parse(struct call *call, struct str text, struct doc ***docs, int **li
         parsing = heavy->parsed = memory_zeroed(1, sizeof(*parsing));
         parsing->text = str_dup(text);
         parsing->length = text.length;
-        if (text.length > LARGE)
+        if (text.length > HEAVY_BYTES)
             return hand_over(call, &parsing->job, parse);
         parse(&parsing->job);
     }
@@ -168,13 +165,14 @@ static struct edit_result copy_of(const struct edit_result *result)
     buf_add_str(&copy.text, buf_str(&result->text));
     copy.status = result->status != NULL ? strdup(result->status) : NULL;
     copy.subject = result->subject != NULL ? strdup(result->subject) : NULL;
+    copy.document = NULL;
     return copy;
 }
 
 int heavy_compute(struct call *call, struct edit_base *base, const struct edit *edit, int64_t now_ms,
                   struct edit_result *result, struct error **err)
 {
-    if (call == NULL || size_of(base, edit) <= LARGE)
+    if (call == NULL || size_of(base, edit) <= HEAVY_BYTES)
         return edit_compute(base, edit, now_ms, result, err);
     struct heavy *heavy = heavy_of(call);
     struct computing *computing = find(heavy, base, edit);

@@ -10,6 +10,9 @@
 #include "fsd/call.h"
 #include "fsd/edit.h"
 
+/* Larger texts go to the worker: below this, parsing or computing takes some hundred microseconds. */
+#define HEAVY_BYTES (16u << 10)
+
 /* The documents of a YAML or JSON text. They and their lines belong to the call. How many, or a negative
  * errno. */
 int heavy_parse(struct call *call, struct str text, struct doc ***docs, int **lines, struct error **err);

@@ -30,11 +30,10 @@ struct objects {
 
 /* ---- versions ---- */
 
-/* Finds what the header repeats of the text. */
-static void read_header(const struct kind *kind, struct version *version)
+/* Finds what the header repeats of the text, which says `document`. */
+static void read_header(const struct kind *kind, struct version *version, struct value document)
 {
-    autodoc struct doc *doc = doc_parse(version_text(version), NULL);
-    struct value metadata = value_at(doc_root(doc), "metadata");
+    struct value metadata = value_at(document, "metadata");
     struct value owners = value_get(metadata, STR("ownerReferences"));
     size_t count = value_count(owners);
     autobuf struct buf scratch = {0};
@@ -49,7 +48,7 @@ static void read_header(const struct kind *kind, struct version *version)
             version->owners[version->owner_count++] = (struct str){at, uid.length};
     }
     if (kind->node_field.length != 0) {
-        struct str node = value_str(value_get(value_at(doc_root(doc), "spec"), kind->node_field));
+        struct str node = value_str(value_get(value_at(document, "spec"), kind->node_field));
         buf_addf(&scratch, "\"" STR_FORMAT "\":\"" STR_FORMAT "\"", STR_ARGS(kind->node_field),
                  STR_ARGS(node));
         const char *at =
@@ -61,8 +60,14 @@ static void read_header(const struct kind *kind, struct version *version)
         version->flags |= VERSION_TERMINATING;
 }
 
+static void parse_header(const struct kind *kind, struct version *version)
+{
+    autodoc struct doc *doc = doc_parse(version_text(version), NULL);
+    read_header(kind, version, doc_root(doc));
+}
+
 struct version *version_new(const struct kind *kind, struct str before, int64_t number, struct str after,
-                            int64_t time_ms, uint32_t flags, const char *status)
+                            struct value document, int64_t time_ms, uint32_t flags, const char *status)
 {
     char digits[24];
     int digit_count = snprintf(digits, sizeof(digits), "%lld", (long long)number);
@@ -77,7 +82,10 @@ struct version *version_new(const struct kind *kind, struct str before, int64_t 
     memcpy(to + before.length + digit_count, after.at, after.length);
     to[length] = '\0';
     version->status = status != NULL ? strdup(status) : NULL;
-    read_header(kind, version);
+    if (value_exists(document))
+        read_header(kind, version, document);
+    else
+        parse_header(kind, version);
     return version;
 }
 
@@ -90,7 +98,7 @@ static struct version *version_of_text(const struct kind *kind, struct str text,
     atomic_init(&version->references, 1);
     memcpy(version->text, text.at, text.length);
     version->text[text.length] = '\0';
-    read_header(kind, version);
+    parse_header(kind, version);
     return version;
 }
 

@@ -78,10 +78,10 @@ const struct kinds *objects_kinds(const struct objects *objects);
 
 /* ---- versions ---- */
 
-/* `text` is copied; `before` and `after` are the parts of the text around the number: the version's own
- * number is written between them. */
+/* `before` and `after` are the parts of the text around the number: they are copied, and the version's own
+ * number is written between them. `document`: what the text says, if it is at hand. */
 struct version *version_new(const struct kind *kind, struct str before, int64_t number, struct str after,
-                            int64_t time_ms, uint32_t flags, const char *status);
+                            struct value document, int64_t time_ms, uint32_t flags, const char *status);
 struct version *version_from_record(const struct kind *kind, const struct record *record);
 struct version *version_tombstone(const struct kind *kind, struct str text, int64_t number, int64_t time_ms);
 struct version *version_hold(struct version *version);

@@ -38,7 +38,7 @@ static void apply(struct work *work, const char *name, const char *text, const c
     buf_addf(&after, "\"},\"data\":\"%s\"}", text != NULL ? text : "");
     work->version++;
     struct version *version = version_new(kind, STR("{\"metadata\":{\"resourceVersion\":\""), work->version,
-                                          buf_str(&after), work->version * 1000, flags, NULL);
+                                          buf_str(&after), VALUE_ABSENT, work->version * 1000, flags, NULL);
     struct object *object = object_newest(work->objects, kind, STR("default"), str_of(name));
     struct version *was_pending = object != NULL ? version_hold(object->pending) : NULL;
     if (object == NULL)

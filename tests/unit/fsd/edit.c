@@ -110,6 +110,15 @@ static void tell(struct buf *out, int number, const char *says, bool gone, uint3
         buf_addf(out, "%s\n%s%s", says, (flags & VERSION_DRAFT) != 0 ? "draft " : "", changes);
 }
 
+/* What is kept as the version's document must be what its text says, down to the order of members. */
+static void expect_document_as_text(const struct edit_result *result, struct doc *text)
+{
+    autobuf struct buf is = {0}, should = {0};
+    yaml_write(&is, doc_root(result->document));
+    yaml_write(&should, doc_root(text));
+    assert_string_equal(is.at, should.at);
+}
+
 static void tell_result(struct buf *out, const struct version *before, const struct edit_result *result)
 {
     if (result->unchanged) {
@@ -119,15 +128,17 @@ static void tell_result(struct buf *out, const struct version *before, const str
     autodoc struct doc *old = before != NULL ? doc_parse(version_text(before), NULL) : doc_new();
     autodoc struct doc *new = document_of_result(result);
     value_unset(value_get(doc_root(old), STR("metadata")), STR("resourceVersion"));
+    expect_document_as_text(result, new);
     autofree char *changes = changes_between(doc_root(old), doc_root(new));
     tell(out, 0, result->subject, result->gone, result->flags, changes);
 }
 
-static void do_row(const struct row *row, struct buf *is)
+static void do_row(const struct row *row, bool at_hand, struct buf *is)
 {
     const struct kind *kind = must_kind(row->kind);
     struct version *before = row->before != NULL ? version_before(kind, row->before, row->draft) : NULL;
     autodoc struct doc *document = row->document != NULL ? must_yaml(row->document) : NULL;
+    autodoc struct doc *parsed = at_hand && before != NULL ? doc_parse(version_text(before), NULL) : NULL;
     struct edit edit = row->edit;
     edit.document = doc_root(document);
     edit.verb = verb_of(kind, row->verb);
@@ -135,6 +146,7 @@ static void do_row(const struct row *row, struct buf *is)
                              .namespace = kind->namespaced ? STR("default") : STR(""),
                              .name = STR("web"),
                              .before = before,
+                             .document = doc_root(parsed),
                              .new_uid = before == NULL ? STR(UID) : STR_NONE};
     autoresult struct edit_result result;
     autoerror struct error *err = NULL;
@@ -148,12 +160,13 @@ static void do_row(const struct row *row, struct buf *is)
 
 static bool row_is_right(const struct row *row)
 {
-    autobuf struct buf is = {0}, should = {0};
+    autobuf struct buf is = {0}, as_well = {0}, should = {0};
     autodoc struct doc *wanted = row->changes != NULL ? must_yaml(row->changes) : NULL;
     autofree char *changes = wanted != NULL ? as_json(doc_root(wanted)) : NULL;
     tell(&should, row->number, row->says, row->gone, row->flags, changes);
-    do_row(row, &is);
-    if (str_equal(buf_str(&is), buf_str(&should)))
+    do_row(row, false, &is);
+    do_row(row, true, &as_well);
+    if (str_equal(buf_str(&is), buf_str(&should)) && str_equal(buf_str(&as_well), buf_str(&should)))
         return true;
     print_error("%s before: %s\ndocument: %s\nis:     %s\nshould: %s\n\n", row->kind,
                 row->before != NULL ? row->before : "nothing", row->document != NULL ? row->document : "none",

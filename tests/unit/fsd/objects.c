@@ -31,7 +31,7 @@ static struct version *new_version(const struct kind *kind, uint32_t flags, cons
              rest);
     last_version++;
     return version_new(kind, STR("{\"metadata\":{\"resourceVersion\":\""), last_version, buf_str(&after),
-                       last_version * 1000, flags & ~(uint32_t)VERSION_TERMINATING, "Line");
+                       VALUE_ABSENT, last_version * 1000, flags & ~(uint32_t)VERSION_TERMINATING, "Line");
 }
 
 /* What txn does with a change that becomes durable at once. */
@@ -169,7 +169,7 @@ static void a_version_knows_what_its_text_says(void **state)
         kind,
         STR("{\"metadata\":{\"name\":\"a\",\"ownerReferences\":[{\"uid\":\"u-1\"},{\"uid\":\"u-2\"}],"
             "\"resourceVersion\":\""),
-        41, STR("\",\"deletionTimestamp\":\"x\"},\"spec\":{\"nodeName\":\"n1\"}}"), 5, 0, NULL);
+        41, STR("\",\"deletionTimestamp\":\"x\"},\"spec\":{\"nodeName\":\"n1\"}}"), VALUE_ABSENT, 5, 0, NULL);
     assert_non_null(strstr(version->text, "\"resourceVersion\":\"41\""));
     assert_int_equal(version->length, strlen(version->text));
     assert_str(version->node, "n1");
