@@ -1,9 +1,9 @@
 #include "fsd/digest.h"
 
-#define PERSON_MS     DIGEST_SOONEST_MS /* a person's change waits for others to share its wait for the disk */
-#define GATHER_MS     1000              /* components' changes wait so long for more of them */
-#define BEHIND_MS     1000              /* the history can't follow: something has waited so long … */
-#define BEHIND_COUNT  64                /* … and so many are waiting */
+/* How long a change waits for others to share a commit, or at least the wait for the disk: */
+#define PERSON_MS     DIGEST_SOONEST_MS /* a person's, which gets a commit of its own */
+#define GATHER_MS     1000              /* components' */
+#define FLOOD_COUNT   64                /* when more are waiting, nobody gets one of his own */
 #define SUBJECT_BYTES 72
 #define LISTED_MOST   100
 #define MORE          ", …"
@@ -28,27 +28,23 @@ struct history_entry *queue_take(struct history_queue *queue)
 
 size_t digest_due(const struct history_queue *queue, int64_t now_ms, bool ending, int64_t *wait_ms)
 {
-    const struct history_entry *entry = queue->first;
+    const struct history_entry *first = queue->first, *person = first;
+    size_t before = 0; /* of components, in front of the first person's */
     *wait_ms = -1;
-    if (entry == NULL)
+    if (first == NULL)
         return 0;
-    int64_t waited = now_ms - entry->arrived_ms;
-    if (waited > BEHIND_MS && queue->count > BEHIND_COUNT)
-        return queue->count;
-    if (entry->person) {
-        if (ending || waited >= PERSON_MS)
-            return 1;
-        *wait_ms = PERSON_MS - waited;
+    for (; person != NULL && !person->person; person = person->next)
+        before++;
+    int64_t due_ms = first->arrived_ms + GATHER_MS;
+    if (person != NULL && person->arrived_ms + PERSON_MS < due_ms)
+        due_ms = person->arrived_ms + PERSON_MS;
+    if (!ending && now_ms < due_ms) {
+        *wait_ms = due_ms - now_ms;
         return 0;
     }
-    size_t run = 0;
-    const struct history_entry *behind = entry;
-    for (; behind != NULL && !behind->person; behind = behind->next)
-        run++;
-    if (behind != NULL || ending || waited >= GATHER_MS)
-        return run;
-    *wait_ms = GATHER_MS - waited;
-    return 0;
+    if (queue->count > FLOOD_COUNT)
+        return queue->count;
+    return before > 0 ? before : 1;
 }
 
 /* ---- who and what ---- */

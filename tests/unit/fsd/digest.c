@@ -78,11 +78,12 @@ static void a_person_behind_components_makes_them_go_first(void **state)
     push(&queue, "node", "b", 0);
     push(&queue, "Alice", "c", 0);
     push(&queue, "node", "d", 0);
-    assert_int_equal(due(&queue, 0), 2);
+    assert_int_equal(due(&queue, 199), 0);
+    assert_int_equal(due(&queue, 200), 2);
     empty(&queue);
 }
 
-static void persons_are_taken_together_only_when_many_have_waited_long(void **state)
+static void persons_are_taken_together_only_in_a_flood(void **state)
 {
     (void)state;
     struct history_queue queue = {0};
@@ -90,8 +91,8 @@ static void persons_are_taken_together_only_when_many_have_waited_long(void **st
         push(&queue, "Alice", "a", 0);
     assert_int_equal(due(&queue, 5000), 1);
     push(&queue, "Bob", "a", 0);
-    assert_int_equal(due(&queue, 1000), 1);
-    assert_int_equal(due(&queue, 1001), 65);
+    assert_int_equal(due(&queue, 199), 0);
+    assert_int_equal(due(&queue, 200), 65);
     empty(&queue);
 }
 
@@ -239,7 +240,7 @@ int main(void)
         cmocka_unit_test(a_person_has_a_commit_of_its_own_soon),
         cmocka_unit_test(components_wait_a_second_after_the_first),
         cmocka_unit_test(a_person_behind_components_makes_them_go_first),
-        cmocka_unit_test(persons_are_taken_together_only_when_many_have_waited_long),
+        cmocka_unit_test(persons_are_taken_together_only_in_a_flood),
         cmocka_unit_test(one_change_speaks_for_itself),
         cmocka_unit_test(changes_of_one_component_keep_its_name),
         cmocka_unit_test(changes_of_several_components_are_podtrees),
