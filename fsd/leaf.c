@@ -156,8 +156,6 @@ uint32_t leaf_open_handle(struct call *call, uint32_t node)
                     ((call->file.flags & O_APPEND) != 0 ? HANDLE_APPEND : 0);
     record->uid = call->asker.uid;
     record->gid = call->asker.gid;
-    if (access != O_RDONLY)
-        record->opener = (uint32_t)call_process(call);
     if (!opened)
         node_record(fsd->nodes, node)->handles++;
     call->file.fh = handle_number(fsd->handles, handle);

@@ -48,8 +48,7 @@ int leaf_write(struct call *call, const struct leaf *leaf, struct str bytes, boo
 /* Has the process of the call this file open for writing? */
 bool leaf_is_writer(const struct call *call, uint32_t node);
 
-/* A new handle on the node, with the asking process as its opener; 0: too many. A repeated request gets the
- * one that its first try has opened. */
+/* A new handle on the node; 0: too many. A repeated request gets the one that its first try has opened. */
 uint32_t leaf_open_handle(struct call *call, uint32_t node);
 /* `result` is what the kernel said to the answer that names the call's handle: where it has not taken it, the
  * handle is closed. */

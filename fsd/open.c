@@ -49,6 +49,10 @@ static void begin_handle(struct call *call, const struct leaf *leaf, uint32_t ha
     const struct object *object =
         leaf->place.object != 0 ? object_by_id(fsd->objects, leaf->place.object) : NULL;
     record->version = object != NULL && object->committed != NULL ? object->committed->number : 0;
+    /* What is collected takes effect when its opener closes it; whoever forms a field sees it. */
+    bool forming = (node_record(fsd->nodes, leaf->node)->flags & NODE_FORMING) != 0;
+    if ((record->flags & HANDLE_WRITE) != 0 && (leaf->writes == WRITE_COLLECT || forming))
+        record->opener = (uint32_t)call_process(call);
     if (!emptied)
         return;
     record->flags |= HANDLE_EMPTIED | HANDLE_FILLED;

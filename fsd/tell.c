@@ -172,11 +172,11 @@ static void tell_links(struct fsd *fsd, const struct object *object, const struc
     announce_bound(fsd->announcer, object, before, now);
 }
 
-static void tell_versions(struct fsd *fsd, const struct object *object)
+void tell_version(struct fsd *fsd, const struct object *object)
 {
     uint32_t all = known(fsd, NODE_ROOT, STR("all"));
-    uint32_t directories[] = {known_directory(fsd, object),
-                              all != 0 ? node_find(fsd->nodes, all, object->kind->directory) : 0};
+    uint32_t directories[] = {all != 0 ? node_find(fsd->nodes, all, object->kind->directory) : 0,
+                              known_directory(fsd, object)};
     for (size_t i = 0; i < 2; i++) {
         uint32_t file = directories[i] != 0 ? node_find(fsd->nodes, directories[i], STR(".version")) : 0;
         if (!is_held(fsd, file))
@@ -189,11 +189,8 @@ static void tell_versions(struct fsd *fsd, const struct object *object)
 void tell_object(struct fsd *fsd, struct object *object, struct version *before, struct version *now)
 {
     bool gone = (now->flags & VERSION_GONE) != 0;
-    bool draft = (now->flags & VERSION_DRAFT) != 0;
     uint32_t directory = known_directory(fsd, object);
     uint32_t node = known_object(fsd, object);
-    if (!draft)
-        tell_versions(fsd, object);
     tell_links(fsd, object, before, now);
     if (directory == 0)
         return;

@@ -6,6 +6,9 @@
 
 #include "fsd/fsd.h"
 
+/* Something new of its kind is about to be published. To be called for all objects of a batch before the next
+ * one is for any: control loops wait for this, and shall not wait for the rest. */
+void tell_version(struct fsd *fsd, const struct object *object);
 /* The object has been published: `before` is what readers saw until now, NULL if there was nothing. */
 void tell_object(struct fsd *fsd, struct object *object, struct version *before, struct version *now);
 /* Its status or its events have grown. */

@@ -2,6 +2,7 @@
 
 #include "fsd/authorize.h"
 #include "fsd/batch.h"
+#include "fsd/documents.h"
 #include "fsd/heavy.h"
 #include "fsd/invalidator.h"
 #include "fsd/tell.h"
@@ -82,6 +83,17 @@ static void add_status_line(struct fsd *fsd, struct object *object, const char *
     batch_add_line(fsd->txn->filling, object, STREAM_STATUS, ++fsd->txn->given->line, buf_take(&line));
 }
 
+/* What has just been computed is what readers, and the next change, will ask for. */
+static void keep_document(struct fsd *fsd, struct version *version, struct doc *doc)
+{
+    struct value metadata = value_get(doc_root(doc), STR("metadata"));
+    char number[24];
+    snprintf(number, sizeof(number), "%lld", (long long)version->number);
+    value_set_str(metadata, STR("resourceVersion"), str_of(number));
+    value_sort(metadata);
+    document_keep(fsd->documents, version, doc);
+}
+
 /* The computed result becomes the object's pending version. */
 static struct object *apply(struct fsd *fsd, const struct asker *asker, const struct change *change,
                             struct object *object, struct str new_uid, struct edit_result *result,
@@ -90,8 +102,11 @@ static struct object *apply(struct fsd *fsd, const struct asker *asker, const st
     struct txn *txn = fsd->txn;
     struct str before = {result->text.at, result->split};
     struct str after = {result->text.at + result->split, result->text.length - result->split};
-    struct version *version = version_new(change->kind, before, ++txn->given->version, after, now_ms,
-                                          result->flags | (result->gone ? VERSION_GONE : 0), result->status);
+    struct version *version =
+        version_new(change->kind, before, ++txn->given->version, after, doc_root(result->document), now_ms,
+                    result->flags | (result->gone ? VERSION_GONE : 0), result->status);
+    if (result->document != NULL && !result->gone)
+        keep_document(fsd, version, take_pointer(result->document));
     if (change->edit.type == EDIT_STATUS)
         version->desired = object_newest_version(object)->desired;
     struct version *was_pending = object != NULL ? version_hold(object->pending) : NULL;
@@ -129,6 +144,8 @@ int txn_change(struct fsd *fsd, const struct asker *asker, const struct change *
                              .name = change->name,
                              .before = object != NULL ? object_newest_version(object) : NULL,
                              .new_uid = object == NULL ? str_of(uid) : STR_NONE};
+    if (object != NULL && base.before->length <= HEAVY_BYTES)
+        base.document = document_of(fsd->documents, (struct version *)base.before);
     int64_t now_ms = clock_wall_ms();
     autoresult struct edit_result result = {0};
     status = object == NULL ? object_check_name(change->kind, change->name, err) : 0;
@@ -250,6 +267,9 @@ static void publish(struct fsd *fsd, struct batch *batch)
     txn->published_ms = clock_wall_ms();
     if (batch->version > txn->published)
         txn->published = batch->version;
+    for (size_t i = 0; i < batch->entry_count; i++)
+        if ((batch->entries[i].version->flags & VERSION_DRAFT) == 0)
+            tell_version(fsd, object_by_id(fsd->objects, batch->entries[i].object));
     for (size_t i = 0; i < batch->entry_count; i++) {
         struct batch_entry *entry = &batch->entries[i];
         struct object *object = object_by_id(fsd->objects, entry->object);
