@@ -20,6 +20,7 @@ enum {
     LIST_EVERY_MS = 5 * 60 * 1000, /* each kind is listed anew */
     EVENTS_HELD_MS = 50,           /* for the next bulk to take them along */
     UNREACHED_MS = 50,             /* versions that should have been there */
+    REPORTS_MS = 10,               /* from one report of a key to its next */
     BULK_ENOUGH = 8 * 1024 * 1024  /* what is ready beyond that waits for the next turn */
 };
 
@@ -198,6 +199,31 @@ static void keep_wishes(struct controllers *c, struct loop_state *loop, struct w
         queue_again(&loop->queue, work);
 }
 
+/* What the rows from `first` on are: how many, and how many of them reports. */
+static size_t count_reports(const struct plan *plan, size_t first)
+{
+    size_t reports = 0;
+    for (size_t i = first; i < plan->count; i++)
+        reports += plan->requests[i].kind == REQUEST_STATUS;
+    return reports;
+}
+
+/* Nothing but a report that comes too soon after the last one is left out, and looked at again when it is
+ * time.
+ */
+static void space_reports(struct controllers *c, struct loop_state *loop, struct work *work, size_t first)
+{
+    int64_t now = tree_clock_ms(c->tree);
+    size_t rows = c->plan.count - first, reports = count_reports(&c->plan, first);
+    bool resting = now < work->rest_ms;
+    if (resting && reports == rows)
+        plan_truncate(&c->plan, first);
+    else if (reports != 0)
+        work->rest_ms = now + REPORTS_MS;
+    if (resting || reports != 0) /* until then the key is not forgotten */
+        queue_at(&loop->queue, work, work->rest_ms);
+}
+
 static void run_pass(struct controllers *c, struct loop_state *loop, struct work *work)
 {
     struct pass pass = {.cache = c->cache,
@@ -218,6 +244,7 @@ static void run_pass(struct controllers *c, struct loop_state *loop, struct work
         work_failed(c, loop, work, str_of(error_message(err)));
         return;
     }
+    space_reports(c, loop, work, pass.first);
     if (c->plan.count == pass.first)
         work_done(work);
     else

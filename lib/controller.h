@@ -12,6 +12,8 @@
  *  3. A key is not looked at again before the cache has reached the versions that its own last writes made: a
  *     controller never misses what it has itself done.
  *  4. One thread, one key at a time.
+ *  5. What a key does goes out at once; what it only reports (status) at most every 10 ms, the last state of
+ *     it: so that reports don't get in the way of what is being done.
  * Keys are looked at first when everything that is watched has been read once.
  */
 #ifndef PODTREE_CONTROLLER_H
@@ -62,14 +64,17 @@ void controllers_free(struct controllers *controllers);
 int64_t controllers_step(struct controllers *controllers);
 const struct cache *controllers_cache(const struct controllers *controllers);
 
-/* Steps until SIGTERM or SIGINT. */
-int controllers_run(struct tree *tree, const struct controller *const *list, struct error **err);
+/* Steps until SIGTERM or SIGINT. What the tree tells of is looked at `gather_ms` later, with all that has come
+ * meanwhile: for loops that nobody waits for. */
+int controllers_run(struct tree *tree, const struct controller *const *list, int64_t gather_ms,
+                    struct error **err);
 
 /* A process of controllers. */
 struct controllers_program {
     const char *name;                 /* without podtree- */
     const char *about;                /* a line for --help */
     const struct option_row *options; /* beside --mount (lib/options.h); NULL: none */
+    int64_t gather_ms;                /* see controllers_run() */
     /* Once the options are known: what to run, ending with NULL; NULL is a failure. */
     const struct controller *const *(*controllers)(struct tree *tree, struct error **err);
 };

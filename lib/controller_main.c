@@ -5,6 +5,7 @@
 #include "lib/loop.h"
 #include "lib/options.h"
 #include <sys/epoll.h>
+#include <time.h>
 
 /* The event loop around controllers_step(): it sleeps until the tree has events or the step wants more. */
 
@@ -30,9 +31,15 @@ static void cleanup_controllers(struct controllers **controllers)
     controllers_free(*controllers);
 }
 
+static void gather(int64_t ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
 /* Signals end it between steps: a step is short, but for a call into a tree that doesn't answer, and then
  * there is SIGKILL. */
-int controllers_run(struct tree *tree, const struct controller *const *list, struct error **err)
+int controllers_run(struct tree *tree, const struct controller *const *list, int64_t gather_ms,
+                    struct error **err)
 {
     bool stopped = false;
     cleanup(cleanup_loop) struct loop *loop = loop_new(err);
@@ -51,6 +58,8 @@ int controllers_run(struct tree *tree, const struct controller *const *list, str
         int result = loop_turn(loop, wait > INT32_MAX ? INT32_MAX : (int)wait, err);
         if (result < 0)
             return result;
+        if (wait != 0 && gather_ms > 0 && !stopped)
+            gather(gather_ms);
     }
     return 0;
 }
@@ -82,7 +91,7 @@ static int run(int argc, char **argv, const struct controllers_program *program,
     if (result < 0)
         return result;
     const struct controller *const *list = program->controllers(tree, err);
-    return list != NULL ? controllers_run(tree, list, err) : -(*err)->number;
+    return list != NULL ? controllers_run(tree, list, program->gather_ms, err) : -(*err)->number;
 }
 
 int controllers_main(int argc, char **argv, const struct controllers_program *program)

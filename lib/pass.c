@@ -153,7 +153,7 @@ void plan_patch_any(struct pass *pass, const struct meta *meta, struct doc *merg
 
 void plan_status(struct pass *pass, const struct meta *meta, struct doc *merge)
 {
-    struct request *request = object_begin(pass, REQUEST_CHANGE, "status", meta);
+    struct request *request = object_begin(pass, REQUEST_STATUS, "status", meta);
     merge_end(pass, request, merge);
 }
 

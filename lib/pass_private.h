@@ -4,7 +4,7 @@
 
 #include "lib/pass.h"
 
-enum request_kind { REQUEST_CREATE, REQUEST_CHANGE, REQUEST_EVENT };
+enum request_kind { REQUEST_CREATE, REQUEST_CHANGE, REQUEST_STATUS, REQUEST_EVENT };
 
 #define REQUEST_NONE SIZE_MAX
 

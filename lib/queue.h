@@ -16,6 +16,7 @@ struct work {
     bool queued;
     bool busy;       /* in the turn that is under way: stays whatever becomes of it */
     int64_t due_ms;  /* the timer; 0: none */
+    int64_t rest_ms; /* until then nothing is reported (monotonic) */
     size_t timer_at; /* its place among the timers */
     struct need *needs;
     size_t need_count, need_capacity;

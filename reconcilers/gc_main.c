@@ -33,5 +33,6 @@ int main(int argc, char **argv)
     return controllers_main(argc, argv,
                             &(struct controllers_program){.name = "gc",
                                                           .about = "Deletes what nobody owns any more.\n",
+                                                          .gather_ms = 20,
                                                           .controllers = controllers});
 }

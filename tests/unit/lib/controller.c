@@ -369,6 +369,66 @@ static void what_was_done_is_told_a_moment_later(void **state)
     assert_int_equal(client_bulks(stage->tree), 2);
 }
 
+static struct world *reported_world;
+
+static struct str reported_step(void)
+{
+    return value_str(value_at(world_get(reported_world, "namespaces", "", "x"), "status", "step"));
+}
+
+/* Reports the step that the namespace's label names; "make" is something to be done as well. */
+static int report(struct pass *pass, struct key key, struct error **err)
+{
+    (void)err;
+    const struct namespace *x = pass_get(pass, &namespace_view, key);
+    struct str step = value_str(value_get(x->meta.labels, STR("step")));
+    struct doc *merge = doc_new();
+    value_set_str(doc_root(merge), STR("step"), step);
+    plan_status_change(pass, &x->meta,
+                       value_get(world_get(reported_world, "namespaces", "", "x"), STR("status")), merge);
+    if (str_is(step, "make") && pass_next(pass, &pod_view, NULL) == NULL)
+        plan_create(pass, &pod_view, pod_named("p"));
+    return 0;
+}
+
+static void step(struct stage *stage, const char *label)
+{
+    autobuf struct buf yaml = {0};
+    buf_addf(&yaml, "{apiVersion: v1, kind: Namespace, metadata: {name: x, labels: {step: %s}}}", label);
+    world_apply(stage->world, yaml.at);
+    settle(stage);
+}
+
+static void reports_are_spaced_and_the_last_one_counts(void **state)
+{
+    struct stage *stage = *state;
+    reported_world = stage->world;
+    behaviour = report;
+    step(stage, "one");
+    assert_true(str_is(reported_step(), "one"));
+    step(stage, "two");
+    step(stage, "three");
+    assert_true(str_is(reported_step(), "one"));
+    assert_int_equal(client_bulks(stage->tree), 1);
+    int64_t wait = settle(stage);
+    assert_in_range(wait, 1, 10);
+    world_wait(stage->world, wait);
+    settle(stage);
+    assert_true(str_is(reported_step(), "three"));
+    assert_int_equal(client_bulks(stage->tree), 2);
+}
+
+static void what_is_done_takes_its_report_along_at_once(void **state)
+{
+    struct stage *stage = *state;
+    reported_world = stage->world;
+    behaviour = report;
+    step(stage, "one");
+    step(stage, "make");
+    assert_int_equal(world_count(stage->world, "pods"), 1);
+    assert_true(str_is(reported_step(), "make"));
+}
+
 static void a_quiet_tree_is_not_read(void **state)
 {
     struct stage *stage = *state;
@@ -409,6 +469,8 @@ int main(void)
         STAGED(a_key_keeps_its_memory),
         STAGED(a_turn_is_one_bulk),
         STAGED(what_was_done_is_told_a_moment_later),
+        STAGED(reports_are_spaced_and_the_last_one_counts),
+        STAGED(what_is_done_takes_its_report_along_at_once),
         STAGED(a_quiet_tree_is_not_read),
         STAGED(everything_is_listed_now_and_then),
     };
