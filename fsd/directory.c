@@ -188,7 +188,7 @@ static int release_directory(struct call *call, struct error **err)
         return 0; /* released by a predecessor */
     uint32_t node = record->node;
     handle_close(fsd->handles, handle);
-    node_record(fsd->nodes, node)->handles--;
+    node_closed(fsd->nodes, node, false);
     node_release_if_idle(fsd->nodes, node);
     return 0;
 }

@@ -157,7 +157,7 @@ uint32_t leaf_open_handle(struct call *call, uint32_t node)
     record->uid = call->asker.uid;
     record->gid = call->asker.gid;
     if (!opened)
-        node_record(fsd->nodes, node)->handles++;
+        node_opened(fsd->nodes, node, access != O_RDONLY);
     call->file.fh = handle_number(fsd->handles, handle);
     return handle;
 }
@@ -170,7 +170,8 @@ void leaf_handle_given(const struct call *call, int result)
     if (result == 0 || call->repeated || handle_of_number(fsd->handles, call->file.fh, &handle) == NULL)
         return;
     uint32_t node = handle_record(fsd->handles, handle)->node;
+    bool writes = (handle_record(fsd->handles, handle)->flags & HANDLE_WRITE) != 0;
     handle_close(fsd->handles, handle);
-    node_record(fsd->nodes, node)->handles--;
+    node_closed(fsd->nodes, node, writes);
     node_release_if_idle(fsd->nodes, node);
 }

@@ -71,8 +71,10 @@ static void take_over_memory(struct fsd *fsd)
     fsd->vacancies = vacancies_new(fsd->memory);
     arena_ready(fsd->memory->arena);
     for (uint32_t handle = handles_next(fsd->handles, 0); handle != 0;
-         handle = handles_next(fsd->handles, handle))
-        node_record(fsd->nodes, handle_record(fsd->handles, handle)->node)->handles++;
+         handle = handles_next(fsd->handles, handle)) {
+        const struct handle_record *record = handle_record(fsd->handles, handle);
+        node_opened(fsd->nodes, record->node, (record->flags & HANDLE_WRITE) != 0);
+    }
     fsd->slots = slots_new(fsd->memory);
 }
 

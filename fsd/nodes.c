@@ -144,7 +144,7 @@ struct nodes *nodes_new(struct memory *memory)
             continue;
         }
         nodes->count++;
-        record->handles = 0;
+        record->handles = record->writers = 0;
         arena_mark(memory->arena, record->name);
         arena_mark(memory->arena, record->content.ref);
     }
@@ -234,6 +234,18 @@ uint32_t node_first(const struct nodes *nodes, uint32_t parent)
 uint32_t node_next(const struct nodes *nodes, uint32_t node)
 {
     return nodes->sides[node].next_sibling;
+}
+
+void node_opened(struct nodes *nodes, uint32_t node, bool writes)
+{
+    node_record(nodes, node)->handles++;
+    node_record(nodes, node)->writers += writes;
+}
+
+void node_closed(struct nodes *nodes, uint32_t node, bool writes)
+{
+    node_record(nodes, node)->handles--;
+    node_record(nodes, node)->writers -= writes;
 }
 
 void node_grant(struct nodes *nodes, uint32_t node)

@@ -37,7 +37,7 @@ struct node_record {
     struct arena_bytes content; /* of a scratch file */
     int64_t time_ms;            /* wall clock: when a scratch file or a field changed, as far as known */
     uint32_t mode;              /* of a scratch file: permission bits */
-    uint32_t handles;           /* not trusted across a takeover: counted anew */
+    uint32_t handles, writers;  /* not trusted across a takeover: counted anew */
 };
 
 struct nodes;
@@ -63,6 +63,9 @@ uint32_t node_next(const struct nodes *nodes, uint32_t node);
 void node_grant(struct nodes *nodes, uint32_t node);
 /* … and gives back `count`. */
 void node_forget(struct nodes *nodes, uint32_t node, uint64_t count);
+/* A handle on it, counted for as long as it is open. */
+void node_opened(struct nodes *nodes, uint32_t node, bool writes);
+void node_closed(struct nodes *nodes, uint32_t node, bool writes);
 /* Frees the node if nothing holds it: no references, no handles, no children, no scratch content under a
  * name. */
 void node_release_if_idle(struct nodes *nodes, uint32_t node);

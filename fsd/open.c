@@ -8,6 +8,8 @@
 #include "lib/clock.h"
 #include <errno.h>
 
+#define SETTLED_MS 1000
+
 /* May it be opened so, and for what? */
 static int check_open(struct call *call, const struct leaf *leaf, struct error **err)
 {
@@ -28,6 +30,20 @@ static int check_open(struct call *call, const struct leaf *leaf, struct error *
     return 0;
 }
 
+/* Opening with O_TRUNC sets the size to 0 in the kernel, until somebody asks for the size that the file still
+ * has; and what is asked while another change is told is not believed. A reader in that moment would see an
+ * empty value, which never was. So what is being written, or was a moment ago, is read from here. */
+static bool is_settled(struct fsd *fsd, const struct leaf *leaf)
+{
+    const struct node_record *node = node_record(fsd->nodes, leaf->node);
+    const struct object *object =
+        leaf->place.object != 0 ? object_by_id(fsd->objects, leaf->place.object) : NULL;
+    int64_t changed_ms = leaf->place.type == PLACE_FIELD || object == NULL || object->committed == NULL
+                             ? node->time_ms
+                             : object->committed->time_ms;
+    return node->writers == 0 && clock_wall_ms() - changed_ms > SETTLED_MS;
+}
+
 /* How the kernel is to treat what it reads through this handle. Contents that it may cache are kept from open
  * to open; it is told what changes. Where an older version may have got into the cache behind that, it is
  * dropped now. */
@@ -35,7 +51,8 @@ static void set_caching(struct call *call, const struct leaf *leaf)
 {
     struct node_record *node = node_record(call->fsd->nodes, leaf->node);
     bool writes = (call->file.flags & O_ACCMODE) != O_RDONLY;
-    call->file.direct_io = writes || leaf->reads == LEAF_STREAM || leaf->reads == LEAF_LIST;
+    call->file.direct_io = writes || leaf->reads == LEAF_STREAM || leaf->reads == LEAF_LIST ||
+                           (leaf->reads == LEAF_TEXT && !is_settled(call->fsd, leaf));
     call->file.keep_cache = !call->file.direct_io && (node->flags & NODE_TAINTED) == 0;
     call->file.noflush = !writes || leaf->writes == WRITE_SCALAR; /* nothing is left to be said at a close */
     if (!call->file.keep_cache)

@@ -312,9 +312,10 @@ static void close_handle(struct call *call)
     if (handle == NULL)
         return;
     uint32_t node = handle->node;
+    bool writes = (handle->flags & HANDLE_WRITE) != 0;
     handle_close(fsd->handles, index);
-    struct node_record *record = node_record(fsd->nodes, node);
-    record->handles--;
+    node_closed(fsd->nodes, node, writes);
+    const struct node_record *record = node_record(fsd->nodes, node);
     /* Created, never written, and not something that can be empty: there was nothing. */
     if ((record->flags & NODE_FORMING) != 0 && record->handles == 0) {
         vacancy_abandon(fsd, node);

@@ -47,6 +47,21 @@ teardown() {
     [ "$after" = $((before + 1)) ]
 }
 
+@test "a reader never sees the empty value between opening and writing" {
+    deployment web 0 | apply
+    local file=$K8S/deployments/web/revisionHistoryLimit writer value reads=0
+    for i in $(seq 2 400); do echo "$i" >"$file"; done &
+    writer=$!
+    while kill -0 "$writer" 2>/dev/null; do
+        read -r value <"$file"
+        [ -n "$value" ]
+        reads=$((reads + 1))
+    done
+    wait "$writer"
+    [ "$reads" -gt 10 ]
+    [ "$(cat "$file")" = 400 ]
+}
+
 @test "writing the value that is there changes nothing" {
     configmap conf | apply
     local before
