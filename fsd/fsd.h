@@ -20,7 +20,6 @@ struct fsd {
     struct txn *txn;                 /* changes on their way: txn.h */
     struct announcer *announcer;     /* inotify's echo: announce.h */
     struct invalidator *invalidator; /* the kernel's caches: invalidator.h */
-    uint64_t invalidations;          /* how many it has been given that answers wait for */
     struct worker *worker;           /* what would take main too long: heavy.h */
     struct session *session;         /* FUSE: session.h */
     struct stream events;            /* /k8s/events: the last lines of all objects */

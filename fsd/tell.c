@@ -52,7 +52,6 @@ static bool drops_cached(struct fsd *fsd, uint32_t node)
     struct node_record *record = node_record(fsd->nodes, node);
     bool cached = (record->flags & NODE_CACHED) != 0;
     record->flags &= ~(uint32_t)NODE_CACHED;
-    fsd->invalidations += cached;
     return cached;
 }
 

@@ -325,14 +325,14 @@ static void fail(struct fsd *fsd, struct batch *batch, const struct error *failu
 }
 
 /* Readers must not find the old contents in the kernel's caches once the writer knows that it is done: the
- * answers wait for the invalidator where it has something to do. Nobody waits for the history, so it comes
+ * answers wait for the invalidator where it has something to do, be it from an earlier change: a node from
+ * which that one drops everything has nothing left to be dropped. Nobody waits for the history, so it comes
  * last. */
 static void succeed(struct fsd *fsd, struct batch *batch)
 {
-    uint64_t told = fsd->invalidations;
     publish(fsd, batch);
     struct history_entry *history = batch_history(batch);
-    if (fsd->invalidations == told || batch->first_call == NULL) {
+    if (batch->first_call == NULL || invalidator_is_idle(fsd->invalidator)) {
         answer(batch, NULL);
     } else {
         invalidate_fence(fsd->invalidator, batch);
