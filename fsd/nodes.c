@@ -15,6 +15,8 @@ struct side {
     struct place place;
 };
 
+#define SCRATCH_SLICE 8192 /* nodes looked at in one go */
+
 struct nodes {
     struct memory *memory;
     struct side *sides;
@@ -25,6 +27,7 @@ struct nodes {
     uint32_t *buckets;
     uint32_t bucket_count; /* a power of two */
     uint32_t count;
+    uint32_t scratch_next; /* where the search for old scratch files goes on */
 };
 
 struct node_record *node_record(const struct nodes *nodes, uint32_t node)
@@ -344,8 +347,10 @@ void node_drop_place(struct nodes *nodes, uint32_t node)
 void nodes_drop_scratch(struct nodes *nodes, int64_t before_ms, void (*dropped)(void *context, uint32_t node),
                         void *context)
 {
-    for (uint32_t node = NODE_ROOT + 1; node < nodes->used_end; node++) {
-        struct node_record *record = node_record(nodes, node);
+    for (int i = 0; i < SCRATCH_SLICE && i < (int)nodes->used_end; i++) {
+        uint32_t node = nodes->scratch_next < nodes->used_end ? nodes->scratch_next : NODE_ROOT + 1;
+        nodes->scratch_next = node + 1;
+        const struct node_record *record = node_record(nodes, node);
         bool named_scratch =
             (record->flags & (NODE_USED | NODE_SCRATCH | NODE_DETACHED)) == (NODE_USED | NODE_SCRATCH);
         if (named_scratch && record->handles == 0 && record->time_ms < before_ms) {
