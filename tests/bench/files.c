@@ -1,9 +1,13 @@
 /* What the tree's files cost a client, each beside its yardstick from the same run.
  *
- *     files ack FILE PROBE N            write(2) of a value into FILE against 4 KiB and fdatasync in PROBE,
- * by turns files writers FILE… N             one thread a FILE, N writes each: changes a second files read
- * FILE N                 open+read+close of FILE: microseconds files etcd PORT WRITERS N         WRITERS
- * connections to etcd's JSON gateway on loopback, N puts each: changes a second
+ *     files ack FILE PROBE N
+ *         write(2) of a value into FILE against 4 KiB and fdatasync in PROBE, by turns
+ *     files writers FILE… N
+ *         one thread a FILE, N writes each: changes a second
+ *     files etcd PORT WRITERS N
+ *         WRITERS connections to etcd's JSON gateway on loopback, N puts each: changes a second
+ *     files read FILE N
+ *         open+read+close of FILE: microseconds, p50 and mean
  *
  * Prints numbers for the script that makes the table (run).
  */

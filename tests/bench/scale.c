@@ -1,15 +1,19 @@
-/* How fast a cluster follows: pods a second from one replica to many, and the time from a write to its pod
- * being bound.
+/* How fast a cluster follows: pods a second, and the time from a write to its pod being bound.
  *
- *     scale many DEPLOYMENT POD_DIRECTORY REPLICAS      seconds until all are Running
- *     scale one DEPLOYMENT POD_DIRECTORY FIRST N        N times one replica more: ms from write to bound, p50
- * and p99
+ *     scale many DEPLOYMENT POD_DIRECTORY REPLICAS
+ *         sets the replicas of a deployment: seconds until so many pods are Running
+ *     scale apply MANIFEST APPLY POD_DIRECTORY PODS
+ *         copies the manifest into the file apply: seconds until so many pods are Running
+ *     scale one DEPLOYMENT POD_DIRECTORY FIRST N
+ *         N times one replica more: ms from write to bound, p50 and p99
  *
  * DEPLOYMENT and POD_DIRECTORY are directories of the tree. It watches as any program does: inotify on
  * .version, then .since.
  */
 #include "lib/clock.h"
 #include "lib/doc.h"
+#include "lib/error.h"
+#include "lib/file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -117,17 +121,37 @@ static void set_replicas(const char *deployment, size_t replicas)
         die(path);
 }
 
+static int until_running(struct follower *follower, int64_t start, size_t pods)
+{
+    while (follower->running < pods)
+        await(follower);
+    printf("%.3f\n", (double)(clock_us() - start) / 1e6);
+    free(follower->states);
+    return 0;
+}
+
 static int many(const char *deployment, const char *pods, size_t replicas)
 {
     struct follower follower;
     follow(&follower, pods);
     int64_t start = clock_us();
     set_replicas(deployment, replicas);
-    while (follower.running < replicas)
-        await(&follower);
-    printf("%.3f\n", (double)(clock_us() - start) / 1e6);
-    free(follower.states);
-    return 0;
+    return until_running(&follower, start, replicas);
+}
+
+/* As cp does it: what the manifest is wrong about, closing says. */
+static int apply(const char *manifest, const char *file, const char *pods, size_t count)
+{
+    struct follower follower;
+    autobuf struct buf text = {0};
+    if (file_read(manifest, &text, NULL) < 0)
+        die(manifest);
+    follow(&follower, pods);
+    int64_t start = clock_us();
+    int fd = open(file, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (fd < 0 || write(fd, text.at, text.length) != (ssize_t)text.length || close(fd) < 0)
+        die(file);
+    return until_running(&follower, start, count);
 }
 
 static int by_number(const void *a, const void *b)
@@ -161,9 +185,12 @@ int main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[1], "many") == 0)
         return many(argv[2], argv[3], strtoul(argv[4], NULL, 10));
+    if (argc == 6 && strcmp(argv[1], "apply") == 0)
+        return apply(argv[2], argv[3], argv[4], strtoul(argv[5], NULL, 10));
     if (argc == 6 && strcmp(argv[1], "one") == 0)
         return one(argv[2], argv[3], strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
     fprintf(stderr,
-            "usage: scale many DEPLOYMENT POD_DIRECTORY REPLICAS | one DEPLOYMENT POD_DIRECTORY FIRST N\n");
+            "usage: scale many DEPLOYMENT POD_DIRECTORY REPLICAS | apply MANIFEST APPLY POD_DIRECTORY PODS"
+            " | one DEPLOYMENT POD_DIRECTORY FIRST N\n");
     return 2;
 }
