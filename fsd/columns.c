@@ -9,7 +9,7 @@ struct table {
     const struct kind *kind;
     bool with_namespace;
     int64_t now_ms;
-    size_t *widths; /* NAMESPACE, NAME, then the kind's */
+    uint32_t *widths; /* NAMESPACE, NAME, then the kind's; the caller's */
     struct buf cell;
 };
 
@@ -56,17 +56,30 @@ static size_t display_width(struct str text)
 
 /* ---- the table ---- */
 
-struct table *table_new(const struct kind *kind, bool with_namespace, int64_t now_ms)
+static struct str heading(const struct kind *kind, size_t i)
+{
+    return i == 0 ? STR("NAMESPACE") : i == 1 ? STR("NAME") : kind->columns[i - FIXED_COLUMNS].name;
+}
+
+static size_t column_count(const struct kind *kind)
+{
+    return kind->column_count + FIXED_COLUMNS;
+}
+
+struct table *table_new(const struct kind *kind, bool with_namespace, int64_t now_ms, struct buf *widths)
 {
     struct table *table = memory_zeroed(1, sizeof(*table));
     table->kind = kind;
     table->with_namespace = with_namespace && kind->namespaced;
     table->now_ms = now_ms;
-    table->widths = memory_zeroed(kind->column_count + FIXED_COLUMNS, sizeof(*table->widths));
-    table->widths[0] = strlen("NAMESPACE");
-    table->widths[1] = strlen("NAME");
-    for (size_t i = 0; i < kind->column_count; i++)
-        table->widths[i + FIXED_COLUMNS] = display_width(kind->columns[i].name);
+    if (widths->length != column_count(kind) * sizeof(*table->widths)) {
+        buf_clear(widths);
+        for (size_t i = 0; i < column_count(kind); i++) {
+            uint32_t width = (uint32_t)display_width(heading(kind, i));
+            buf_add(widths, &width, sizeof(width));
+        }
+    }
+    table->widths = (void *)widths->at;
     return table;
 }
 
@@ -75,7 +88,6 @@ void table_free(struct table *table)
     if (table == NULL)
         return;
     buf_free(&table->cell);
-    free(table->widths);
     free(table);
 }
 
@@ -92,35 +104,31 @@ static struct str fill_cell(struct table *table, struct value object, size_t i)
     return buf_str(&table->cell);
 }
 
-static size_t column_count(const struct table *table)
-{
-    return table->kind->column_count + FIXED_COLUMNS;
-}
-
+/* What has changed since it was measured may be wider. */
 static void pad_cell(const struct table *table, size_t i, struct str text, struct buf *out)
 {
     buf_add_str(out, text);
-    if (i + 1 == column_count(table))
+    if (i + 1 == column_count(table->kind))
         return;
-    for (size_t width = display_width(text); width < table->widths[i] + GAP; width++)
+    size_t width = display_width(text);
+    size_t blanks = GAP + (width < table->widths[i] ? table->widths[i] - width : 0);
+    for (; blanks > 0; blanks--)
         buf_add_char(out, ' ');
 }
 
 void table_measure(struct table *table, struct value object)
 {
-    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table); i++) {
+    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table->kind); i++) {
         size_t width = display_width(fill_cell(table, object, i));
         if (width > table->widths[i])
-            table->widths[i] = width;
+            table->widths[i] = (uint32_t)width;
     }
 }
 
 void table_header(struct table *table, struct buf *out)
 {
-    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table); i++) {
-        struct str name = i == 0   ? STR("NAMESPACE")
-                          : i == 1 ? STR("NAME")
-                                   : table->kind->columns[i - FIXED_COLUMNS].name;
+    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table->kind); i++) {
+        struct str name = heading(table->kind, i);
         buf_clear(&table->cell);
         for (size_t j = 0; j < name.length; j++)
             buf_add_char(&table->cell,
@@ -132,7 +140,7 @@ void table_header(struct table *table, struct buf *out)
 
 void table_row(struct table *table, struct value object, struct buf *out)
 {
-    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table); i++)
+    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table->kind); i++)
         pad_cell(table, i, fill_cell(table, object, i), out);
     buf_add_char(out, '\n');
 }

@@ -5,10 +5,11 @@
 #include "fsd/kind.h"
 
 /* `.table`: a header and a row per object, aligned; with a NAMESPACE column if asked; all columns (kubectl's
- * -o wide). Rows are added one at a time so that a large table need not be made in one go: widths are taken
- * from the first pass. */
+ * -o wide). A large table need not be made in one go: a first pass takes the widths, a second one adds the
+ * rows, and `widths` (empty at the beginning, the caller's) is all that one part of the work leaves to the
+ * next, which may have a struct table of its own. */
 struct table;
-struct table *table_new(const struct kind *kind, bool with_namespace, int64_t now_ms);
+struct table *table_new(const struct kind *kind, bool with_namespace, int64_t now_ms, struct buf *widths);
 void table_measure(struct table *table, struct value object); /* first pass: every object */
 void table_header(struct table *table, struct buf *out);
 void table_row(struct table *table, struct value object, struct buf *out); /* second pass */

@@ -31,6 +31,7 @@ struct handles *handles_new(struct memory *memory)
             for (int i = 0; i < 2; i++) {
                 arena_mark(memory->arena, record->windows[i].bytes.ref);
                 arena_mark(memory->arena, record->windows[i].name.ref);
+                arena_mark(memory->arena, record->windows[i].widths.ref);
             }
         } else {
             array_grow(handles->free, handles->free_count, handles->free_capacity);
@@ -80,6 +81,7 @@ void handle_close(struct handles *handles, uint32_t handle)
     for (int i = 0; i < 2; i++) {
         arena_bytes_free(handles->memory->arena, &record->windows[i].bytes);
         arena_bytes_free(handles->memory->arena, &record->windows[i].name);
+        arena_bytes_free(handles->memory->arena, &record->windows[i].widths);
     }
     array_grow(handles->free, handles->free_count, handles->free_capacity);
     handles->free[handles->free_count++] = handle;

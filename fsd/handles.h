@@ -29,9 +29,9 @@ enum {
 struct list_window {
     uint64_t base; /* the file offset at which bytes begin */
     int64_t number, object;
-    uint32_t started, ended;
+    uint32_t started, measured, ended;
     struct arena_bytes bytes;
-    struct arena_bytes name;
+    struct arena_bytes name, widths;
 };
 
 struct handle_record {
@@ -45,6 +45,7 @@ struct handle_record {
     uint32_t refused;      /* errno of the last refusal */
     uint64_t refused_hash; /* of the value that was refused */
     uint32_t window;       /* the current one */
+    uint64_t reading;      /* of a list: where the latest READ begins; what lies before is not kept */
     int64_t version;       /* of the object that bytes show */
     struct arena_bytes bytes;
     struct arena_bytes results;

@@ -7,7 +7,26 @@
 #include "lib/clock.h"
 #include "lib/yaml.h"
 
-#define PART (64u << 10) /* bytes after which a part is enough */
+/* ---- a part ---- */
+
+#define PART_BYTES (64u << 10)
+#define PART_US    400
+
+struct part {
+    const struct buf *out;
+    size_t start;
+    int64_t end_us;
+};
+
+static struct part part_begin(const struct buf *out)
+{
+    return (struct part){out, out->length, clock_us() + PART_US};
+}
+
+static bool part_is_enough(const struct part *part)
+{
+    return part->out->length - part->start >= PART_BYTES || clock_us() > part->end_us;
+}
 
 /* ---- of one object ---- */
 
@@ -79,14 +98,14 @@ bool more_json(struct fsd *fsd, const struct place *place, uint32_t node, struct
                struct buf *out)
 {
     (void)node;
-    size_t start = out->length;
+    struct part part = part_begin(out);
     if (!cursor->started)
         buf_addf(out,
                  "{\"apiVersion\":\"" STR_FORMAT "\",\"kind\":\"" STR_FORMAT
                  "List\",\"metadata\":{\"resourceVersion\":\"%lld\"},\"items\":[",
                  STR_ARGS(place->kind->api_version), STR_ARGS(place->kind->name),
                  (long long)txn_version(fsd));
-    while (out->length - start < PART) {
+    while (!part_is_enough(&part)) {
         const struct object *object = next_object(fsd, place, cursor);
         if (object == NULL) {
             buf_add_text(out, "]}\n");
@@ -102,8 +121,8 @@ bool more_yaml(struct fsd *fsd, const struct place *place, uint32_t node, struct
                struct buf *out)
 {
     (void)node;
-    size_t start = out->length;
-    while (out->length - start < PART) {
+    struct part part = part_begin(out);
+    while (!part_is_enough(&part)) {
         struct object *object = next_object(fsd, place, cursor);
         if (object == NULL)
             return false;
@@ -113,27 +132,35 @@ bool more_yaml(struct fsd *fsd, const struct place *place, uint32_t node, struct
     return true;
 }
 
+/* Twice over all objects: how wide the columns are is known only when all have been looked at. */
 bool more_table(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
                 struct buf *out)
 {
     (void)node;
+    struct part part = part_begin(out);
+    if (!cursor->started)
+        cursor->number = clock_wall_ms();
     struct table *table =
-        table_new(place->kind, place->type == PLACE_ALL_KIND && place->kind->namespaced, clock_wall_ms());
-    for (int pass = 0; pass < 2; pass++) {
-        buf_clear(&cursor->name);
-        if (pass == 1)
-            table_header(table, out);
-        struct object *object;
-        while ((object = next_object(fsd, place, cursor)) != NULL) {
+        table_new(place->kind, place->type == PLACE_ALL_KIND, cursor->number, &cursor->widths);
+    bool more = true;
+    while (more && !part_is_enough(&part)) {
+        struct object *object = next_object(fsd, place, cursor);
+        if (object != NULL) {
             struct value value = document_of(fsd->documents, object->committed);
-            if (pass == 0)
-                table_measure(table, value);
-            else
+            if (cursor->measured)
                 table_row(table, value, out);
+            else
+                table_measure(table, value);
+        } else if (cursor->measured) {
+            more = false;
+        } else {
+            table_header(table, out);
+            cursor->measured = true;
+            buf_clear(&cursor->name); /* from the beginning */
         }
     }
     table_free(table);
-    return false;
+    return more;
 }
 
 /* ---- .since ---- */
@@ -171,7 +198,7 @@ static void add_since_line(struct fsd *fsd, const struct object *object, bool me
 static bool since(struct fsd *fsd, const struct place *place, struct list_cursor *cursor, bool metadata_only,
                   struct buf *out)
 {
-    size_t start = out->length;
+    struct part part = part_begin(out);
     if (!cursor->started) {
         cursor->number = place->number;
         bool forgotten = place->number != 0 && place->number < objects_forgotten(fsd->objects, place->kind);
@@ -181,7 +208,7 @@ static bool since(struct fsd *fsd, const struct place *place, struct list_cursor
         }
     }
     struct object *object = cursor->object != 0 ? object_by_id(fsd->objects, cursor->object) : NULL;
-    while (out->length - start < PART) {
+    while (!part_is_enough(&part)) {
         object = objects_after(fsd->objects, place->kind, cursor->number, object);
         if (object == NULL) {
             buf_addf(out, "{\"version\":\"%lld\"}\n", (long long)txn_version(fsd));

@@ -415,9 +415,12 @@ struct object *objects_after(struct objects *objects, const struct kind *kind, i
 {
     if (hint != NULL && hint->listed && hint->committed->number == version)
         return hint->next;
-    struct object *object = objects->of_kind[kind->index].newest;
+    const struct of_kind *of = &objects->of_kind[kind->index];
+    struct object *object = of->newest;
     if (object == NULL || object->committed->number <= version)
         return NULL;
+    if (of->oldest->committed->number > version) /* a fresh list, which may be long */
+        return of->oldest;
     while (object->previous != NULL && object->previous->committed->number > version)
         object = object->previous;
     return object;

@@ -55,32 +55,52 @@ static int read_stream(struct call *call, const struct leaf *leaf)
 
 /* ---- lists ---- */
 
-/* The window's successor: what has been read up to `offset` is left out, the next part is added. */
-static int advance(struct fsd *fsd, const struct leaf *leaf, struct handle_record *handle, size_t offset)
+/* Where the list goes on, as it lies in the window. */
+static void load_cursor(const struct arena *arena, const struct list_window *window,
+                        struct list_cursor *cursor)
+{
+    *cursor = (struct list_cursor){.started = window->started != 0,
+                                   .measured = window->measured != 0,
+                                   .number = window->number,
+                                   .object = window->object};
+    buf_add_str(&cursor->name, arena_bytes_str(arena, &window->name));
+    buf_add_str(&cursor->widths, arena_bytes_str(arena, &window->widths));
+}
+
+static int store_cursor(struct arena *arena, struct list_window *window, const struct list_cursor *cursor)
+{
+    window->started = 1;
+    window->measured = cursor->measured;
+    window->number = cursor->number;
+    window->object = cursor->object;
+    window->name.length = window->widths.length = 0;
+    int status = arena_bytes_write(arena, &window->name, 0, buf_str(&cursor->name));
+    return status < 0 ? status : arena_bytes_write(arena, &window->widths, 0, buf_str(&cursor->widths));
+}
+
+/* The window's successor: what lies before the latest READ is left out, the next part is added. */
+static int advance(struct fsd *fsd, const struct leaf *leaf, struct handle_record *handle)
 {
     struct arena *arena = fsd->memory->arena;
     const struct list_window *now = &handle->windows[handle->window];
     struct list_window *next = &handle->windows[1 - handle->window];
-    struct list_cursor cursor = {.started = now->started != 0, .number = now->number, .object = now->object};
     struct str kept = arena_bytes_str(arena, &now->bytes);
-    size_t read = offset > now->base ? offset - now->base : 0;
+    size_t read = handle->reading > now->base ? handle->reading - now->base : 0;
     if (read > kept.length)
         read = kept.length;
+    struct list_cursor cursor;
     autobuf struct buf part = {0};
-    buf_add_str(&cursor.name, arena_bytes_str(arena, &now->name));
+    load_cursor(arena, now, &cursor);
     buf_add(&part, kept.at + read, kept.length - read);
-    bool more = leaf->place.special->more(fsd, &leaf->place, leaf->node, &cursor, &part);
+    next->ended = !leaf->place.special->more(fsd, &leaf->place, leaf->node, &cursor, &part);
     next->base = now->base + read;
-    next->number = cursor.number;
-    next->object = cursor.object;
-    next->started = 1;
-    next->ended = !more;
-    next->bytes.length = next->name.length = 0;
+    next->bytes.length = 0;
     fault_point("window");
     int status = arena_bytes_write(arena, &next->bytes, 0, buf_str(&part));
     if (status == 0)
-        status = arena_bytes_write(arena, &next->name, 0, buf_str(&cursor.name));
+        status = store_cursor(arena, next, &cursor);
     buf_free(&cursor.name);
+    buf_free(&cursor.widths);
     if (status == 0)
         handle->window = 1 - handle->window;
     return status;
@@ -89,28 +109,39 @@ static int advance(struct fsd *fsd, const struct leaf *leaf, struct handle_recor
 static void restart(struct handle_record *handle)
 {
     struct list_window *next = &handle->windows[1 - handle->window];
-    struct arena_bytes bytes = next->bytes, name = next->name;
-    bytes.length = name.length = 0;
-    *next = (struct list_window){.bytes = bytes, .name = name};
+    struct arena_bytes bytes = next->bytes, name = next->name, widths = next->widths;
+    bytes.length = name.length = widths.length = 0;
+    *next = (struct list_window){.bytes = bytes, .name = name, .widths = widths};
     handle->window = 1 - handle->window;
 }
 
-/* A list is rendered as far as it is read. What lies between the window's base and its end is kept, so that a
- * reader that reads forward, at whatever sizes, gets each part once. */
+/* Is what the call asks for in the window? */
+static bool is_rendered(const struct call *call, const struct handle_record *handle)
+{
+    const struct list_window *window = &handle->windows[handle->window];
+    return window->ended || window->base + window->bytes.length >= (size_t)call->offset + call->size;
+}
+
+/* A list is rendered as far as it is read, a part in a turn. What lies between the latest READ and the
+ * window's end is kept, so that a reader that reads forward, at whatever sizes, gets each part once. Two that
+ * read in different places start it anew for each other, but only when they come or go back, never while they
+ * wait: both come to their end. */
 static int read_list(struct call *call, const struct leaf *leaf, struct handle_record *handle)
 {
-    struct fsd *fsd = call->fsd;
-    size_t offset = (size_t)call->offset;
-    if (offset < handle->windows[handle->window].base)
-        restart(handle); /* back to somewhere that is not kept */
+    bool comes = call->work == NULL;
+    bool goes_back = (size_t)call->offset < handle->windows[handle->window].base;
+    call->work = handle;
+    if (goes_back)
+        restart(handle);
+    if (comes || goes_back)
+        handle->reading = (size_t)call->offset;
+    if (!is_rendered(call, handle) && advance(call->fsd, leaf, handle) < 0)
+        return -ENOMEM;
+    if (!is_rendered(call, handle))
+        return CALL_WAITING;
     const struct list_window *window = &handle->windows[handle->window];
-    while (!window->ended && window->base + window->bytes.length < offset + call->size) {
-        if (advance(fsd, leaf, handle, offset) < 0)
-            return -ENOMEM;
-        window = &handle->windows[handle->window];
-    }
     call->offset -= (off_t)window->base;
-    return reply_cut(call, arena_bytes_str(fsd->memory->arena, &window->bytes));
+    return reply_cut(call, arena_bytes_str(call->fsd->memory->arena, &window->bytes));
 }
 
 /* What has been taken into the handle. */

@@ -10,9 +10,11 @@ struct call;
 /* How far a list has been rendered: a name or a number, never a pointer. Zeroed: at the beginning. */
 struct list_cursor {
     bool started;
-    int64_t number; /* a version, or whatever the list counts */
+    bool measured;  /* a table: its first pass is over */
+    int64_t number; /* a version, or whatever the list counts; a table: the moment of its ages */
     int64_t object; /* a hint: where the walk stopped */
     struct buf name;
+    struct buf widths; /* of a table's columns */
 };
 
 enum special_class {

@@ -12,8 +12,8 @@ static int64_t noon(void)
 static void assert_table(const char *kind_name, bool with_namespace, const char *const *objects,
                          const char *expected)
 {
-    struct table *table = table_new(must_kind(kind_name), with_namespace, noon());
-    autobuf struct buf out = {0};
+    autobuf struct buf out = {0}, widths = {0};
+    struct table *table = table_new(must_kind(kind_name), with_namespace, noon(), &widths);
     struct doc *docs[8] = {NULL};
     for (size_t i = 0; objects[i] != NULL; i++) {
         docs[i] = must_yaml(objects[i]);
@@ -66,6 +66,33 @@ static void a_table_of_all_namespaces_says_which(void **state)
                  "NAMESPACE   NAME   DATA   AGE\nx           a      1      <none>\n");
     static const char *const none[] = {NULL};
     assert_table("namespaces", true, none, "NAME   STATUS   AGE\n");
+}
+
+/* Each look at an object by a table of its own, as after a restart between any two. */
+static void a_table_made_in_parts_is_aligned_and_what_grew_meanwhile_stays_apart(void **state)
+{
+    (void)state;
+    const struct kind *kind = must_kind("configmaps");
+    autodoc struct doc *small = must_yaml("{metadata: {name: a}, data: {b: c}}");
+    autodoc struct doc *large = must_yaml("{metadata: {name: longer}, data: {b: c}}");
+    autodoc struct doc *grown = must_yaml("{metadata: {name: longest-by-far}, data: {b: c}}");
+    autobuf struct buf out = {0}, widths = {0};
+    const struct value measured[] = {doc_root(small), doc_root(large)};
+    const struct value rows[] = {doc_root(small), doc_root(grown)};
+    for (size_t i = 0; i < 2; i++) {
+        struct table *table = table_new(kind, false, noon(), &widths);
+        table_measure(table, measured[i]);
+        table_free(table);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct table *table = table_new(kind, false, noon(), &widths);
+        if (i == 0)
+            table_header(table, &out);
+        table_row(table, rows[i], &out);
+        table_free(table);
+    }
+    assert_string_equal(out.at, "NAME     DATA   AGE\na        1      <none>\n"
+                                "longest-by-far   1      <none>\n");
 }
 
 static void deployments_and_nodes_look_as_kubectl_shows_them(void **state)
@@ -157,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pods_look_as_kubectl_shows_them),
         cmocka_unit_test(a_table_of_all_namespaces_says_which),
+        cmocka_unit_test(a_table_made_in_parts_is_aligned_and_what_grew_meanwhile_stays_apart),
         cmocka_unit_test(deployments_and_nodes_look_as_kubectl_shows_them),
         cmocka_unit_test(a_status_line_says_state_and_numbers),
         cmocka_unit_test(deployments_say_how_far_they_are),
