@@ -334,6 +334,23 @@ bool batch_prepare(struct batch *batch, struct objects *objects, uint64_t mount,
     return true;
 }
 
+static int by_version(const void *a, const void *b)
+{
+    int64_t first = ((const struct batch_entry *)a)->version->number;
+    int64_t second = ((const struct batch_entry *)b)->version->number;
+    return (first > second) - (first < second);
+}
+
+/* They are where their objects' first changes were made: nearly always in order. */
+void batch_sort(struct batch *batch)
+{
+    for (size_t i = 1; i < batch->entry_count; i++)
+        if (by_version(&batch->entries[i - 1], &batch->entries[i]) > 0) {
+            qsort(batch->entries, batch->entry_count, sizeof(*batch->entries), by_version);
+            return;
+        }
+}
+
 struct object *batch_publish_entry(struct objects *objects, const struct batch_entry *entry)
 {
     struct object *object = object_by_id(objects, entry->object);

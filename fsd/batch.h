@@ -102,6 +102,9 @@ void batch_keep(struct batch *batch, struct txn_mark mark);
  * nothing to store. The objects are in no filling batch any more. */
 bool batch_prepare(struct batch *batch, struct objects *objects, uint64_t mount, int64_t done);
 
+/* The entries in the order of their versions: for them to become visible one after the other. After
+ * batch_prepare. */
+void batch_sort(struct batch *batch);
 /* The entry's version is durable: readers see it from now on. The object, or NULL when nobody has ever seen
  * it and it is gone. */
 struct object *batch_publish_entry(struct objects *objects, const struct batch_entry *entry);

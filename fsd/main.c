@@ -102,9 +102,9 @@ static int make_namespaces(struct daemon *daemon, struct error **err)
         if (status < 0)
             return error_wrap(err, "cannot make namespace %s", names[i]);
     }
-    for (txn_turn(fsd); txn_is_busy(fsd); txn_turn(fsd)) {
+    for (bool more = txn_turn(fsd); txn_is_busy(fsd); more = txn_turn(fsd)) {
         struct pollfd polled = {.fd = daemon->wake_fd, .events = POLLIN};
-        if (poll(&polled, 1, -1) < 0 && errno != EINTR)
+        if (poll(&polled, 1, more ? 0 : -1) < 0 && errno != EINTR)
             return error_errno(err, errno, "poll");
         clear_wake(daemon);
     }
@@ -247,7 +247,7 @@ static int serve(struct daemon *daemon, struct error **err)
         heavy_turn(fsd);
         more = session_run_waiting(fsd->session) || more;
         vacancies_turn(fsd);
-        txn_turn(fsd);
+        more = txn_turn(fsd) || more;
         announcer_turn(fsd->announcer, ready[SOURCE_NOTIFIER]);
         tick(daemon);
         invalidator_turn(fsd->invalidator);

@@ -15,7 +15,9 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#define TOMBSTONES_KEPT 100000
+#define TOMBSTONES_KEPT   100000
+#define PUBLISHED_AT_ONCE 16
+#define SLICE_US          400 /* of publishing, in a turn */
 
 int64_t txn_version(const struct fsd *fsd)
 {
@@ -260,29 +262,49 @@ static void publish_line(struct fsd *fsd, const struct batch_line *line)
     tell_lines(fsd, object, line->stream);
 }
 
-/* What is durable becomes visible, all of a batch at once; the kernel and the notifier are told. */
-static void publish(struct fsd *fsd, struct batch *batch)
+/* What is durable becomes visible, and the kernel and the notifier are told: of a large batch some entries in
+ * a turn, in the order of their versions, so that every reader finds all up to txn_version() and nothing
+ * else. A kind's .version is told first: whoever waits for it is to wake early. */
+static void publish_some(struct fsd *fsd, struct batch *batch, size_t from, size_t to)
 {
-    struct txn *txn = fsd->txn;
-    txn->published_ms = clock_wall_ms();
-    if (batch->version > txn->published)
-        txn->published = batch->version;
-    for (size_t i = 0; i < batch->entry_count; i++)
+    for (size_t i = from; i < to; i++)
         if ((batch->entries[i].version->flags & VERSION_DRAFT) == 0)
             tell_version(fsd, object_by_id(fsd->objects, batch->entries[i].object));
-    for (size_t i = 0; i < batch->entry_count; i++) {
+    for (size_t i = from; i < to; i++) {
         struct batch_entry *entry = &batch->entries[i];
         struct object *object = object_by_id(fsd->objects, entry->object);
         struct version *before = version_hold(object->committed);
         fault_point("publishing");
         object = batch_publish_entry(fsd->objects, entry);
+        fsd->txn->published = entry->version->number;
         if (object != NULL)
             tell_object(fsd, object, before, entry->version);
         version_drop(before);
     }
-    for (size_t i = 0; i < batch->line_count; i++)
-        publish_line(fsd, &batch->lines[i]);
+}
+
+/* False: there is more of the batch, and no time. */
+static bool publish(struct fsd *fsd, struct batch *batch, int64_t end_us)
+{
+    struct txn *txn = fsd->txn;
+    txn->published_ms = clock_wall_ms();
+    while (txn->published_entries < batch->entry_count) {
+        size_t left = batch->entry_count - txn->published_entries;
+        size_t to = txn->published_entries + (left < PUBLISHED_AT_ONCE ? left : PUBLISHED_AT_ONCE);
+        publish_some(fsd, batch, txn->published_entries, to);
+        txn->published_entries = to;
+        if (clock_us() > end_us)
+            return false;
+    }
+    while (txn->published_lines < batch->line_count) {
+        publish_line(fsd, &batch->lines[txn->published_lines++]);
+        if (clock_us() > end_us)
+            return false;
+    }
+    if (batch->version > txn->published)
+        txn->published = batch->version;
     objects_trim_tombstones(fsd->objects, TOMBSTONES_KEPT);
+    return true;
 }
 
 static void pass_to_history(struct txn *txn, struct history_entry *entry)
@@ -324,13 +346,20 @@ static void fail(struct fsd *fsd, struct batch *batch, const struct error *failu
     answer(also, failure);
 }
 
-/* Readers must not find the old contents in the kernel's caches once the writer knows that it is done: the
- * answers wait for the invalidator where it has something to do, be it from an earlier change: a node from
- * which that one drops everything has nothing left to be dropped. Nobody waits for the history, so it comes
- * last. */
-static void succeed(struct fsd *fsd, struct batch *batch)
+static void begin_to_publish(struct txn *txn, struct batch *batch)
 {
-    publish(fsd, batch);
+    batch_sort(batch);
+    txn->publishing = batch;
+    txn->published_entries = txn->published_lines = 0;
+}
+
+/* All of it is visible. Readers must not find the old contents in the kernel's caches once the writer knows
+ * that it is done: the answers wait for the invalidator where it has something to do, be it from an earlier
+ * change: a node from which that one drops everything has nothing left to be dropped. Nobody waits for the
+ * history, so it comes last. */
+static void end_of_publishing(struct fsd *fsd)
+{
+    struct batch *batch = take_pointer(fsd->txn->publishing);
     struct history_entry *history = batch_history(batch);
     if (batch->first_call == NULL || invalidator_is_idle(fsd->invalidator)) {
         answer(batch, NULL);
@@ -341,45 +370,60 @@ static void succeed(struct fsd *fsd, struct batch *batch)
     pass_to_history(fsd->txn, history);
 }
 
+static void take_ended(struct fsd *fsd)
+{
+    struct txn *txn = fsd->txn;
+    struct error *failure = NULL;
+    struct batch *batch = committer_ended(txn->committer, &failure);
+    if (batch == NULL)
+        return;
+    txn->writing = NULL;
+    if (failure == NULL)
+        begin_to_publish(txn, batch);
+    else
+        fail(fsd, batch, failure);
+    error_free(failure);
+}
+
+/* What a batch makes of the store depends on what the one before it has made of the objects. */
 static void submit(struct fsd *fsd)
 {
     struct txn *txn = fsd->txn;
-    while (txn->writing == NULL && txn->held == 0 && !batch_is_empty(txn->filling)) {
-        struct batch *batch = txn->filling;
-        txn->filling = batch_new();
-        if (batch_prepare(batch, fsd->objects, fsd->memory->header->mount, historian_done(txn->historian))) {
-            txn_add_trims(txn, batch);
-            txn->writing = batch;
-            committer_submit(txn->committer, &batch->stored, batch);
-        } else {
-            succeed(fsd, batch);
-        }
+    if (txn->writing != NULL || txn->publishing != NULL || txn->held != 0 || batch_is_empty(txn->filling))
+        return;
+    struct batch *batch = txn->filling;
+    txn->filling = batch_new();
+    if (batch_prepare(batch, fsd->objects, fsd->memory->header->mount, historian_done(txn->historian))) {
+        txn_add_trims(txn, batch);
+        txn->writing = batch;
+        committer_submit(txn->committer, &batch->stored, batch);
+    } else {
+        begin_to_publish(txn, batch);
     }
 }
 
-void txn_turn(struct fsd *fsd)
+bool txn_turn(struct fsd *fsd)
 {
     struct txn *txn = fsd->txn;
-    autoerror struct error *failure = NULL;
+    int64_t end_us = clock_us() + SLICE_US;
+    do {
+        if (txn->publishing == NULL)
+            take_ended(fsd);
+        if (txn->publishing != NULL && publish(fsd, txn->publishing, end_us))
+            end_of_publishing(fsd);
+        submit(fsd);
+    } while (txn->publishing != NULL && clock_us() < end_us);
     struct batch *batch;
-    while ((batch = committer_ended(txn->committer, &failure)) != NULL) {
-        txn->writing = NULL;
-        if (failure == NULL)
-            succeed(fsd, batch);
-        else
-            fail(fsd, batch, failure);
-        error_free(take_pointer(failure));
-    }
     while ((batch = invalidator_reached(fsd->invalidator)) != NULL)
         answer(batch, NULL);
     if (invalidator_is_idle(fsd->invalidator))
         fsd->memory->header->told = (uint64_t)txn->published;
-    submit(fsd);
+    return txn->publishing != NULL;
 }
 
 bool txn_is_busy(const struct fsd *fsd)
 {
-    return fsd->txn->writing != NULL || !batch_is_empty(fsd->txn->filling);
+    return fsd->txn->writing != NULL || fsd->txn->publishing != NULL || !batch_is_empty(fsd->txn->filling);
 }
 
 uint64_t txn_failures(const struct fsd *fsd)

@@ -71,8 +71,9 @@ uint64_t txn_failures(const struct fsd *fsd);
 int64_t txn_version(const struct fsd *fsd);
 int64_t txn_time_ms(const struct fsd *fsd);
 
-/* Main, once a turn: takes what has ended, publishes, answers; submits what has gathered. */
-void txn_turn(struct fsd *fsd);
+/* Main, once a turn: takes what has ended, publishes, answers; submits what has gathered. True: there is more
+ * to be done at once. */
+bool txn_turn(struct fsd *fsd);
 /* Something is on its way to the disk. */
 bool txn_is_busy(const struct fsd *fsd);
 /* The stored outcome of a repeated request, or NULL. */

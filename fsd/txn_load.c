@@ -153,6 +153,7 @@ void txn_close(struct fsd *fsd)
     if (txn->historian != NULL)
         historian_stop(txn->historian);
     batch_free(txn->filling);
+    batch_free(txn->publishing);
     for (int i = 0; i < MEMORY_SLOTS; i++)
         free((char *)txn->outcomes[i].payload.at);
     free(txn->trims);

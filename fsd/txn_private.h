@@ -11,8 +11,10 @@ struct txn {
     struct committer *committer;
     struct historian *historian;
     struct batch *filling;
-    struct batch *writing; /* with the committer; NULL: nothing */
-    int held;              /* the filling batch must not be submitted while this is not 0 */
+    struct batch *writing;                     /* with the committer; NULL: nothing */
+    struct batch *publishing;                  /* durable, and becoming visible; NULL: nothing */
+    size_t published_entries, published_lines; /* of it */
+    int held; /* the filling batch must not be submitted while this is not 0 */
     uint64_t failures;
     struct given_numbers *given; /* in the memory that outlives fsd */
     int64_t published, published_ms;
