@@ -175,12 +175,22 @@ static int write_commit(struct history *history, const git_oid *tree, struct his
                                       history->built.any ? 1 : 0, parents);
 }
 
+/* There may be thousands of them, and whoever opens the repository is waited for by all clients: so this is
+ * left until something is to be written, which nobody waits for. */
+static void clear_once(struct history *history)
+{
+    if (!history->cleared)
+        history->loose = history_clear_loose(history->path);
+    history->cleared = true;
+}
+
 int history_commit(struct history *history, const struct history_change *changes, size_t count,
                    struct history_author author, struct str message, int64_t time_ms, int64_t sequence,
                    struct error **err)
 {
     git_oid tree, id;
     struct history_tip *built = &history->built;
+    clear_once(history);
     errno = 0;
     git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
     int result = write_tree(history, changes, count, &tree, err);
@@ -328,7 +338,6 @@ static int open_repository(struct history *history, struct error **err)
     if (git_repository_open_bare(&history->repository, path) != 0 ||
         git_repository_set_ident(history->repository, "podtree", "podtree@localhost") != 0)
         return history_error(err, "cannot open it");
-    history->loose = history_count_loose(path);
     return read_head(history, err);
 }
 

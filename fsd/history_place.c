@@ -96,13 +96,16 @@ static void remove_temporary(int folder, const char *name, void *context)
         unlinkat(folder, name, 0);
 }
 
-static void remove_empty(int folder, const char *name, void *context)
+/* What a machine leaves that lost its power, where the filesystem gave a name before its bytes. Nothing
+ * refers to it yet; but as it is there it would never be written again. */
+static void count_unless_empty(int folder, const char *name, void *context)
 {
-    (void)context;
     struct stat status;
     if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) &&
         status.st_size == 0)
         unlinkat(folder, name, 0);
+    else
+        ++*(size_t *)context;
 }
 
 static void count_entry(int folder, const char *name, void *context)
@@ -130,9 +133,13 @@ void history_clear(const char *path)
     }
     autofree char *objects = path_format("%s/objects", path);
     each_entry(objects, remove_temporary, NULL);
-    /* What a machine leaves that lost its power, where the filesystem gave a name before its bytes. Nothing
-     * refers to it yet; but as it is there it would never be written again. */
-    each_loose(path, remove_empty, NULL);
+}
+
+size_t history_clear_loose(const char *path)
+{
+    size_t count = 0;
+    each_loose(path, count_unless_empty, &count);
+    return count;
 }
 
 size_t history_count_loose(const char *path)

@@ -21,6 +21,7 @@ struct history {
     int lock;                 /* held while it is open */
     struct history_tip main;  /* what main says, durably */
     struct history_tip built; /* what has been built upon it, for history_publish() */
+    bool cleared;             /* the loose objects have been looked through */
     /* Repacking: */
     size_t loose; /* objects, about */
     struct process *repacking;
@@ -38,6 +39,8 @@ int history_make(const char *path, struct error **err);
 int history_lock(const char *path, struct error **err);
 /* Removes what a process that was killed while writing has left behind: its locks, its half-written files. */
 void history_clear(const char *path);
+/* Removes the empty ones among the loose objects, and returns how many others there are. */
+size_t history_clear_loose(const char *path);
 /* How many loose objects there are. */
 size_t history_count_loose(const char *path);
 /* Removes the half-written packs of a repacking that was killed. */
