@@ -89,8 +89,8 @@ struct version *version_new(const struct kind *kind, struct str before, int64_t 
     return version;
 }
 
-static struct version *version_of_text(const struct kind *kind, struct str text, int64_t number,
-                                       int64_t time_ms, uint32_t flags)
+static struct version *version_of_text(const struct kind *kind, struct str text, struct value document,
+                                       int64_t number, int64_t time_ms, uint32_t flags)
 {
     struct version *version = memory_new(sizeof(*version) + text.length + 1);
     *version = (struct version){
@@ -98,15 +98,15 @@ static struct version *version_of_text(const struct kind *kind, struct str text,
     atomic_init(&version->references, 1);
     memcpy(version->text, text.at, text.length);
     version->text[text.length] = '\0';
-    parse_header(kind, version);
+    read_header(kind, version, document);
     return version;
 }
 
 struct version *version_from_record(const struct kind *kind, const struct record *record)
 {
-    struct version *version = version_of_text(kind, record->document, record->version, clock_wall_ms(),
-                                              record->draft ? VERSION_DRAFT : 0);
     autodoc struct doc *doc = doc_parse(record->document, NULL);
+    struct version *version = version_of_text(kind, record->document, doc_root(doc), record->version,
+                                              clock_wall_ms(), record->draft ? VERSION_DRAFT : 0);
     autobuf struct buf line = {0};
     if (doc != NULL && !record->draft)
         status_line(kind, doc_root(doc), &line);
@@ -117,7 +117,8 @@ struct version *version_from_record(const struct kind *kind, const struct record
 
 struct version *version_tombstone(const struct kind *kind, struct str text, int64_t number, int64_t time_ms)
 {
-    return version_of_text(kind, text, number, time_ms, VERSION_GONE);
+    autodoc struct doc *doc = doc_parse(text, NULL);
+    return version_of_text(kind, text, doc_root(doc), number, time_ms, VERSION_GONE);
 }
 
 struct version *version_hold(struct version *version)

@@ -216,14 +216,21 @@ static int load_in_transaction(struct loading *loading, struct error **err)
     return result;
 }
 
+/* A page is read once: to keep all of them would take fresh memory for each. */
+static void keep_pages(struct store *store, const char *setting)
+{
+    sqlite3_exec(store->db, setting, NULL, NULL, NULL);
+}
+
 int store_load(struct store *store, const struct store_reader *reader, void *context,
                struct store_position *position, struct error **err)
 {
     struct loading loading = {.store = store, .reader = reader, .context = context};
     store->tombstones = 0;
+    keep_pages(store, "PRAGMA cache_size = -256");
     int result = load_in_transaction(&loading, err);
     free(loading.order);
-    sqlite3_db_release_memory(store->db); /* pages that have only been read once */
+    keep_pages(store, "PRAGMA cache_size = -16384");
     if (result != 0) {
         error_wrap(err, "cannot read the store");
         return result;
