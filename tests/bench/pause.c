@@ -17,14 +17,16 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-/* How long fsd lives at least: it has been asked many times then, and does other things than starting. */
-#define LIFE_US 150000
+/* How long fsd lives at least after it has answered both clients. */
+#define LIFE_US 100000
+#define CLIENTS 2
 
 struct client {
     pthread_t thread;
     const char *path;
     void (*call)(const char *path, size_t turn);
     atomic_bool stop;
+    atomic_size_t calls; /* that have been answered */
     int64_t longest_us;
 };
 
@@ -61,6 +63,7 @@ static void *call_again_and_again(void *context)
         int64_t took = clock_us() - start;
         if (took > client->longest_us)
             client->longest_us = took;
+        atomic_fetch_add(&client->calls, 1);
     }
     return NULL;
 }
@@ -71,22 +74,28 @@ static pid_t pid_of_fsd(const char *record)
     if (file_read(record, &text, NULL) < 0)
         die(record);
     const char *line = strstr(text.at, "\nprocess fsd ");
-    return line != NULL ? (pid_t)strtol(line + strlen("\nprocess fsd "), NULL, 10) : 0;
+    if (line == NULL)
+        die(record);
+    return (pid_t)strtol(line + strlen("\nprocess fsd "), NULL, 10);
 }
 
-/* Each of them once: a record that still names the last one is read again. */
-static void kill_fsd(const char *record, size_t kills)
+/* Two calls from now one has been begun and answered: that is a pause's end. */
+static void until_answered(struct client *clients)
 {
-    pid_t last = 0;
-    for (size_t i = 0; i < kills; i++) {
-        pid_t pid;
-        while ((pid = pid_of_fsd(record)) == 0 || pid == last)
+    for (size_t i = 0; i < CLIENTS; i++)
+        for (size_t now = atomic_load(&clients[i].calls); atomic_load(&clients[i].calls) < now + 2;)
             usleep(1000);
+}
+
+static void kill_fsd(const char *record, struct client *clients, size_t kills)
+{
+    for (size_t i = 0; i < kills; i++) {
+        until_answered(clients);
         usleep(LIFE_US + (useconds_t)(i * 7919 % 50000));
-        if (kill(pid, SIGKILL) < 0)
+        if (kill(pid_of_fsd(record), SIGKILL) < 0)
             die("cannot kill fsd");
-        last = pid;
     }
+    until_answered(clients);
 }
 
 int main(int argc, char **argv)
@@ -95,14 +104,13 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: pause RECORD READ WRITE KILLS\n");
         return 2;
     }
-    struct client clients[] = {{.path = argv[2], .call = read_value}, {.path = argv[3], .call = write_value}};
-    for (size_t i = 0; i < 2; i++)
+    struct client clients[CLIENTS] = {{.path = argv[2], .call = read_value},
+                                      {.path = argv[3], .call = write_value}};
+    for (size_t i = 0; i < CLIENTS; i++)
         if ((errno = pthread_create(&clients[i].thread, NULL, call_again_and_again, &clients[i])) != 0)
             die("thread");
-    kill_fsd(argv[1], strtoul(argv[4], NULL, 10));
-    /* A client's call that the last kill has met ends before the client looks whether it should stop. */
-    usleep(1000);
-    for (size_t i = 0; i < 2; i++) {
+    kill_fsd(argv[1], clients, strtoul(argv[4], NULL, 10));
+    for (size_t i = 0; i < CLIENTS; i++) {
         atomic_store(&clients[i].stop, true);
         pthread_join(clients[i].thread, NULL);
         printf("%.1f ", (double)clients[i].longest_us / 1000);
