@@ -1,6 +1,7 @@
 #include "lib/fault.h"
 
-#include <errno.h>
+#include "lib/cleanup.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 bool fault_wanted;
 
 static char wanted_name[64];
+static char gate[256]; /* "": it is the end */
 static atomic_int passes_left;
 
 void fault_init(void)
@@ -20,14 +22,28 @@ void fault_init(void)
     int count;
     if (file == NULL)
         return; /* nothing is wanted of this one */
-    fault_wanted = fscanf(file, "%63s %d", wanted_name, &count) == 2 && unlink(path) == 0;
+    fault_wanted = fscanf(file, "%63s %d %255s", wanted_name, &count, gate) >= 2 && unlink(path) == 0;
     if (fault_wanted)
         atomic_store(&passes_left, count);
     fclose(file);
 }
 
+/* Opening a FIFO waits for its writer, reading for the writer's end. */
+static void wait_at_gate(void)
+{
+    autoclose int fd = open(gate, O_RDONLY | O_CLOEXEC);
+    char byte;
+    while (fd >= 0 && read(fd, &byte, 1) > 0)
+        ;
+}
+
 void fault_reached(const char *name)
 {
-    if (strcmp(name, wanted_name) == 0 && atomic_fetch_sub(&passes_left, 1) == 1)
+    if (strcmp(name, wanted_name) != 0)
+        return;
+    int left = atomic_fetch_sub(&passes_left, 1);
+    if (gate[0] != '\0' && left <= 1)
+        wait_at_gate();
+    else if (left == 1)
         (void)kill(getpid(), SIGKILL);
 }

@@ -50,7 +50,6 @@ make_disk() {
     mkfs.ext4 -q -m 0 "$BATS_TEST_TMPDIR/image"
     mount -o loop "$BATS_TEST_TMPDIR/image" "$disk"
     mkdir "$disk/state"
-    "$podtree" up --no-node
 }
 
 # Two thirds of a megabyte that can't be made smaller, in characters.
@@ -86,6 +85,7 @@ kill_fsd() {
 
 @test "on a full disk what was refused says so, and the tree is what the disk has, after a kill too" {
     make_disk
+    "$podtree" up --no-node
     make_content
     fallocate -l 60M "$disk/filler" 2>/dev/null || cat /dev/zero >"$disk/filler" 2>/dev/null || true
     acknowledged=$(write_until_refused full)
@@ -104,7 +104,126 @@ kill_fsd() {
     tree_has_only "$acknowledged"
     in_history() { git -C "$PODTREE_STATE/history.git" cat-file -e main:namespaces/default/configmaps/after.yaml; }
     poll_until in_history
-    git -C "$PODTREE_STATE/history.git" fsck --strict
+    git clone --quiet --bare --no-local "$PODTREE_STATE/history.git" "$BATS_TEST_TMPDIR/copy.git" # it is being written
+    git -C "$BATS_TEST_TMPDIR/copy.git" fsck --strict
+}
+
+# The historian tries again and again what it could not write: it would take what is left of the disk.
+put_history_elsewhere() {
+    "$podtree" up --no-node
+    "$podtree" down
+    mv "$PODTREE_STATE/history.git" "$BATS_TEST_TMPDIR/"
+    ln -s "$BATS_TEST_TMPDIR/history.git" "$PODTREE_STATE/history.git"
+}
+
+# hold_commits: from the next change on, each commit waits at the gate before it is written.
+hold_commits() {
+    mkfifo "$gate"
+}
+
+# Does a commit wait there? The kernel says where fsd's threads sleep.
+is_held() {
+    grep -qs wait_for_partner "/proc/$(pid_of fsd)/task/"*/wchan
+}
+
+# Lets the commit that waits at the gate, or will come there, go on; fails if none comes.
+let_one_go() {
+    timeout "$patience" tee "$gate" </dev/null
+}
+
+# start_writer N: writes into the N-th label, in the background. When this returns fsd has the change: the
+# writer waits for its write(2), and fsd has answered a question that was asked after that.
+start_writer() {
+    local opened=$BATS_TEST_TMPDIR/opened-$1
+    {
+        exec 9>"$five/metadata/labels/$1"
+        : >"$opened"
+        echo now >&9
+    } 2>"$BATS_TEST_TMPDIR/refusal-$1" >/dev/null 3>&- &
+    writers[$1]=$!
+    waits_for_its_write() { [ -e "$opened" ] && [ "$(cut -d ' ' -f 3 "/proc/${writers[$1]}/stat")" = S ]; }
+    poll_until waits_for_its_write "$1"
+    is_gone "$K8S/configmaps/somebody-asks"
+}
+
+# start_large_writer N: writes more into the object than the disk will have room for.
+start_large_writer() {
+    cp "$BATS_TEST_TMPDIR/content" "$five/data/content" 2>"$BATS_TEST_TMPDIR/refusal-$1" 3>&- &
+    writers[$1]=$!
+}
+
+was_refused() {
+    ! wait "${writers[$1]}" && grep "No space left on device" "$BATS_TEST_TMPDIR/refusal-$1"
+}
+
+# labels_are TEXT…: of 1, 2, 4 and 5
+labels_are() {
+    [ "$(cd "$five/metadata/labels" && cat 1 2 4 5 | tr '\n' ' ')" = "$* " ]
+}
+
+# Fills the disk, but for the given file, and what the store has set aside for itself: nothing can be stored.
+exhaust_disk() {
+    fallocate -l 256K "$1"
+    cat /dev/zero >"$disk/filler" 2>/dev/null || true
+    make_content
+    write_until_refused full >/dev/null
+    local n
+    for n in {1..500}; do
+        write_value "$five/metadata/labels/other" "$n" 2>/dev/null || return 0
+    done
+    return 1
+}
+
+# Each writer begins while the commit before its own is held at the gate: so each commit has one change in it,
+# computed upon what is being written. The third is the one for which there is no room; the fourth and the
+# fifth, for which there would be, are pending upon it when it fails.
+@test "the third of five pending commits finds the disk full: it and those upon it never were" {
+    export PODTREE_FAULT=$BATS_TEST_TMPDIR/fault
+    local gate=$BATS_TEST_TMPDIR/gate five=$K8S/configmaps/five reserve=$disk/reserve writers=() n
+    make_disk
+    put_history_elsewhere
+    echo "committing 1 $gate" >"$PODTREE_FAULT"
+    "$podtree" up --no-node
+    mkdir "$five"
+    for n in 1 2 4 5 other; do
+        echo before >"$five/metadata/labels/$n"
+    done
+    exhaust_disk "$reserve"
+
+    hold_commits
+    start_writer 1
+    start_writer 2
+    rm "$reserve"
+    let_one_go
+    wait "${writers[1]}"
+    labels_are now before before before
+    start_large_writer 3
+    let_one_go
+    wait "${writers[2]}"
+    poll_until is_held
+    start_writer 4
+    start_writer 5
+    labels_are now now before before
+    let_one_go
+    for n in 3 4 5; do
+        was_refused $n
+    done
+    rm "$gate"
+
+    # The tree is what the disk has: an fsd that knows nothing else says the same.
+    labels_are now now before before
+    is_gone "$five/data/content"
+    jq .items "$K8S/configmaps/.json" >"$BATS_TEST_TMPDIR/before"
+    kill_fsd
+    jq .items "$K8S/configmaps/.json" | cmp "$BATS_TEST_TMPDIR/before"
+
+    rm "$disk/filler"
+    cp "$BATS_TEST_TMPDIR/content" "$five/data/content"
+    echo now >"$five/metadata/labels/5"
+    echo now >"$five/metadata/labels/4"
+    kill_fsd
+    labels_are now now now now
+    cmp "$BATS_TEST_TMPDIR/content" "$five/data/content"
 }
 
 # refused_by_disk COMMAND…: with what the disk said; an aborted ext4 says either.
@@ -115,6 +234,7 @@ refused_by_disk() {
 
 @test "a disk that has failed refuses every change, and everything can still be read" {
     make_disk
+    "$podtree" up --no-node
     configmap kept | apply
     mount -o remount,abort "$disk"
     refused_by_disk tee "$K8S/configmaps/kept/data/greeting" <<<changed
