@@ -177,11 +177,10 @@ void batch_undo(struct batch *batch, struct objects *objects, struct txn_mark ma
     batch->marked--;
 }
 
-void batch_add_line(struct batch *batch, const struct object *object, enum stream_kind stream, int64_t number,
-                    char *text)
+void batch_add_line(struct batch *batch, int64_t object, enum stream_kind stream, int64_t number, char *text)
 {
     array_grow(batch->lines, batch->line_count, batch->line_capacity);
-    batch->lines[batch->line_count++] = (struct batch_line){object->id, stream, number, text};
+    batch->lines[batch->line_count++] = (struct batch_line){object, stream, number, text};
 }
 
 void batch_add_promise(struct batch *batch, struct batch_promise promise)
@@ -234,13 +233,19 @@ static void prepare_entries(struct batch *batch, struct objects *objects)
     }
 }
 
+/* What becomes of its lines becomes of the object; those of all stay. */
+static bool line_is_kept(struct objects *objects, const struct batch_line *line)
+{
+    const struct object *object = object_by_id(objects, line->object);
+    return line->object == ALL_OBJECTS || (object != NULL && !object->kind->memory_only &&
+                                           (object_newest_version(object)->flags & VERSION_GONE) == 0);
+}
+
 static void prepare_lines(struct batch *batch, struct objects *objects)
 {
     for (size_t i = 0; i < batch->line_count; i++) {
         const struct batch_line *line = &batch->lines[i];
-        const struct object *object = object_by_id(objects, line->object);
-        if (object != NULL && !object->kind->memory_only &&
-            (object_newest_version(object)->flags & VERSION_GONE) == 0)
+        if (line_is_kept(objects, line))
             batch->arrays->lines[batch->stored.line_count++] =
                 (struct stream_line){line->number, line->object, line->stream, str_of(line->text)};
     }

@@ -17,7 +17,7 @@ struct batch_entry {
 };
 
 struct batch_line {
-    int64_t object;
+    int64_t object; /* ALL_OBJECTS: it belongs to none of them */
     enum stream_kind stream;
     int64_t number;
     char *text;
@@ -82,9 +82,8 @@ struct batch_story {
  * component's change of an object that is in the batch already joins the one that is there. */
 void batch_add(struct batch *batch, struct object *object, struct version *version,
                struct version *was_pending, struct batch_story story);
-/* The text is taken over. */
-void batch_add_line(struct batch *batch, const struct object *object, enum stream_kind stream, int64_t number,
-                    char *text);
+/* `object` is its number, or ALL_OBJECTS. The text is taken over. */
+void batch_add_line(struct batch *batch, int64_t object, enum stream_kind stream, int64_t number, char *text);
 /* The removal of a field has been promised, or the promise kept (store.h). The path is taken over. */
 void batch_add_promise(struct batch *batch, struct batch_promise promise);
 void batch_add_call(struct batch *batch, struct call *call);

@@ -600,16 +600,16 @@ void objects_trim_tombstones(struct objects *objects, size_t keep)
 
 /* ---- streams ---- */
 
-int64_t stream_add(struct stream *stream, int64_t number, struct str text)
+int64_t stream_add(struct stream *stream, int64_t number, struct str text, size_t limit)
 {
     buf_add(&stream->numbers, &number, sizeof(number));
     buf_add_str(&stream->text, text);
     buf_add_char(&stream->text, '\n');
-    if (stream->text.length <= STREAM_KEPT)
+    if (stream->text.length <= limit)
         return 0;
-    /* Half goes at once, so that it does not happen with every line. */
+    /* Much goes at once, so that it does not happen with every line. */
     size_t cut = 0, lines = 0;
-    while (cut < stream->text.length / 2) {
+    while (stream->text.length - cut > STREAM_KEPT / 2) {
         cut = (size_t)((char *)memchr(stream->text.at + cut, '\n', stream->text.length - cut) -
                        stream->text.at) +
               1;

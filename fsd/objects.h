@@ -39,8 +39,10 @@ struct version {
     char text[]; /* JSON, terminated */
 };
 
-/* Lines of an object's status or events that have become durable. Whole lines; the oldest go. */
-#define STREAM_KEPT (64u << 10)
+/* Lines of an object's status or events, or of all events, that have become durable. Whole lines; the oldest
+ * go. A stream that somebody has open grows further: his place in it is counted from its first byte. */
+#define STREAM_KEPT     (64u << 10)
+#define STREAM_FOLLOWED (1u << 20)
 struct stream {
     struct buf text;
     struct buf numbers; /* of its lines: int64_t each */
@@ -149,7 +151,8 @@ struct object *object_load(struct objects *objects, int64_t id, const struct kin
 /* Forgets tombstones beyond `keep`, the oldest first. */
 void objects_trim_tombstones(struct objects *objects, size_t keep);
 
-/* A durable line. Returns the number of the oldest line kept if older ones went, else 0. */
-int64_t stream_add(struct stream *stream, int64_t number, struct str text);
+/* A durable line. `limit` is STREAM_KEPT or STREAM_FOLLOWED. Returns the number of the oldest line kept if
+ * older ones went, else 0. */
+int64_t stream_add(struct stream *stream, int64_t number, struct str text, size_t limit);
 
 #endif

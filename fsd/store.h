@@ -32,10 +32,12 @@ struct tombstone {
 
 enum stream_kind { STREAM_STATUS, STREAM_EVENTS };
 
-/* A line of an object's status or events. Numbers rise over the whole store. */
+/* A line of an object's status or events, or of the events of all of them, which outlive the objects. Numbers
+ * rise over the whole store. */
+#define ALL_OBJECTS 0
 struct stream_line {
     int64_t number;
-    int64_t object; /* id */
+    int64_t object; /* id, or ALL_OBJECTS */
     enum stream_kind stream;
     struct str text; /* without newline */
 };

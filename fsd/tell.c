@@ -209,17 +209,26 @@ void tell_object(struct fsd *fsd, struct object *object, struct version *before,
                                      : ANNOUNCE_CHANGED);
 }
 
-void tell_lines(struct fsd *fsd, struct object *object, enum stream_kind stream)
+static uint32_t known_stream(struct fsd *fsd, const struct object *object, enum stream_kind stream)
 {
+    uint32_t directory = object != NULL ? known_object(fsd, object) : NODE_ROOT;
     struct str name = stream == STREAM_STATUS ? STR("status") : STR("events");
-    uint32_t node = known_object(fsd, object);
-    uint32_t files[] = {node != 0 ? node_find(fsd->nodes, node, name) : 0,
-                        stream == STREAM_EVENTS ? node_find(fsd->nodes, NODE_ROOT, name) : 0};
-    for (size_t i = 0; i < 2; i++)
-        if (is_held(fsd, files[i])) {
-            stale_attributes(fsd, files[i]);
-            announce_node(fsd->announcer, files[i]);
-        }
+    return directory != 0 ? node_find(fsd->nodes, directory, name) : 0;
+}
+
+void tell_lines(struct fsd *fsd, const struct object *object, enum stream_kind stream)
+{
+    uint32_t file = known_stream(fsd, object, stream);
+    if (!is_held(fsd, file))
+        return;
+    stale_attributes(fsd, file);
+    announce_node(fsd->announcer, file);
+}
+
+bool tell_is_followed(struct fsd *fsd, const struct object *object, enum stream_kind stream)
+{
+    uint32_t file = known_stream(fsd, object, stream);
+    return file != 0 && node_record(fsd->nodes, file)->handles != 0;
 }
 
 void tell_errors(struct fsd *fsd, uid_t uid)

@@ -11,8 +11,10 @@
 void tell_version(struct fsd *fsd, const struct object *object);
 /* The object has been published: `before` is what readers saw until now, NULL if there was nothing. */
 void tell_object(struct fsd *fsd, struct object *object, struct version *before, struct version *now);
-/* Its status or its events have grown. */
-void tell_lines(struct fsd *fsd, struct object *object, enum stream_kind stream);
+/* Its status or its events have grown; NULL: the events of all. */
+void tell_lines(struct fsd *fsd, const struct object *object, enum stream_kind stream);
+/* Has somebody this stream open? */
+bool tell_is_followed(struct fsd *fsd, const struct object *object, enum stream_kind stream);
 /* A user's errors have grown. */
 void tell_errors(struct fsd *fsd, uid_t uid);
 /* After a takeover: what a predecessor has made durable and perhaps not told. */

@@ -82,7 +82,7 @@ static void add_status_line(struct fsd *fsd, struct object *object, const char *
     clock_format(now_ms, time);
     struct buf line = {0};
     buf_addf(&line, "%s %s", time, status);
-    batch_add_line(fsd->txn->filling, object, STREAM_STATUS, ++fsd->txn->given->line, buf_take(&line));
+    batch_add_line(fsd->txn->filling, object->id, STREAM_STATUS, ++fsd->txn->given->line, buf_take(&line));
 }
 
 /* What has just been computed is what readers, and the next change, will ask for. */
@@ -168,7 +168,17 @@ int txn_change(struct fsd *fsd, const struct asker *asker, const struct change *
     return 0;
 }
 
-int txn_event(struct fsd *fsd, const struct asker *asker, struct object *object, const char *type,
+static void add_event(struct fsd *fsd, int64_t object, struct buf *line)
+{
+    for (size_t i = 0; i < line->length; i++)
+        if (line->at[i] == '\n')
+            line->at[i] = ' ';
+    batch_add_line(fsd->txn->filling, object, STREAM_EVENTS, ++fsd->txn->given->line, buf_take(line));
+}
+
+/* Twice: the object's own lines go with it, and those of all are in the order in which they came, with the
+ * object behind the time. */
+int txn_event(struct fsd *fsd, const struct asker *asker, const struct object *object, const char *type,
               struct str reason, struct str message, struct error **err)
 {
     if (reason.length == 0 || reason.length > 128 || message.length > 1024)
@@ -176,13 +186,17 @@ int txn_event(struct fsd *fsd, const struct asker *asker, struct object *object,
                           "an event has a reason of 1 to 128 bytes and a message of at most 1024");
     char time[CLOCK_TEXT];
     clock_format(clock_wall_ms(), time);
-    struct buf line = {0};
-    buf_addf(&line, "%s %s " STR_FORMAT " %s: " STR_FORMAT, time, type, STR_ARGS(reason), asker_name(asker),
+    autobuf struct buf what = {0};
+    buf_addf(&what, "%s " STR_FORMAT " %s: " STR_FORMAT, type, STR_ARGS(reason), asker_name(asker),
              STR_ARGS(message));
-    for (size_t i = 0; i < line.length; i++)
-        if (line.at[i] == '\n')
-            line.at[i] = ' ';
-    batch_add_line(fsd->txn->filling, object, STREAM_EVENTS, ++fsd->txn->given->line, buf_take(&line));
+    struct buf own = {0}, all = {0};
+    buf_addf(&own, "%s " STR_FORMAT, time, STR_ARGS(buf_str(&what)));
+    buf_addf(&all, "%s " STR_FORMAT "/%s", time, STR_ARGS(object->kind->plural), object->name);
+    if (object->kind->namespaced && strcmp(object->namespace, "default") != 0)
+        buf_addf(&all, " in %s", object->namespace);
+    buf_addf(&all, " " STR_FORMAT, STR_ARGS(buf_str(&what)));
+    add_event(fsd, object->id, &own);
+    add_event(fsd, ALL_OBJECTS, &all);
     return 0;
 }
 
@@ -234,32 +248,13 @@ void txn_release(struct fsd *fsd)
 
 /* ---- when a batch has ended ---- */
 
-/* The same line among everybody's events, with the object behind the time. */
-static void publish_event(struct fsd *fsd, const struct object *object, const struct batch_line *line)
-{
-    autobuf struct buf text = {0};
-    struct str rest = str_of(line->text), time;
-    str_split(&rest, ' ', &time);
-    buf_addf(&text, STR_FORMAT " " STR_FORMAT "/%s", STR_ARGS(time), STR_ARGS(object->kind->plural),
-             object->name);
-    if (object->kind->namespaced && strcmp(object->namespace, "default") != 0)
-        buf_addf(&text, " in %s", object->namespace);
-    buf_addf(&text, " " STR_FORMAT, STR_ARGS(rest));
-    stream_add(&fsd->events, line->number, buf_str(&text));
-    fsd->events_time_ms = fsd->txn->published_ms;
-}
-
 static void publish_line(struct fsd *fsd, const struct batch_line *line)
 {
-    struct object *object = object_by_id(fsd->objects, line->object);
-    if (object == NULL || !object_is_visible(object))
-        return;
-    int64_t oldest = stream_add(&object->streams[line->stream], line->number, str_of(line->text));
-    if (oldest != 0)
-        txn_trim_lines(fsd->txn, object->id, line->stream, oldest);
-    if (line->stream == STREAM_EVENTS)
-        publish_event(fsd, object, line);
-    tell_lines(fsd, object, line->stream);
+    struct stream_line durable = {line->number, line->object, line->stream, str_of(line->text)};
+    if (line->object == ALL_OBJECTS)
+        fsd->events_time_ms = fsd->txn->published_ms;
+    if (txn_take_line(fsd, &durable))
+        tell_lines(fsd, object_by_id(fsd->objects, line->object), line->stream);
 }
 
 /* What is durable becomes visible, and the kernel and the notifier are told: of a large batch some entries in

@@ -43,8 +43,8 @@ struct changed {
 int txn_change(struct fsd *fsd, const struct asker *asker, const struct change *change,
                struct changed *changed, struct error **err);
 
-/* A line in an object's events, in the filling batch. */
-int txn_event(struct fsd *fsd, const struct asker *asker, struct object *object, const char *type,
+/* A line in an object's events and in those of all, in the filling batch. */
+int txn_event(struct fsd *fsd, const struct asker *asker, const struct object *object, const char *type,
               struct str reason, struct str message, struct error **err);
 
 /* With the filling batch it becomes durable that a field will be removed, or (redeemed) that this has been

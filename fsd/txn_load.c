@@ -1,6 +1,7 @@
 /* The beginning and the end of txn: what the store had becomes the set of objects. */
 #include "fsd/txn_private.h"
 
+#include "fsd/tell.h"
 #include "fsd/vacancy.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -54,9 +55,10 @@ static void load_tombstone(void *context, const struct tombstone *row)
 static void load_line(void *context, const struct stream_line *line)
 {
     struct loading *loading = context;
-    struct object *object = object_by_id(loading->fsd->objects, line->object);
-    if (object != NULL)
-        stream_add(&object->streams[line->stream], line->number, line->text);
+    struct str rest = line->text, time;
+    txn_take_line(loading->fsd, line);
+    if (line->object == ALL_OBJECTS && str_split(&rest, ' ', &time))
+        clock_parse(time, &loading->fsd->events_time_ms);
 }
 
 static void load_outbox(void *context, const struct outbox_row *row)
@@ -167,11 +169,26 @@ const struct outcome *txn_outcome(const struct fsd *fsd, int slot, uint64_t uniq
     return outcome->mount != 0 && outcome->unique == unique ? outcome : NULL;
 }
 
-void txn_trim_lines(struct txn *txn, int64_t object, enum stream_kind stream, int64_t oldest)
+static void trim_lines(struct txn *txn, const struct stream_line *line, int64_t oldest)
 {
     array_grow(txn->trims, txn->trim_count, txn->trim_capacity);
     txn->trims[txn->trim_count++] =
-        (struct stream_line){.number = oldest, .object = object, .stream = stream};
+        (struct stream_line){.number = oldest, .object = line->object, .stream = line->stream};
+}
+
+bool txn_take_line(struct fsd *fsd, const struct stream_line *line)
+{
+    struct object *object = object_by_id(fsd->objects, line->object);
+    bool all = line->object == ALL_OBJECTS;
+    if (!all && (object == NULL || !object_is_visible(object)))
+        return false;
+    struct stream *stream = all ? &fsd->events : &object->streams[line->stream];
+    bool full = stream->text.length + line->text.length >= STREAM_KEPT;
+    bool followed = full && tell_is_followed(fsd, object, line->stream);
+    int64_t oldest = stream_add(stream, line->number, line->text, followed ? STREAM_FOLLOWED : STREAM_KEPT);
+    if (oldest != 0)
+        trim_lines(fsd->txn, line, oldest);
+    return true;
 }
 
 void txn_add_trims(struct txn *txn, struct batch *batch)

@@ -25,8 +25,9 @@ struct txn {
     size_t random_left;
 };
 
-/* Lines of the stream below `oldest` are to be deleted from the store with the next batch. */
-void txn_trim_lines(struct txn *txn, int64_t object, enum stream_kind stream, int64_t oldest);
+/* A durable line takes its place in its stream; those that go from there go from the store with the next
+ * batch. False when nobody can see its object. */
+bool txn_take_line(struct fsd *fsd, const struct stream_line *line);
 void txn_add_trims(struct txn *txn, struct batch *batch);
 
 #endif

@@ -41,6 +41,48 @@ tortured() {
     tortured --kills 40 --hollow 3 --victims fsd,notifier,scheduler,workloads,gc,hollow,supervisor
 }
 
+# ---- streams ----
+
+# say NAME FROM TO: so many events of a configmap, with numbers
+say() {
+    seq -f "{\"op\":\"event\",\"name\":\"$1\",\"type\":\"Normal\",\"reason\":\"Said\",\"message\":\"$1 %.0f\"}" "$2" "$3" \
+        >"$K8S/configmaps/.bulk"
+}
+
+has_heard() {
+    tail -n 1 "$BATS_TEST_TMPDIR/heard" | grep -q "$1\$"
+}
+
+@test "whoever follows the events hears each once, across kills, deletions and thousands of them" {
+    PODTREE_STATE=$BATS_TEST_TMPDIR/state
+    "$podtree" up --no-node
+    configmap stays | apply
+    configmap goes | apply
+    tail -n +1 -f "$K8S/events" >"$BATS_TEST_TMPDIR/heard" 2>"$BATS_TEST_TMPDIR/complaints" 3>&- &
+    local follower=$!
+    say goes 1 2
+    say stays 1 2
+    rmdir "$K8S/configmaps/goes"
+    kill_fsd
+    say stays 3 4
+    poll_until has_heard "stays 4"
+    for n in 1 2 3; do
+        say stays $((n * 1000)) $((n * 1000 + 999))
+        poll_until has_heard "stays $((n * 1000 + 999))"
+        kill_fsd
+    done
+    [ "$(stat -c %s "$K8S/events")" -gt 200000 ] # much more than is kept otherwise
+    [ ! -s "$BATS_TEST_TMPDIR/complaints" ]
+    grep Said "$BATS_TEST_TMPDIR/heard" | sed 's/.*: //' |
+        cmp - <(printf '%s\n' goes\ {1..2} stays\ {1..4} stays\ {1000..3999})
+    kill "$follower"
+    tail --pid="$follower" -f /dev/null
+    cmp "$BATS_TEST_TMPDIR/heard" "$K8S/events"
+    say stays 5 5 # now that nobody follows it the beginning goes
+    [ "$(stat -c %s "$K8S/events")" -le 65536 ]
+    tail -n 1 "$K8S/events" | grep "stays 5$"
+}
+
 # ---- disks ----
 
 # A disk of 48 MB for the state.

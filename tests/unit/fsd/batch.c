@@ -233,7 +233,7 @@ static void an_undo_leaves_everything_as_it_was(void **state)
     apply(work, "a", NULL, "root", true);  /* and gone */
     apply(work, "a", "new", "root", true); /* and another one */
     apply(work, "b", "1", "root", true);
-    batch_add_line(work->batch, newest(work, "b"), STREAM_EVENTS, 1, strdup("line"));
+    batch_add_line(work->batch, newest(work, "b")->id, STREAM_EVENTS, 1, strdup("line"));
     batch_undo(work->batch, work->objects, mark);
     assert_int_equal(newest(work, "a")->id, 1);
     assert_data(object_newest_version(newest(work, "a")), "2");
@@ -301,8 +301,8 @@ static void lines_of_what_is_gone_are_not_stored(void **state)
     struct work *work = *state;
     apply(work, "a", "1", NULL, false);
     apply(work, "b", "1", NULL, false);
-    batch_add_line(work->batch, newest(work, "a"), STREAM_STATUS, 1, strdup("of a"));
-    batch_add_line(work->batch, newest(work, "b"), STREAM_EVENTS, 2, strdup("of b"));
+    batch_add_line(work->batch, newest(work, "a")->id, STREAM_STATUS, 1, strdup("of a"));
+    batch_add_line(work->batch, newest(work, "b")->id, STREAM_EVENTS, 2, strdup("of b"));
     apply(work, "a", NULL, NULL, false);
     assert_true(prepare(work, 0));
     assert_int_equal(work->batch->stored.line_count, 1);

@@ -353,13 +353,31 @@ static void a_stream_keeps_its_last_lines(void **state)
     while (oldest == 0 && number < 100000) {
         buf_clear(&line);
         buf_addf(&line, "line %lld", (long long)++number);
-        oldest = stream_add(&stream, number, buf_str(&line));
+        oldest = stream_add(&stream, number, buf_str(&line), STREAM_KEPT);
     }
     assert_in_range(stream.text.length, STREAM_KEPT / 4, STREAM_KEPT);
     buf_clear(&line);
     buf_addf(&line, "line %lld\n", (long long)oldest);
     assert_true(str_starts(buf_str(&stream.text), buf_str(&line)));
     assert_int_equal(stream.numbers.length / sizeof(int64_t), number - oldest + 1);
+    buf_free(&stream.text);
+    buf_free(&stream.numbers);
+}
+
+static void nothing_goes_from_a_stream_that_is_followed_until_it_is_very_long(void **state)
+{
+    (void)state;
+    struct stream stream = {0};
+    int64_t number = 0;
+    while (stream.text.length <= STREAM_KEPT * 4)
+        assert_int_equal(stream_add(&stream, ++number, STR("it goes on"), STREAM_FOLLOWED), 0);
+    assert_int_equal(stream.numbers.length / sizeof(int64_t), number);
+    /* The follower is gone. */
+    assert_int_not_equal(stream_add(&stream, ++number, STR("it goes on"), STREAM_KEPT), 0);
+    assert_in_range(stream.text.length, STREAM_KEPT / 4, STREAM_KEPT);
+    while (stream_add(&stream, ++number, STR("it goes on"), STREAM_FOLLOWED) == 0)
+        assert_in_range(stream.text.length, 0, STREAM_FOLLOWED);
+    assert_in_range(stream.text.length, STREAM_KEPT / 4, STREAM_KEPT);
     buf_free(&stream.text);
     buf_free(&stream.numbers);
 }
@@ -371,9 +389,9 @@ static void a_line_longer_than_all_that_is_kept_does_no_harm(void **state)
     autobuf struct buf line = {0};
     memset(buf_reserve(&line, STREAM_KEPT * 2), 'x', STREAM_KEPT * 2);
     line.length = STREAM_KEPT * 2;
-    stream_add(&stream, 1, STR("first"));
-    assert_int_equal(stream_add(&stream, 2, buf_str(&line)), 3);
-    stream_add(&stream, 3, STR("third"));
+    stream_add(&stream, 1, STR("first"), STREAM_KEPT);
+    assert_int_equal(stream_add(&stream, 2, buf_str(&line), STREAM_KEPT), 3);
+    stream_add(&stream, 3, STR("third"), STREAM_KEPT);
     assert_true(str_ends(buf_str(&stream.text), STR("third\n")));
     buf_free(&stream.text);
     buf_free(&stream.numbers);
@@ -397,6 +415,7 @@ int main(void)
         SET(numbers_find_their_objects_among_many),
         SET(what_was_stored_is_as_it_was),
         SET(a_stream_keeps_its_last_lines),
+        SET(nothing_goes_from_a_stream_that_is_followed_until_it_is_very_long),
         SET(a_line_longer_than_all_that_is_kept_does_no_harm),
     };
     return cmocka_run_group_tests(tests, load_kinds, free_kinds);
