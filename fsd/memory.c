@@ -72,6 +72,8 @@ int memory_attach(int fd, struct memory **result, struct error **err)
     char *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (base == MAP_FAILED)
         return error_errno(err, errno, "cannot map the shared memory");
+    /* A dump of a crash would have all of it, holes too, and take minutes in which nobody is answered. */
+    (void)madvise(base, size, MADV_DONTDUMP);
     char *regions[REGIONS] = {base};
     for (size_t i = 1; i < REGIONS; i++)
         regions[i] = regions[i - 1] + region_sizes[i - 1];

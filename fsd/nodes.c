@@ -11,6 +11,7 @@ struct side {
     uint32_t first_child;
     uint32_t next_sibling, previous_sibling;
     uint32_t next_in_bucket;
+    uint32_t below; /* nodes that have it as parent, with or without a name: their paths lead over it */
     bool has_place;
     struct place place;
 };
@@ -155,9 +156,13 @@ struct nodes *nodes_new(struct memory *memory)
         nodes->bucket_count *= 2;
     free(nodes->buckets);
     nodes->buckets = memory_zeroed(nodes->bucket_count, sizeof(*nodes->buckets));
-    for (uint32_t node = NODE_ROOT + 1; node < nodes->used_end; node++)
-        if ((node_record(nodes, node)->flags & (NODE_USED | NODE_DETACHED)) == NODE_USED)
+    for (uint32_t node = NODE_ROOT + 1; node < nodes->used_end; node++) {
+        const struct node_record *record = node_record(nodes, node);
+        if ((record->flags & NODE_USED) != 0)
+            nodes->sides[record->parent].below++;
+        if ((record->flags & (NODE_USED | NODE_DETACHED)) == NODE_USED)
             link_node(nodes, node);
+    }
     return nodes;
 }
 
@@ -225,6 +230,7 @@ uint32_t node_make(struct nodes *nodes, uint32_t parent, struct str name)
     atomic_signal_fence(memory_order_seq_cst);
     record->flags = NODE_USED;
     nodes->count++;
+    nodes->sides[parent].below++;
     link_node(nodes, node);
     return node;
 }
@@ -271,8 +277,7 @@ void node_release_if_idle(struct nodes *nodes, uint32_t node)
         struct node_record *record = node_record(nodes, node);
         bool named = (record->flags & NODE_DETACHED) == 0;
         bool kept_scratch = (record->flags & NODE_SCRATCH) != 0 && named;
-        if (record->lookups != 0 || record->handles != 0 || nodes->sides[node].first_child != 0 ||
-            kept_scratch)
+        if (record->lookups != 0 || record->handles != 0 || nodes->sides[node].below != 0 || kept_scratch)
             return;
         uint32_t parent = record->parent;
         if (named)
@@ -286,7 +291,8 @@ void node_release_if_idle(struct nodes *nodes, uint32_t node)
         array_grow(nodes->free, nodes->free_count, nodes->free_capacity);
         nodes->free[nodes->free_count++] = node;
         /* A parent that waited only for its children goes with them. */
-        node = named ? parent : 0;
+        nodes->sides[parent].below--;
+        node = parent;
     }
 }
 
@@ -314,6 +320,7 @@ int node_rename(struct nodes *nodes, uint32_t node, uint32_t parent, struct str 
     if ((record->flags & NODE_DETACHED) == 0)
         unlink_node(nodes, node);
     arena_ref old = record->name;
+    uint32_t old_parent = record->parent;
     struct node_move *move = &nodes->memory->header->move;
     move->parent = parent;
     move->name = text;
@@ -323,8 +330,11 @@ int node_rename(struct nodes *nodes, uint32_t node, uint32_t parent, struct str 
     move->node = node;
     end_move(nodes->memory);
     arena_free(nodes->memory->arena, old);
+    nodes->sides[old_parent].below--;
+    nodes->sides[parent].below++;
     link_node(nodes, node);
     nodes->sides[node].has_place = false;
+    node_release_if_idle(nodes, old_parent);
     return 0;
 }
 

@@ -70,7 +70,7 @@ void node_closed(struct nodes *nodes, uint32_t node, bool writes);
  * name. */
 void node_release_if_idle(struct nodes *nodes, uint32_t node);
 
-/* Takes the name away; nodes below stay where they are, out of reach. */
+/* Takes the name away; nodes below stay where they are, out of reach, and keep this one for their paths. */
 void node_detach(struct nodes *nodes, uint32_t node);
 /* Another name, perhaps below another parent; a node that has it is detached. With it, all at once, the node
  * loses `flags_off` (NODE_SCRATCH where the name is a field's). 0 or -ENOSPC. */

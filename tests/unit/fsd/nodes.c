@@ -98,6 +98,24 @@ static void a_directory_waits_for_what_is_below(void **state)
     assert_gone(nodes, numbers[1]);
 }
 
+/* A refused request on an open file whose object is gone still has a path to be said. */
+static void a_directory_waits_for_what_is_below_without_a_name_too(void **state)
+{
+    struct world *world = *state;
+    uint32_t web = look_up(world->nodes, NODE_ROOT, "web"), spec = look_up(world->nodes, web, "spec");
+    uint64_t number = node_number(world->nodes, web);
+    node_detach(world->nodes, spec);
+    node_detach(world->nodes, web);
+    node_forget(world->nodes, web, 1);
+    assert_int_equal(node_of_number(world->nodes, number), web);
+    take_over(world);
+    node_release_if_idle(world->nodes, web);
+    assert_int_equal(node_of_number(world->nodes, number), web);
+    assert_true(str_is(node_name(world->nodes, web), "web"));
+    node_forget(world->nodes, spec, 1);
+    assert_gone(world->nodes, number);
+}
+
 static void an_open_handle_keeps_a_node(void **state)
 {
     struct nodes *nodes = ((struct world *)*state)->nodes;
@@ -296,6 +314,7 @@ int main(void)
         WORLD(a_node_lives_while_the_kernel_holds_it),
         WORLD(numbers_that_were_never_given_are_nobody_s),
         WORLD(a_directory_waits_for_what_is_below),
+        WORLD(a_directory_waits_for_what_is_below_without_a_name_too),
         WORLD(an_open_handle_keeps_a_node),
         WORLD(a_detached_name_can_be_given_again),
         WORLD(a_rename_takes_the_place_of_what_was_there),
