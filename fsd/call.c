@@ -71,6 +71,8 @@ void call_run(struct call *call)
         session_run_later(call->fsd->session, call);
         return;
     }
+    if (heavy_prepare(call) == -EINPROGRESS)
+        return;
     struct error *err = NULL;
     int status = call->operation->start(call, &err);
     switch (status) {

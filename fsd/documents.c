@@ -9,6 +9,7 @@
 struct entry {
     struct version *version; /* held */
     struct doc *doc;
+    struct buf manifest; /* empty: not kept */
     uint64_t used;
 };
 
@@ -28,7 +29,8 @@ struct documents *documents_new(void)
 static void drop(struct documents *documents, struct entry *entry)
 {
     doc_free(entry->doc);
-    documents->bytes -= entry->version->length;
+    documents->bytes -= entry->version->length + entry->manifest.length;
+    buf_free(&entry->manifest);
     version_drop(entry->version);
     *entry = documents->entries[--documents->count];
 }
@@ -40,11 +42,11 @@ void documents_free(struct documents *documents)
     free(documents);
 }
 
-static struct entry *find(struct documents *documents, const struct version *version)
+static struct entry *find(const struct documents *documents, const struct version *version)
 {
     for (size_t i = 0; i < documents->count; i++)
         if (documents->entries[i].version == version)
-            return &documents->entries[i];
+            return (struct entry *)&documents->entries[i];
     return NULL;
 }
 
@@ -78,11 +80,40 @@ struct value document_of(struct documents *documents, struct version *version)
 
 void document_keep(struct documents *documents, struct version *version, struct doc *doc)
 {
-    add(documents, version, doc)->used = ++documents->clock;
+    struct entry *entry = find(documents, version);
+    if (entry == NULL)
+        entry = add(documents, version, doc);
+    else
+        doc_free(doc);
+    entry->used = ++documents->clock;
+}
+
+void document_keep_manifest(struct documents *documents, struct version *version, struct buf *manifest)
+{
+    struct entry *entry = find(documents, version);
+    version->manifest_size = manifest->length;
+    if (entry == NULL || entry->manifest.length != 0) {
+        buf_free(manifest);
+        return;
+    }
+    entry->manifest = *manifest;
+    documents->bytes += manifest->length;
+    *manifest = (struct buf){0};
+}
+
+bool document_is_kept(const struct documents *documents, const struct version *version, bool manifest)
+{
+    const struct entry *entry = find(documents, version);
+    return entry != NULL && (!manifest || entry->manifest.length != 0);
 }
 
 void document_manifest(struct documents *documents, struct version *version, struct buf *out)
 {
+    const struct entry *entry = find(documents, version);
+    if (entry != NULL && entry->manifest.length != 0) {
+        buf_add_str(out, buf_str(&entry->manifest));
+        return;
+    }
     size_t before = out->length;
     yaml_write(out, document_of(documents, version));
     version->manifest_size = out->length - before;

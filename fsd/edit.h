@@ -61,6 +61,7 @@ struct edit_result {
     bool status_new;      /* … and it differs from the one before */
     char *subject;        /* for the history: "deployments/web: replicas 2 -> 3" */
     struct doc *document; /* what text says, without the number; may be NULL */
+    size_t manifest_size; /* of manifest.yaml without the number's digits; 0: not measured */
 };
 
 /* 0, or the errno of tree.md 8 and a sentence. */

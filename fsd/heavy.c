@@ -1,6 +1,8 @@
 #include "fsd/heavy.h"
 
+#include "fsd/documents.h"
 #include "fsd/session.h"
+#include "fsd/special.h"
 #include "fsd/worker.h"
 #include "lib/yaml.h"
 #include <errno.h>
@@ -21,19 +23,28 @@ struct computing {
     const struct kind *kind;
     char *namespace, *name, *new_uid, *path, *to_path, *bytes, *if_uid;
     struct version *before;
-    struct doc *document;
+    struct doc *document; /* of the edit */
     struct edit edit;
     int64_t now_ms;
     /* the outcome */
     int status;
+    struct doc *document_before;
     struct edit_result result;
     struct error *err;
     struct computing *next;
 };
 
+struct rendering {
+    struct job job;
+    struct version *version; /* held */
+    struct doc *document;
+    struct buf manifest;
+};
+
 struct heavy {
     struct parsing *parsed;
     struct computing *computed;
+    struct rendering *rendered;
 };
 
 static struct heavy *heavy_of(struct call *call)
@@ -85,16 +96,30 @@ int heavy_parse(struct call *call, struct str text, struct doc ***docs, int **li
 
 /* ---- computing ---- */
 
+/* How large the manifest will be: with a number of one digit, which is taken off. */
+static size_t manifest_size(struct doc *document)
+{
+    autobuf struct buf text = {0};
+    value_set_str(value_get(doc_root(document), STR("metadata")), STR("resourceVersion"), STR("0"));
+    yaml_write(&text, doc_root(document));
+    return text.length - 1;
+}
+
 static void compute(struct job *job)
 {
     struct computing *computing = (struct computing *)job;
+    if (computing->before != NULL)
+        computing->document_before = doc_parse(version_text(computing->before), NULL);
     const struct edit_base base = {.kind = computing->kind,
                                    .namespace = str_of(computing->namespace),
                                    .name = str_of(computing->name),
                                    .before = computing->before,
+                                   .document = doc_root(computing->document_before),
                                    .new_uid = str_of(computing->new_uid)};
     computing->status =
         edit_compute(&base, &computing->edit, computing->now_ms, &computing->result, &computing->err);
+    if (computing->result.document != NULL && !computing->result.gone)
+        computing->result.manifest_size = manifest_size(computing->result.document);
 }
 
 static void computing_free(struct computing *computing)
@@ -108,6 +133,7 @@ static void computing_free(struct computing *computing)
     free(computing->if_uid);
     version_drop(computing->before);
     doc_free(computing->document);
+    doc_free(computing->document_before);
     edit_result_free(&computing->result);
     error_free(computing->err);
     free(computing);
@@ -122,7 +148,18 @@ static struct str keep(char **copy, struct str text)
     return (struct str){*copy, text.length};
 }
 
-static struct computing *computing_new(const struct edit_base *base, const struct edit *edit, int64_t now_ms)
+/* What has been parsed for the call lives as long as the computation, and nobody else looks at it meanwhile.
+ */
+static bool is_parsed_for_call(const struct heavy *heavy, struct value document)
+{
+    for (int i = 0; heavy->parsed != NULL && i < heavy->parsed->count; i++)
+        if (heavy->parsed->docs[i] == document.doc)
+            return true;
+    return false;
+}
+
+static struct computing *computing_new(const struct heavy *heavy, const struct edit_base *base,
+                                       const struct edit *edit, int64_t now_ms)
 {
     struct computing *computing = memory_zeroed(1, sizeof(*computing));
     computing->kind = base->kind;
@@ -135,7 +172,7 @@ static struct computing *computing_new(const struct edit_base *base, const struc
     computing->edit.to_path = keep(&computing->to_path, edit->to_path);
     computing->edit.bytes = keep(&computing->bytes, edit->bytes);
     computing->edit.if_uid = keep(&computing->if_uid, edit->if_uid);
-    if (value_exists(edit->document)) {
+    if (value_exists(edit->document) && !is_parsed_for_call(heavy, edit->document)) {
         computing->document = doc_copy(edit->document);
         computing->edit.document = doc_root(computing->document);
     }
@@ -158,14 +195,16 @@ static struct computing *find(struct heavy *heavy, const struct edit_base *base,
     return computing;
 }
 
-static struct edit_result copy_of(const struct edit_result *result)
+/* The change may be taken back and made again while another one of the call is computed: so the outcome is
+ * kept, but for the document, which goes to the first who asks. */
+static struct edit_result copy_of(struct edit_result *result)
 {
     struct edit_result copy = *result;
     copy.text = (struct buf){0};
     buf_add_str(&copy.text, buf_str(&result->text));
     copy.status = result->status != NULL ? strdup(result->status) : NULL;
     copy.subject = result->subject != NULL ? strdup(result->subject) : NULL;
-    copy.document = NULL;
+    result->document = NULL;
     return copy;
 }
 
@@ -177,17 +216,80 @@ int heavy_compute(struct call *call, struct edit_base *base, const struct edit *
     struct heavy *heavy = heavy_of(call);
     struct computing *computing = find(heavy, base, edit);
     if (computing == NULL) {
-        computing = computing_new(base, edit, now_ms);
+        computing = computing_new(heavy, base, edit, now_ms);
         computing->next = heavy->computed;
         heavy->computed = computing;
         return hand_over(call, &computing->job, compute);
     }
     if (computing->status < 0)
         return repeat_error(computing->status, computing->err, err);
-    /* Kept, because the change may be taken back and made again while another one of the call is computed. */
+    if (computing->document_before != NULL) /* will be compared when the change becomes visible */
+        document_keep(call->fsd->documents, computing->before, take_pointer(computing->document_before));
     *result = copy_of(&computing->result);
     base->new_uid = str_of(computing->new_uid);
     return 0;
+}
+
+/* ---- documents of versions ---- */
+
+static void render(struct job *job)
+{
+    struct rendering *rendering = (struct rendering *)job;
+    rendering->document = doc_parse(version_text(rendering->version), NULL);
+    yaml_write(&rendering->manifest, doc_root(rendering->document));
+}
+
+static void rendering_free(struct rendering *rendering)
+{
+    if (rendering == NULL)
+        return;
+    version_drop(rendering->version);
+    doc_free(rendering->document);
+    buf_free(&rendering->manifest);
+    free(rendering);
+}
+
+int heavy_document(struct call *call, struct version *version, bool manifest)
+{
+    struct documents *documents = call->fsd->documents;
+    if (version->length <= HEAVY_BYTES ||
+        (version->manifest_size != 0 && document_is_kept(documents, version, manifest)))
+        return 0;
+    struct heavy *heavy = heavy_of(call);
+    struct rendering *rendering = take_pointer(heavy->rendered);
+    if (rendering != NULL && rendering->version == version) {
+        document_keep(documents, version, take_pointer(rendering->document));
+        document_keep_manifest(documents, version, &rendering->manifest);
+        rendering_free(rendering);
+        return 0;
+    }
+    rendering_free(rendering);
+    heavy->rendered = memory_zeroed(1, sizeof(*rendering));
+    heavy->rendered->version = version_hold(version);
+    return hand_over(call, &heavy->rendered->job, render);
+}
+
+/* Is it a file that shows its object whole? */
+static bool shows_manifest(struct fsd *fsd, uint32_t node)
+{
+    struct place place;
+    return place_of_node(fsd, node, &place) == 0 && place.type == PLACE_FILE &&
+           (place.special->class == SPECIAL_TEXT || place.special->class == SPECIAL_LIST);
+}
+
+int heavy_prepare(struct call *call)
+{
+    struct fsd *fsd = call->fsd;
+    uint32_t node = call_node(call), of = node;
+    while (of != 0 && of != NODE_ROOT && node_record(fsd->nodes, of)->object == 0)
+        of = node_record(fsd->nodes, of)->parent;
+    int64_t id = of != 0 ? node_record(fsd->nodes, of)->object : 0;
+    const struct object *object = id != 0 ? object_by_id(fsd->objects, id) : NULL;
+    if (object == NULL || !object_is_visible(object) || object->committed->length <= HEAVY_BYTES)
+        return 0;
+    /* To find what a node is its object's document may be needed. */
+    bool manifest = document_is_kept(fsd->documents, object->committed, false) && shows_manifest(fsd, node);
+    return heavy_document(call, object->committed, manifest);
 }
 
 void heavy_turn(struct fsd *fsd)
@@ -208,6 +310,7 @@ void heavy_free(struct heavy *heavy)
         error_free(heavy->parsed->err);
         free(heavy->parsed);
     }
+    rendering_free(heavy->rendered);
     for (struct computing *computing = heavy->computed, *next; computing != NULL; computing = next) {
         next = computing->next;
         computing_free(computing);

@@ -1,4 +1,5 @@
-/* Heavy work: what is quick for a small document and slow for a large one is done at once or by the worker.
+/* Heavy work: what is quick for a small document and slow for a large one is done at once or by the worker:
+ * parsing, computing a change, rendering a manifest.
  *
  * Where the worker has to do it the function says -EINPROGRESS; the call's start() passes that on, having
  * taken back what it had changed, and is run again when the result is there: then the same question is
@@ -21,6 +22,12 @@ int heavy_parse(struct call *call, struct str text, struct doc ***docs, int **li
  * is made is base->new_uid afterwards. */
 int heavy_compute(struct call *call, struct edit_base *base, const struct edit *edit, int64_t now_ms,
                   struct edit_result *result, struct error **err);
+
+/* The document of a version, and if asked for the text of its manifest, for documents.h to have at hand: 0,
+ * or -EINPROGRESS. */
+int heavy_document(struct call *call, struct version *version, bool manifest);
+/* The same for what a call is going to look at: the object that its node belongs to, or lies in. */
+int heavy_prepare(struct call *call);
 
 /* Main, once a turn: runs the calls whose work is done. */
 void heavy_turn(struct fsd *fsd);

@@ -3,6 +3,7 @@
 #include "fsd/columns.h"
 #include "fsd/documents.h"
 #include "fsd/fsd.h"
+#include "fsd/heavy.h"
 #include "fsd/txn.h"
 #include "lib/clock.h"
 #include "lib/yaml.h"
@@ -30,23 +31,31 @@ static bool part_is_enough(const struct part *part)
 
 /* ---- of one object ---- */
 
-static struct value value_of_directory(struct fsd *fsd, const struct place *place, uint32_t node)
+/* The version to be shown; *part is what is shown of it, absent for all. NULL: it is gone. */
+static struct version *shown_of_directory(struct fsd *fsd, const struct place *place, uint32_t node,
+                                          struct value *part)
 {
+    *part = VALUE_ABSENT;
     struct object *object = object_by_id(fsd->objects, place->object);
     if (object == NULL || !object_is_visible(object))
-        return VALUE_ABSENT;
+        return NULL;
     autobuf struct buf path = {0}, scratch = {0};
     place_field_path(fsd, node_record(fsd->nodes, node)->parent, &path);
-    if (path.length == 0)
-        return document_of(fsd->documents, object->committed);
-    return place_field(fsd, object, buf_str(&path), &scratch).value;
+    if (path.length != 0)
+        *part = place_field(fsd, object, buf_str(&path), &scratch).value;
+    return path.length == 0 || value_exists(*part) ? object->committed : NULL;
 }
 
 bool more_field_json(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
                      struct buf *out)
 {
     (void)cursor;
-    value_write(out, value_of_directory(fsd, place, node));
+    struct value part;
+    const struct version *version = shown_of_directory(fsd, place, node, &part);
+    if (version != NULL && !value_exists(part))
+        buf_add_str(out, version_text(version));
+    else
+        value_write(out, part);
     buf_add_char(out, '\n');
     return false;
 }
@@ -55,15 +64,21 @@ bool more_field_yaml(struct fsd *fsd, const struct place *place, uint32_t node, 
                      struct buf *out)
 {
     (void)cursor;
-    yaml_write(out, value_of_directory(fsd, place, node));
+    struct value part;
+    struct version *version = shown_of_directory(fsd, place, node, &part);
+    if (version != NULL && !value_exists(part))
+        document_manifest(fsd->documents, version, out);
+    else
+        yaml_write(out, part);
     return false;
 }
 
 /* ---- of a kind ---- */
 
-/* The visible object behind the cursor (a name, or namespace/name), which moves on to it; NULL at the end.
- * Drafts are in no list. */
-static struct object *next_object(struct fsd *fsd, const struct place *place, struct list_cursor *cursor)
+/* The visible object behind the cursor (a name, or namespace/name); NULL at the end. Drafts are in no list.
+ */
+static struct object *next_object(struct fsd *fsd, const struct place *place,
+                                  const struct list_cursor *cursor)
 {
     struct str name = buf_str(&cursor->name), namespace = STR("");
     if (name.length != 0)
@@ -84,14 +99,26 @@ static struct object *next_object(struct fsd *fsd, const struct place *place, st
             i++;
         for (; i < collection->count; i++) {
             struct object *object = collection_visible(collection, i);
-            if (object == NULL || (object->committed->flags & VERSION_DRAFT) != 0)
-                continue;
-            buf_clear(&cursor->name);
-            buf_addf(&cursor->name, "%s/%s", object->namespace, object->name);
-            return object;
+            if (object != NULL && (object->committed->flags & VERSION_DRAFT) == 0)
+                return object;
         }
     }
     return NULL;
+}
+
+static void move_on(struct list_cursor *cursor, const struct object *object)
+{
+    buf_clear(&cursor->name);
+    buf_addf(&cursor->name, "%s/%s", object->namespace, object->name);
+}
+
+/* False: the worker has to do something first. */
+static bool is_at_hand(struct fsd *fsd, struct list_cursor *cursor, struct version *version, bool manifest)
+{
+    if (version->length <= HEAVY_BYTES || document_is_kept(fsd->documents, version, manifest))
+        return true;
+    cursor->wanted = version;
+    return false;
 }
 
 bool more_json(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
@@ -113,6 +140,7 @@ bool more_json(struct fsd *fsd, const struct place *place, uint32_t node, struct
         }
         buf_add_text(out, cursor->number++ != 0 ? ",\n" : "");
         buf_add_str(out, version_text(object->committed));
+        move_on(cursor, object);
     }
     return true;
 }
@@ -126,8 +154,11 @@ bool more_yaml(struct fsd *fsd, const struct place *place, uint32_t node, struct
         struct object *object = next_object(fsd, place, cursor);
         if (object == NULL)
             return false;
+        if (!is_at_hand(fsd, cursor, object->committed, true))
+            return true;
         buf_add_text(out, cursor->number++ != 0 ? "---\n" : "");
-        yaml_write(out, document_of(fsd->documents, object->committed));
+        document_manifest(fsd->documents, object->committed, out);
+        move_on(cursor, object);
     }
     return true;
 }
@@ -145,12 +176,15 @@ bool more_table(struct fsd *fsd, const struct place *place, uint32_t node, struc
     bool more = true;
     while (more && !part_is_enough(&part)) {
         struct object *object = next_object(fsd, place, cursor);
+        if (object != NULL && !is_at_hand(fsd, cursor, object->committed, false))
+            break;
         if (object != NULL) {
             struct value value = document_of(fsd->documents, object->committed);
             if (cursor->measured)
                 table_row(table, value, out);
             else
                 table_measure(table, value);
+            move_on(cursor, object);
         } else if (cursor->measured) {
             more = false;
         } else {
@@ -215,8 +249,11 @@ static bool since(struct fsd *fsd, const struct place *place, struct list_cursor
             return false;
         }
         /* A fresh list needs no word of what is gone. */
+        bool gone = (object->committed->flags & VERSION_GONE) != 0;
         bool here = place->namespace == NULL || object->namespace == place->namespace;
-        if (here && ((object->committed->flags & VERSION_GONE) == 0 || place->number != 0))
+        if (here && metadata_only && !gone && !is_at_hand(fsd, cursor, object->committed, false))
+            return true;
+        if (here && (!gone || place->number != 0))
             add_since_line(fsd, object, metadata_only, out);
         cursor->number = object->committed->number;
         cursor->object = object->id;

@@ -1,4 +1,5 @@
 /* Reading files. */
+#include "fsd/heavy.h"
 #include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
@@ -79,8 +80,9 @@ static int store_cursor(struct arena *arena, struct list_window *window, const s
 }
 
 /* The window's successor: what lies before the latest READ is left out, the next part is added. */
-static int advance(struct fsd *fsd, const struct leaf *leaf, struct handle_record *handle)
+static int advance(struct call *call, const struct leaf *leaf, struct handle_record *handle)
 {
+    struct fsd *fsd = call->fsd;
     struct arena *arena = fsd->memory->arena;
     const struct list_window *now = &handle->windows[handle->window];
     struct list_window *next = &handle->windows[1 - handle->window];
@@ -101,9 +103,10 @@ static int advance(struct fsd *fsd, const struct leaf *leaf, struct handle_recor
         status = store_cursor(arena, next, &cursor);
     buf_free(&cursor.name);
     buf_free(&cursor.widths);
-    if (status == 0)
-        handle->window = 1 - handle->window;
-    return status;
+    if (status < 0)
+        return status;
+    handle->window = 1 - handle->window;
+    return cursor.wanted != NULL ? heavy_document(call, cursor.wanted, true) : 0;
 }
 
 static void restart(struct handle_record *handle)
@@ -135,8 +138,9 @@ static int read_list(struct call *call, const struct leaf *leaf, struct handle_r
         restart(handle);
     if (comes || goes_back)
         handle->reading = (size_t)call->offset;
-    if (!is_rendered(call, handle) && advance(call->fsd, leaf, handle) < 0)
-        return -ENOMEM;
+    int status = is_rendered(call, handle) ? 0 : advance(call, leaf, handle);
+    if (status < 0)
+        return status == -EINPROGRESS ? status : -ENOMEM;
     if (!is_rendered(call, handle))
         return CALL_WAITING;
     const struct list_window *window = &handle->windows[handle->window];

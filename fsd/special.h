@@ -14,7 +14,8 @@ struct list_cursor {
     int64_t number; /* a version, or whatever the list counts; a table: the moment of its ages */
     int64_t object; /* a hint: where the walk stopped */
     struct buf name;
-    struct buf widths; /* of a table's columns */
+    struct buf widths;      /* of a table's columns */
+    struct version *wanted; /* a large one (heavy.h): the walk goes on when its document is at hand */
 };
 
 enum special_class {

@@ -86,14 +86,16 @@ static void add_status_line(struct fsd *fsd, struct object *object, const char *
 }
 
 /* What has just been computed is what readers, and the next change, will ask for. */
-static void keep_document(struct fsd *fsd, struct version *version, struct doc *doc)
+static void keep_document(struct fsd *fsd, struct version *version, struct edit_result *result)
 {
-    struct value metadata = value_get(doc_root(doc), STR("metadata"));
+    struct value metadata = value_get(doc_root(result->document), STR("metadata"));
     char number[24];
-    snprintf(number, sizeof(number), "%lld", (long long)version->number);
+    int digits = snprintf(number, sizeof(number), "%lld", (long long)version->number);
     value_set_str(metadata, STR("resourceVersion"), str_of(number));
     value_sort(metadata);
-    document_keep(fsd->documents, version, doc);
+    document_keep(fsd->documents, version, take_pointer(result->document));
+    if (result->manifest_size != 0)
+        version->manifest_size = result->manifest_size + (size_t)digits;
 }
 
 /* The computed result becomes the object's pending version. */
@@ -108,7 +110,7 @@ static struct object *apply(struct fsd *fsd, const struct asker *asker, const st
         version_new(change->kind, before, ++txn->given->version, after, doc_root(result->document), now_ms,
                     result->flags | (result->gone ? VERSION_GONE : 0), result->status);
     if (result->document != NULL && !result->gone)
-        keep_document(fsd, version, take_pointer(result->document));
+        keep_document(fsd, version, result);
     if (change->edit.type == EDIT_STATUS)
         version->desired = object_newest_version(object)->desired;
     struct version *was_pending = object != NULL ? version_hold(object->pending) : NULL;

@@ -257,6 +257,51 @@ teardown() {
     grep -q web "$K8S/events"
 }
 
+@test "a long table is aligned, and whole whatever is read of it at a time" {
+    seq -f '{"op":"create","object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"m%g"},"data":{"a":"b"}}}' 3000 \
+        >"$BATS_TEST_TMPDIR/bulk"
+    mkdir "$K8S/namespaces/long"
+    cp "$BATS_TEST_TMPDIR/bulk" "$K8S/namespaces/long/configmaps/.bulk"
+    table=$K8S/namespaces/long/configmaps/.table
+    columns() { awk 'NR == 1 { at = index($0, "DATA") } { print substr($0, 1, at) }'; }
+    columns <"$table" >"$BATS_TEST_TMPDIR/columns"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/columns")" = 3001 ]
+    [ "$(sed 1d "$BATS_TEST_TMPDIR/columns" | grep -cvE '^m[0-9]+ +1$')" = 0 ]
+    dd if="$table" bs=3000 status=none | columns | cmp - "$BATS_TEST_TMPDIR/columns"
+    # Two who read in different places of one open file come to their end.
+    timeout "$patience" python3 - "$table" <<'PYTHON'
+import os, sys, threading
+table = os.open(sys.argv[1], os.O_RDONLY)
+far = threading.Thread(target=lambda: [os.pread(table, 4096, 40000) for i in range(10)])
+far.start()
+for i in range(10):
+    assert os.pread(table, 4096, i * 1000)
+far.join()
+PYTHON
+    sed 's/.*"name":"\([^"]*\)".*/{"op":"delete","name":"\1"}/' "$BATS_TEST_TMPDIR/bulk" >"$K8S/namespaces/long/configmaps/.bulk"
+    [ "$(wc -l <"$table")" = 1 ]
+}
+
+@test "a large object is shown whole, at its size" {
+    object=$K8S/configmaps/large
+    mkdir "$object"
+    { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: large}\ndata:\n'; seq 5000 | sed 's/.*/  key&: value number &/'; } \
+        >"$BATS_TEST_TMPDIR/large.yaml"
+    cp "$BATS_TEST_TMPDIR/large.yaml" "$object/manifest.yaml"
+    whole() {
+        [ "$(stat -c %s "$object/manifest.yaml")" = "$(wc -c <"$object/manifest.yaml")" ]
+        cmp "$object/manifest.yaml" "$object/.yaml"
+        [ "$(jq -r ".data.$1" "$object/.json")" = "$2" ]
+        grep -qx "  $1: $2" "$K8S/configmaps/.yaml"
+        [ "$(cat "$object/data/$1")" = "$2" ]
+    }
+    whole key77 "value number 77"
+    printf changed >"$object/data/key78"
+    whole key78 changed
+    rmdir "$object"
+    [ ! -e "$object" ]
+}
+
 @test "find, grep -r, tar and diff -r read the whole tree" {
     deployment web 0 | apply
     find "$K8S/namespaces" >/dev/null
