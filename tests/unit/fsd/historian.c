@@ -155,8 +155,10 @@ static void a_flood_of_persons_changes_is_followed(void **state)
     assert_string_equal(authors, "alice bob ");
     expect_git_says(place.repository, "show main:p/a.yaml", "size: 1\n"); /* 2999 */
     expect_git_says(place.repository, "show main:p/b.yaml", "size: 1\n"); /* 3000 */
-    expect_git_says(place.repository, "fsck --strict --no-progress", "");
+    /* So many loose objects are packed beside: fsck, which opens each file once, would miss some. */
+    autofree char *repository = strdup(place.repository);
     stop(&place);
+    expect_git_says(repository, "fsck --strict --no-progress", "");
 }
 
 static void a_document_that_is_none_does_not_stop_the_others(void **state)
@@ -199,8 +201,9 @@ static int on_a_full_disk(const char *directory)
     assert_int_equal(unlink(ballast), 0);
     wait_for(&place, 19);
     expect_git_says(place.repository, "rev-list --count main", "19\n");
-    expect_git_says(place.repository, "fsck --strict --no-progress --no-dangling", "");
+    autofree char *repository = strdup(place.repository);
     stop(&place);
+    expect_git_says(repository, "fsck --strict --no-progress --no-dangling", "");
     return 0;
 }
 

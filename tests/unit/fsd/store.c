@@ -19,9 +19,13 @@
 /* ---- a disk that fails ---- SQLite calls what stands here instead of the C library's */
 
 static int failing_sync; /* the errno of the next fdatasync */
+static bool
+    unsynced; /* nobody waits for the disk: for many commits of which it doesn't matter what is on it */
 
 int fdatasync(int fd)
 {
+    if (unsynced)
+        return 0;
     if (failing_sync != 0) {
         errno = failing_sync;
         failing_sync = 0;
@@ -344,6 +348,7 @@ static void the_wal_is_used_over_and_over(void **state)
     document.length = 3000;
     off_t before = wal_size(*state);
     assert_int_equal(before, 8 << 20);
+    unsynced = true;
     for (int i = 0; i < 20000; i++) {
         struct record record = {i % 100,  i + 1,    STR("pods"),        STR_NONE,
                                 STR("n"), STR("u"), buf_str(&document), false};
@@ -352,6 +357,7 @@ static void the_wal_is_used_over_and_over(void **state)
     }
     assert_int_equal(wal_size(*state), before);
     store_close(store);
+    unsynced = false;
     assert_int_equal(wal_size(*state), before);
 }
 
