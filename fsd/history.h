@@ -20,8 +20,8 @@ struct history_author {
     struct str name, email;
 };
 
-/* Opens or makes the bare repository (0700, branch main, fsync on), and clears away what a killed process has
- * left. EBUSY while another process has it open. */
+/* Opens or makes the bare repository (0700, branch main, fsync on). What a killed process has left is cleared
+ * away now or, where that takes long, before the first commit. EBUSY while another process has it open. */
 int history_open(const char *path, struct history **history, struct error **err);
 /* NULL is fine. Ends a repacking that is under way: its loop must still be there. */
 void history_close(struct history *history);
