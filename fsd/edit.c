@@ -307,7 +307,14 @@ static int64_t grace_of(const struct work *work)
 
 static int do_delete(struct work *work, struct error **err)
 {
-    (void)err;
+    if (kind_is_permanent(work->base->kind, work->base->name))
+        return error_make(err, EPERM,
+                          STR_FORMAT "/" STR_FORMAT " belongs to every cluster and can't be deleted",
+                          STR_ARGS(work->base->kind->plural), STR_ARGS(work->base->name));
+    if (work->draft) { /* nobody acts upon it: none would end it, or release it */
+        work->gone = true;
+        return 0;
+    }
     struct value metadata = metadata_of(work->after);
     int64_t grace = grace_of(work);
     bool terminating = value_exists(value_get(metadata, STR("deletionTimestamp")));

@@ -89,9 +89,9 @@ static int read_columns(struct schema_set *set, struct kind *kind, struct value 
 static int read_verb(struct schema_set *set, struct verb *verb, struct value text, struct error **err)
 {
     if (read_string(text, "name", false, &verb->name, err) < 0 ||
-        read_string(text, "help", false, &verb->help, err) < 0)
+        read_string(text, "help", false, &verb->help, err) < 0 ||
+        read_string(text, "annotation", false, &verb->annotation, err) < 0)
         return -EINVAL;
-    verb->annotation = value_str(value_at(text, "annotation"));
     static const struct str in_metadata[] = {STR("metadata"), STR("annotations")};
     verb->annotations = in_metadata;
     verb->annotations_depth = 2;
@@ -126,6 +126,25 @@ static int read_names(struct schema_set *set, struct kind *kind, struct value na
             return error_wrap(err, "names: shortNames");
     }
     return 0;
+}
+
+static int read_permanent(struct schema_set *set, struct kind *kind, struct value list, struct error **err)
+{
+    if (!value_exists(list))
+        return 0;
+    if (kind->namespaced || !kind->live_when_empty)
+        return error_make(err, EINVAL,
+                          "x-podtree-permanent: only where objects are live when empty, and not namespaced");
+    kind->permanent = schema_set_strings(set, list, &kind->permanent_count, err);
+    return kind->permanent != NULL ? 0 : error_wrap(err, "x-podtree-permanent");
+}
+
+bool kind_is_permanent(const struct kind *kind, struct str name)
+{
+    for (size_t i = 0; i < kind->permanent_count; i++)
+        if (str_equal(kind->permanent[i], name))
+            return true;
+    return false;
 }
 
 static int read_flags(struct kind *kind, struct value spec, struct error **err)
@@ -180,7 +199,8 @@ static int read_kind(struct schema_set *set, struct kind *kind, struct value man
         return error_make(err, EINVAL, "spec.versions must have an element");
     if (read_string(spec, "group", true, &kind->group, err) < 0 ||
         read_names(set, kind, value_at(spec, "names"), err) < 0 || read_flags(kind, spec, err) < 0 ||
-        read_verbs(set, kind, value_at(spec, "x-podtree-verbs"), err) < 0)
+        read_verbs(set, kind, value_at(spec, "x-podtree-verbs"), err) < 0 ||
+        read_permanent(set, kind, value_at(spec, "x-podtree-permanent"), err) < 0)
         return error_wrap(err, "spec");
     if (read_version(set, kind, version, err) < 0)
         return error_wrap(err, "spec.versions[0]");

@@ -85,7 +85,7 @@ struct column {
 struct verb {
     struct str name; /* restart */
     struct str help;
-    struct str annotation; /* the request is stored as this annotation with the time as value; may be empty */
+    struct str annotation; /* the request is stored as this annotation with the time as value */
     const struct str *annotations; /* where: the path of the map, metadata annotations by default */
     size_t annotations_depth;
 };
@@ -110,10 +110,14 @@ struct kind {
     size_t column_count;
     const struct verb *verbs;
     size_t verb_count;
+    const struct str *permanent; /* x-podtree-permanent: names of objects that every cluster has */
+    size_t permanent_count;
     struct str node_field; /* x-podtree-node-field: the member of spec that names the node it is bound to; or
                             * empty. Deleting a bound object is graceful: it goes when its node says so */
     size_t index;          /* its place in the set */
 };
+
+bool kind_is_permanent(const struct kind *kind, struct str name);
 
 static inline bool kind_is(const struct kind *kind, const char *group, const char *name)
 {

@@ -84,23 +84,30 @@ static void clear_wake(struct daemon *daemon)
     (void)eventfd_read(daemon->wake_fd, &count); /* EAGAIN: nothing has ended */
 }
 
-/* A new store gets the namespaces that every cluster has, before anybody looks for one. */
-static int make_namespaces(struct daemon *daemon, struct error **err)
+static int make_permanent(struct fsd *fsd, const struct kind *kind, struct error **err)
 {
-    struct fsd *fsd = &daemon->fsd;
-    static const char *const names[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
-    const struct kind *kind = kinds_by_directory(fsd->kinds, STR("namespaces"));
     const struct asker asker = {.identity = IDENTITY_FSD};
-    if (kind == NULL)
-        return error_make(err, ENOENT, "there is no kind Namespace");
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+    for (size_t i = 0; i < kind->permanent_count; i++) {
         struct change change = {
-            .kind = kind, .namespace = STR(""), .name = str_of(names[i]), .edit = {.type = EDIT_DRAFT}};
+            .kind = kind, .namespace = STR(""), .name = kind->permanent[i], .edit = {.type = EDIT_DRAFT}};
         if (object_newest(fsd->objects, kind, STR(""), change.name) != NULL)
             continue;
         int status = txn_change(fsd, &asker, &change, NULL, err);
         if (status < 0)
-            return error_wrap(err, "cannot make namespace %s", names[i]);
+            return error_wrap(err, "cannot make " STR_FORMAT "/" STR_FORMAT, STR_ARGS(kind->plural),
+                              STR_ARGS(change.name));
+    }
+    return 0;
+}
+
+/* A new store gets what every cluster has, before anybody looks for it. */
+static int make_all_permanent(struct daemon *daemon, struct error **err)
+{
+    struct fsd *fsd = &daemon->fsd;
+    for (size_t i = 0; i < kinds_count(fsd->kinds); i++) {
+        int status = make_permanent(fsd, kinds_at(fsd->kinds, i), err);
+        if (status < 0)
+            return status;
     }
     for (bool more = txn_turn(fsd); txn_is_busy(fsd); more = txn_turn(fsd)) {
         struct pollfd polled = {.fd = daemon->wake_fd, .events = POLLIN};
@@ -158,7 +165,7 @@ static int start(struct daemon *daemon, struct error **err)
     fsd->announcer = announcer_new(fsd, settings->notifier_fd);
     announcer_take_over(fsd->announcer);
     tell_take_over(fsd);
-    status = make_namespaces(daemon, err);
+    status = make_all_permanent(daemon, err);
     if (status < 0)
         return status;
     vacancies_take_over(fsd);

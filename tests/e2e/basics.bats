@@ -62,6 +62,26 @@ teardown() {
     [ "$(cat "$file")" = 400 ]
 }
 
+@test "what every cluster has can't be deleted" {
+    for name in default kube-system kube-public kube-node-lease; do
+        run rmdir "$K8S/namespaces/$name"
+        [ "$status" -ne 0 ]
+        [[ $output == *"not permitted"* ]]
+        [ -d "$K8S/namespaces/$name/pods" ]
+    done
+    tail -n 1 "$K8S/errors" | grep -q "belongs to every cluster"
+}
+
+@test "force ends a pod at once" {
+    printf '%s\n' 'apiVersion: v1' 'kind: Pod' 'metadata: {name: forced}' \
+        'spec: {nodeName: nowhere, containers: [{name: a, image: "a:1"}]}' >"$K8S/apply"
+    rmdir "$K8S/pods/forced"
+    [ -n "$(cat "$K8S/pods/forced/metadata/deletionTimestamp")" ]
+    [ "$(grep -c force "$K8S/pods/forced/ctl")" = 1 ]
+    echo force >"$K8S/pods/forced/ctl"
+    [ ! -e "$K8S/pods/forced" ]
+}
+
 @test "writing the value that is there changes nothing" {
     configmap conf | apply
     local before

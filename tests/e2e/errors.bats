@@ -23,6 +23,7 @@ setup_file() {
     rmdir "$K8S/configmaps/held"
     printf 'apiVersion: v1\nkind: Namespace\nmetadata:\n  name: leaving\n  finalizers: [podtree.io/one]\n' | apply
     rmdir "$K8S/namespaces/leaving"
+    printf "apiVersion: v1\nkind: Node\nmetadata: {name: node-a}\n" | apply
     pod bound "nodeName: node-a" | apply
     pod big 'resources: {requests: {cpu: "1000"}}' | apply
     # The kernel knows the names from now on, and asks about what is done with them.

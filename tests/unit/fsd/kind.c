@@ -40,7 +40,8 @@ static void a_kind_says_what_its_file_says(void **state)
     assert_false(config->has_spec || config->has_status);
     assert_true(must_kind("leases")->memory_only);
     assert_true(must_kind("pods")->spread);
-    assert_int_equal(must_kind("pods")->verbs[0].annotations_depth, 2);
+    assert_true(kind_is_permanent(must_kind("namespaces"), STR("default")));
+    assert_false(kind_is_permanent(must_kind("namespaces"), STR("mine")));
     assert_false(must_kind("nodes")->namespaced);
 }
 
