@@ -200,11 +200,17 @@ static void announce_link(struct announcer *announcer, struct str machine, const
     announce(announcer, directory, buf_str(&name), action);
 }
 
+/* The node that has a link to the object. */
+static struct str linked_from(const struct version *version)
+{
+    return version != NULL && (version->flags & (VERSION_GONE | VERSION_DRAFT)) == 0 ? version->node
+                                                                                     : STR("");
+}
+
 void announce_bound(struct announcer *announcer, const struct object *object, const struct version *before,
                     const struct version *now)
 {
-    struct str was = before != NULL ? before->node : STR(""),
-               is = (now->flags & VERSION_GONE) == 0 ? now->node : STR("");
+    struct str was = linked_from(before), is = linked_from(now);
     if (was.length != 0 && !str_equal(was, is))
         announce_link(announcer, was, object, NOTIFY_REMOVE_LINK);
     if (is.length != 0)

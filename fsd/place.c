@@ -107,11 +107,25 @@ static int child_of_all(struct fsd *fsd, struct str name, struct place *child)
     return 0;
 }
 
+/* Whether links lead to the visible object: a draft is only where it was made. */
+static bool is_linked(const struct object *object)
+{
+    return object != NULL && (object->committed->flags & VERSION_DRAFT) == 0;
+}
+
+static bool has_linked(const struct collection *collection)
+{
+    for (size_t i = 0; collection != NULL && i < collection->count; i++)
+        if (is_linked(collection_visible(collection, i)))
+            return true;
+    return false;
+}
+
 static int child_of_all_kind(struct fsd *fsd, const struct place *parent, struct str name,
                              struct place *child)
 {
     const struct collection *collection = objects_collection(fsd->objects, parent->kind, name);
-    if (collection == NULL || collection->count == 0)
+    if (!has_linked(collection))
         return -ENOENT;
     *child =
         (struct place){.type = PLACE_ALL_NAMESPACE, .kind = parent->kind, .namespace = collection->namespace};
@@ -121,7 +135,7 @@ static int child_of_all_kind(struct fsd *fsd, const struct place *parent, struct
 static int child_of_kind(struct fsd *fsd, const struct place *parent, struct str name, struct place *child)
 {
     const struct object *object = object_visible(fsd->objects, parent->kind, str_of(parent->namespace), name);
-    if (object == NULL)
+    if (object == NULL || (parent->type != PLACE_KIND && !is_linked(object)))
         return -ENOENT;
     *child = (struct place){.type = parent->type == PLACE_KIND ? PLACE_OBJECT : PLACE_LINK,
                             .kind = object->kind,
@@ -167,7 +181,7 @@ static int child_of_links(struct fsd *fsd, const struct place *parent, struct st
         if (!owned)
             object = NULL;
     }
-    if (object == NULL)
+    if (!is_linked(object))
         return -ENOENT;
     *child = (struct place){
         .type = PLACE_LINK, .kind = object->kind, .namespace = object->namespace, .object = object->id};
@@ -347,7 +361,7 @@ static void list_collection(struct fsd *fsd, const struct place *place, place_vi
         objects_collection(fsd->objects, place->kind, str_of(place->namespace));
     for (size_t i = 0; collection != NULL && i < collection->count; i++) {
         const struct object *object = collection_visible(collection, i);
-        if (object != NULL)
+        if (object != NULL && (place->type == PLACE_KIND || is_linked(object)))
             visit(context, str_of(object->name), true, place->type == PLACE_ALL_NAMESPACE);
     }
 }
@@ -357,7 +371,7 @@ static void list_namespaces(struct fsd *fsd, const struct place *place, place_vi
     size_t count;
     struct collection *const *collections = objects_collections(fsd->objects, place->kind, &count);
     for (size_t i = 0; i < count; i++)
-        if (collections[i]->count > 0)
+        if (has_linked(collections[i]))
             visit(context, str_of(collections[i]->namespace), true, false);
 }
 
@@ -370,7 +384,7 @@ static void list_owned(struct fsd *fsd, const struct object *owner, place_visit 
             objects_collection(fsd->objects, kind, kind->namespaced ? str_of(owner->namespace) : STR(""));
         for (size_t i = 0; collection != NULL && i < collection->count; i++) {
             const struct object *object = collection_visible(collection, i);
-            for (size_t o = 0; object != NULL && o < object->committed->owner_count; o++) {
+            for (size_t o = 0; is_linked(object) && o < object->committed->owner_count; o++) {
                 if (!str_is(object->committed->owners[o], owner->uid))
                     continue;
                 buf_clear(&name);
@@ -391,7 +405,7 @@ static void list_bound(struct fsd *fsd, const struct place *place, const struct 
     for (size_t c = 0; c < count; c++)
         for (size_t i = 0; i < collections[c]->count; i++) {
             const struct object *object = collection_visible(collections[c], i);
-            if (object == NULL || !str_is(object->committed->node, node->name))
+            if (!is_linked(object) || !str_is(object->committed->node, node->name))
                 continue;
             buf_clear(&name);
             buf_addf(&name, "%s.%s", object->namespace, object->name);

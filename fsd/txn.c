@@ -3,6 +3,7 @@
 #include "fsd/authorize.h"
 #include "fsd/batch.h"
 #include "fsd/documents.h"
+#include "fsd/drafts.h"
 #include "fsd/heavy.h"
 #include "fsd/invalidator.h"
 #include "fsd/tell.h"
@@ -114,6 +115,7 @@ static struct object *apply(struct fsd *fsd, const struct asker *asker, const st
     if (change->edit.type == EDIT_STATUS)
         version->desired = object_newest_version(object)->desired;
     struct version *was_pending = object != NULL ? version_hold(object->pending) : NULL;
+    bool drafts_go = drafts_end(change->kind, object != NULL ? object_newest_version(object) : NULL, version);
     if (object == NULL)
         object = object_create(fsd->objects, ++txn->given->id, change->kind, change->namespace, change->name,
                                new_uid, version);
@@ -127,6 +129,8 @@ static struct object *apply(struct fsd *fsd, const struct asker *asker, const st
     batch_add(txn->filling, object, version, was_pending, story);
     if (result->status_new)
         add_status_line(fsd, object, result->status, now_ms);
+    if (drafts_go)
+        drafts_drop(fsd, asker, change->name);
     return object;
 }
 

@@ -53,6 +53,42 @@ fill() {
     rmdir "$K8S/configmaps/conf"
 }
 
+@test "links lead to no draft" {
+    configmap conf | apply
+    [ -L "$K8S/all/configmaps/default/conf" ]
+    [ ! -e "$K8S/all/deployments/default/web" ]
+    [ ! -e "$K8S/all/deployments/default" ]
+    deployment other 0 | apply
+    [ "$(ls "$K8S/all/deployments/default")" = other ]
+    fill
+    echo live >"$WEB/ctl"
+    [ "$(ls "$K8S/all/deployments/default")" = "$(printf 'other\nweb')" ]
+    [ "$(cat "$K8S/all/deployments/default/web/replicas")" = 1 ]
+    rmdir "$K8S/deployments/other" "$K8S/configmaps/conf"
+}
+
+@test "a draft goes with its namespace, whatever finalizers it has" {
+    mkdir "$K8S/namespaces/team" "$K8S/namespaces/team/deployments/draft"
+    mkdir "$K8S/namespaces/team/configmaps/conf"
+    echo example.com/hold >"$K8S/namespaces/team/deployments/draft/metadata/finalizers"
+    rm -r "$K8S/namespaces/team"
+    wait_until "$K8S/namespaces" is_gone "$K8S/namespaces/team"
+    mkdir "$K8S/namespaces/team"
+    [ -z "$(ls "$K8S/namespaces/team/deployments")" ]
+    rmdir "$K8S/namespaces/team"
+}
+
+@test "a draft can't become live in a namespace that is being deleted" {
+    mkdir "$K8S/namespaces/team" "$K8S/namespaces/team/deployments/draft"
+    mkdir "$K8S/namespaces/team/configmaps/conf"
+    echo example.com/hold >"$K8S/namespaces/team/configmaps/conf/metadata/finalizers"
+    rmdir "$K8S/namespaces/team"
+    [ -d "$K8S/namespaces/team/configmaps/conf" ]
+    [ ! -e "$K8S/namespaces/team/deployments/draft" ]
+    : >"$K8S/namespaces/team/configmaps/conf/metadata/finalizers"
+    wait_until "$K8S/namespaces" is_gone "$K8S/namespaces/team"
+}
+
 @test "a draft is filled in any order, and acted upon when it is live" {
     fill
     echo 2 >"$WEB/replicas"

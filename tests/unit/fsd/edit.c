@@ -483,6 +483,11 @@ static void a_draft_becomes_an_object(void **state)
          .flags = VERSION_DRAFT},
         {"deployments", WEB, true, .edit = {EDIT_DELETE, .grace = -1}, .says = "deployments/web: created",
          .gone = true},
+        /* Nobody acts upon it, so nothing is waited for. */
+        {"configmaps", "{metadata: {finalizers: [example.com/hold]}}", true,
+         .edit = {EDIT_DELETE, .grace = -1}, .says = "configmaps/web: created", .gone = true},
+        {"pods", "{" POD "}", true, .edit = {EDIT_DELETE, .grace = -1}, .says = "pods/web: created",
+         .gone = true},
     };
     RUN(rows);
 }
