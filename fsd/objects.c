@@ -10,6 +10,7 @@ struct of_kind {
     size_t count, capacity;
     struct object *oldest, *newest; /* the order of versions */
     int64_t newest_version;
+    int64_t names_ms;
     int64_t forgotten; /* version */
 };
 
@@ -435,6 +436,14 @@ int64_t objects_newest(const struct objects *objects, const struct kind *kind, c
     return collection != NULL ? collection->newest : 0;
 }
 
+int64_t objects_names_ms(const struct objects *objects, const struct kind *kind, const char *namespace)
+{
+    if (namespace == NULL)
+        return objects->of_kind[kind->index].names_ms;
+    struct collection *collection = objects_collection((struct objects *)objects, kind, str_of(namespace));
+    return collection != NULL ? collection->names_ms : 0;
+}
+
 int64_t objects_forgotten(const struct objects *objects, const struct kind *kind)
 {
     return objects->of_kind[kind->index].forgotten;
@@ -522,6 +531,13 @@ static void note_version(struct objects *objects, struct object *object)
         collection->newest = number;
 }
 
+static void note_name(struct objects *objects, const struct object *object)
+{
+    int64_t time_ms = object->committed->time_ms;
+    objects->of_kind[object->kind->index].names_ms = time_ms;
+    ensure_collection(objects, object->kind, str_of(object->namespace))->names_ms = time_ms;
+}
+
 static void bury(struct objects *objects, struct object *object)
 {
     *(objects->newest_grave != NULL ? &objects->newest_grave->older : &objects->oldest_grave) = object;
@@ -536,6 +552,8 @@ void object_publish(struct objects *objects, struct object *object, struct versi
     bool was_draft = object->committed == NULL || (object->committed->flags & VERSION_DRAFT) != 0;
     struct version *old = object->committed;
     object->committed = version_hold(version);
+    if (old == NULL || (version->flags & VERSION_GONE) != 0)
+        note_name(objects, object);
     version_drop(old);
     if (object->pending == version) {
         version_drop(object->pending);

@@ -69,7 +69,8 @@ struct collection {
     const char *namespace;
     struct object **objects; /* by name: the newest of each name */
     size_t count, capacity;
-    int64_t newest; /* version */
+    int64_t newest;   /* version */
+    int64_t names_ms; /* wall clock: when a name came or went; 0: not since fsd was started */
 };
 
 struct objects;
@@ -129,6 +130,8 @@ struct object *objects_after(struct objects *objects, const struct kind *kind, i
                              struct object *hint);
 int64_t objects_newest(const struct objects *objects, const struct kind *kind,
                        const char *namespace); /* NULL: all */
+/* When a name of the kind came or went, 0: not since fsd was started. */
+int64_t objects_names_ms(const struct objects *objects, const struct kind *kind, const char *namespace);
 /* Tombstones up to this version have been forgotten. */
 int64_t objects_forgotten(const struct objects *objects, const struct kind *kind);
 /* Nothing is known of what happened up to this version. */

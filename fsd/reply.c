@@ -108,12 +108,21 @@ static int object_attributes(struct fsd *fsd, const struct place *place, struct 
     return 0;
 }
 
+/* Of a directory of objects: when a name came or went, not when an object changed. A tool that looks twice
+ * would else see it change under its hands with each heartbeat. */
+static int64_t directory_ms(struct fsd *fsd, const struct place *place)
+{
+    int64_t names_ms =
+        place->kind != NULL ? objects_names_ms(fsd->objects, place->kind, place->namespace) : 0;
+    return names_ms != 0 ? names_ms : fsd->started_ms;
+}
+
 int attributes_of(struct fsd *fsd, uint32_t node, const struct place *place, struct stat *attributes)
 {
     *attributes = (struct stat){.st_ino = node_number(fsd->nodes, node), .st_blksize = 4096};
     attributes->st_gid = fsd->group != (gid_t)-1 ? fsd->group : 0;
     const struct node_record *record = node_record(fsd->nodes, node);
-    set_time(attributes, place->kind != NULL ? txn_time_ms(fsd) : fsd->started_ms);
+    set_time(attributes, directory_ms(fsd, place));
     switch (place->type) {
     case PLACE_FILE:
         return special_attributes(fsd, node, place, attributes);

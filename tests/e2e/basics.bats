@@ -82,6 +82,16 @@ teardown() {
     [ ! -e "$K8S/pods/forced" ]
 }
 
+@test "a directory of objects changes when a name comes or goes, and not else" {
+    configmap conf | apply
+    local before
+    before=$(stat -c '%y %z' "$K8S/namespaces/default/configmaps")
+    echo other >"$K8S/configmaps/conf/data/greeting"
+    [ "$(stat -c '%y %z' "$K8S/namespaces/default/configmaps")" = "$before" ]
+    rmdir "$K8S/configmaps/conf"
+    [ "$(stat -c '%y %z' "$K8S/namespaces/default/configmaps")" != "$before" ]
+}
+
 @test "writing the value that is there changes nothing" {
     configmap conf | apply
     local before
