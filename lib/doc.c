@@ -150,11 +150,40 @@ const char *value_type_name(enum value_type type)
     return names[type];
 }
 
+/* Members are looked through from the first on. Of an object with many, whoever walks through a list of their
+ * names asks for them in the order of the document or against it: the neighbours of what was found last come
+ * first, or the walk would take the square of their number. */
+#define MANY_MEMBERS 32
+
+static bool is_member(struct value v, uint32_t at, struct str key)
+{
+    const struct node *node = &v.doc->nodes[at];
+    return at != 0 && node->parent == v.at && str_equal(key_of(node), key);
+}
+
+static struct value get_of_many(struct value v, struct str key)
+{
+    const struct node *nodes = v.doc->nodes;
+    uint32_t found = __atomic_load_n(&v.doc->found, __ATOMIC_RELAXED);
+    const uint32_t near[] = {found, nodes[found].next, nodes[found].previous};
+    uint32_t at = 0;
+    for (size_t i = 0; i < 3 && at == 0; i++)
+        at = is_member(v, near[i], key) ? near[i] : 0;
+    if (at == 0)
+        for (at = nodes[v.at].first; at != 0 && !is_member(v, at, key);)
+            at = nodes[at].next;
+    if (at != 0)
+        __atomic_store_n(&v.doc->found, at, __ATOMIC_RELAXED);
+    return value_of(v.doc, at);
+}
+
 struct value value_get(struct value v, struct str key)
 {
     if (node_of(v)->type != VALUE_OBJECT)
         return VALUE_ABSENT;
     const struct node *nodes = v.doc->nodes;
+    if (nodes[v.at].length > MANY_MEMBERS)
+        return get_of_many(v, key);
     for (uint32_t at = nodes[v.at].first; at != 0; at = nodes[at].next)
         if (str_equal(key_of(&nodes[at]), key))
             return (struct value){v.doc, at};

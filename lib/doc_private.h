@@ -27,6 +27,7 @@ struct chunk;
 struct doc {
     struct node *nodes;
     uint32_t count, capacity;
+    uint32_t found;   /* the last member of a large object that was asked for; several threads may read */
     char *free;       /* where the next string goes */
     size_t available; /* bytes there */
     struct chunk *chunks;
@@ -60,6 +61,7 @@ static inline void doc_put_empty(struct doc *doc, uint32_t at, enum value_type t
     node->type = type;
     node->first = node->last = 0;
     node->length = 0;
+    doc->found = 0; /* what was a member may not be one any more */
 }
 /* A member whose key another member before it has; absent if all are unique. */
 struct value doc_repeated(struct value object);

@@ -370,6 +370,40 @@ static void patches_are_merged_as_rfc_7386_says(void **state)
     }
 }
 
+static struct value get_numbered(struct value object, int i)
+{
+    char key[16];
+    snprintf(key, sizeof(key), "k%d", i);
+    return value_get(object, str_of(key));
+}
+
+static void members_of_large_objects_are_found_in_any_order_and_not_when_they_are_gone(void **state)
+{
+    (void)state;
+    autodoc struct doc *doc = doc_new();
+    struct value map = value_set_object(doc_root(doc), STR("map"));
+    char key[16];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(key, sizeof(key), "k%d", i);
+        value_set_int(map, str_of(key), i);
+    }
+    static const int steps[] = {1, 999, 7, 0};
+    for (const int *step = steps; *step != 0; step++)
+        for (int n = 0, i = 0; n < 1000; n++, i = (i + *step) % 1000)
+            assert_int_equal(value_int_or(get_numbered(map, i), -1), i);
+    /* Neighbours of a removed one, and the members of what has been replaced. */
+    assert_true(value_exists(get_numbered(map, 500)));
+    assert_true(value_unset(map, STR("k500")));
+    assert_false(value_exists(get_numbered(map, 500)));
+    assert_int_equal(value_int_or(get_numbered(map, 501), -1), 501);
+    assert_int_equal(value_int_or(get_numbered(map, 499), -1), 499);
+    autodoc struct doc *other = doc_copy(map);
+    value_unset(doc_root(other), STR("k499"));
+    value_replace(map, doc_root(other));
+    assert_false(value_exists(get_numbered(map, 499)));
+    assert_int_equal(value_int_or(get_numbered(map, 498), -1), 498);
+}
+
 static void large_patches_merge_like_small_ones(void **state)
 {
     (void)state;
@@ -424,6 +458,7 @@ int main(void)
         cmocka_unit_test(handles_and_strings_stay_good_while_others_are_edited),
         cmocka_unit_test(copies_are_equal_and_independent),
         cmocka_unit_test(patches_are_merged_as_rfc_7386_says),
+        cmocka_unit_test(members_of_large_objects_are_found_in_any_order_and_not_when_they_are_gone),
         cmocka_unit_test(large_patches_merge_like_small_ones),
         cmocka_unit_test(the_canonical_order_puts_first_what_people_look_for),
     };
