@@ -303,10 +303,12 @@ static void lines_of_what_is_gone_are_not_stored(void **state)
     apply(work, "b", "1", NULL, false);
     batch_add_line(work->batch, newest(work, "a")->id, STREAM_STATUS, 1, strdup("of a"));
     batch_add_line(work->batch, newest(work, "b")->id, STREAM_EVENTS, 2, strdup("of b"));
+    batch_add_line(work->batch, ALL_OBJECTS, STREAM_EVENTS, 3, strdup("of a, for all"));
     apply(work, "a", NULL, NULL, false);
     assert_true(prepare(work, 0));
-    assert_int_equal(work->batch->stored.line_count, 1);
+    assert_int_equal(work->batch->stored.line_count, 2);
     assert_int_equal(work->batch->stored.lines[0].number, 2);
+    assert_int_equal(work->batch->stored.lines[1].number, 3);
 }
 
 #define WORK(test) cmocka_unit_test_setup_teardown(test, make, unmake)
