@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#define FILE_NAME_BYTES 250 /* 255, and .yaml */
+
 /* The memory behind a store_batch. */
 struct store_arrays {
     struct record *records;
@@ -64,6 +66,18 @@ void batch_free(struct batch *batch)
     free(batch);
 }
 
+/* With its ".yaml" a name may be too long for a file: of such ones the end gives way to a hash. */
+static void add_file_name(struct buf *path, struct str name)
+{
+    if (name.length <= FILE_NAME_BYTES) {
+        buf_add_str(path, name);
+        return;
+    }
+    uint64_t hash = str_hash(name);
+    name.length = FILE_NAME_BYTES - 17;
+    buf_addf(path, STR_FORMAT "~%016llx", STR_ARGS(name), (unsigned long long)hash);
+}
+
 char *history_path(const struct object *object)
 {
     struct buf path = {0};
@@ -73,7 +87,7 @@ char *history_path(const struct object *object)
     buf_add_char(&path, '/');
     if (object->kind->spread)
         buf_addf(&path, "%02x/", (unsigned)(str_hash(str_of(object->name)) & 0x3f));
-    buf_add_text(&path, object->name);
+    add_file_name(&path, str_of(object->name));
     return buf_take(&path);
 }
 
@@ -435,6 +449,7 @@ struct history_entry *history_entry_of_row(const struct outbox_row *row)
                   *subject = str_dup(row->subject);
     struct held_entry *held = hold_entry(path, author, subject);
     held->entry.version = row->version;
+    held->entry.arrived_ms = 1; /* long ago: it has waited for a predecessor */
     held->entry.time_ms = row->time_ms;
     held->entry.person = row->person;
     if (!row->deleted) {

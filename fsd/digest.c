@@ -119,6 +119,36 @@ static struct deed deed_of(struct str subject)
     return (struct deed){kind, STR("changed"), 1};
 }
 
+/* For each change whether it is the first of its kind to its object: an object that changed a hundred times
+ * is one that changed. */
+struct first {
+    uint64_t hash;
+    size_t at;
+};
+
+static int by_hash_then_place(const void *a, const void *b)
+{
+    const struct first *left = a, *right = b;
+    if (left->hash != right->hash)
+        return left->hash < right->hash ? -1 : 1;
+    return (left->at > right->at) - (left->at < right->at);
+}
+
+static bool *first_of_their_kind(const struct group *group)
+{
+    autofree struct first *firsts = memory_new(group->count * sizeof(*firsts));
+    bool *is_first = memory_zeroed(group->count, sizeof(*is_first));
+    for (size_t i = 0; i < group->count; i++) {
+        const struct history_entry *entry = group->entries[i];
+        uint64_t verb = str_hash(deed_of(entry->subject).verb);
+        firsts[i] = (struct first){str_hash(entry->path) * 31 + verb, i};
+    }
+    qsort(firsts, group->count, sizeof(*firsts), by_hash_then_place);
+    for (size_t i = 0; i < group->count; i++)
+        is_first[firsts[i].at] = i == 0 || firsts[i].hash != firsts[i - 1].hash;
+    return is_first;
+}
+
 /* "2 changes: pods/a: Running, pods/b: Running", where that fits. */
 static bool write_all(struct buf *message, const struct group *group)
 {
@@ -153,9 +183,12 @@ static void write_subject(struct buf *message, const struct group *group)
 {
     if (write_all(message, group))
         return;
+    autofree bool *is_first = first_of_their_kind(group);
     struct deed *deeds = NULL;
     size_t count = 0, capacity = 0;
     for (size_t i = 0; i < group->count; i++) {
+        if (!is_first[i])
+            continue;
         struct deed deed = deed_of(group->entries[i]->subject);
         size_t same = 0;
         while (same < count &&

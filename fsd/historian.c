@@ -229,12 +229,16 @@ static void work(struct historian *historian)
     }
 }
 
-static bool is_stopping(struct historian *historian)
+/* When the first of what has been pushed is due. */
+static int64_t pushed_due_ms(struct historian *historian)
 {
     pthread_mutex_lock(&historian->lock);
-    bool stopping = historian->stopping;
+    const struct history_entry *first = historian->pushed.first;
+    int64_t due_ms = historian->stopping ? 0
+                     : first != NULL     ? first->arrived_ms + DIGEST_SOONEST_MS
+                                         : INT64_MAX;
     pthread_mutex_unlock(&historian->lock);
-    return stopping;
+    return due_ms;
 }
 
 /* What has been pushed stays where it is until something is due, so that main rings once for all of it. */
@@ -245,11 +249,11 @@ static void on_bell(void *context, uint32_t events)
     eventfd_t rings;
     if (eventfd_read(historian->bell, &rings) != 0)
         return;
-    bool soon = historian->timer != NULL && historian->timer_ms <= clock_ms() + DIGEST_SOONEST_MS;
-    if (is_stopping(historian))
-        work_later(historian, 0);
-    else if (historian->retry_ms == 0 && !soon)
-        work_later(historian, DIGEST_SOONEST_MS);
+    int64_t due_ms = pushed_due_ms(historian), now = clock_ms();
+    bool soon = historian->timer != NULL && historian->timer_ms <= due_ms;
+    bool waits = historian->retry_ms != 0 && due_ms != 0;
+    if (!soon && !waits && due_ms != INT64_MAX)
+        work_later(historian, due_ms > now ? due_ms - now : 0);
 }
 
 static void *historian_thread(void *argument)
@@ -310,7 +314,8 @@ int historian_start(const char *repository, int event_fd, struct historian **his
 
 void historian_push(struct historian *historian, struct history_entry *entry)
 {
-    entry->arrived_ms = clock_ms();
+    if (entry->arrived_ms == 0)
+        entry->arrived_ms = clock_ms();
     pthread_mutex_lock(&historian->lock);
     bool first = historian->pushed.count == 0;
     queue_add(&historian->pushed, entry);

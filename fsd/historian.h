@@ -22,8 +22,8 @@ struct history_entry {
     struct str document; /* JSON; STR_NONE: the object is gone */
     bool person;
     void (*release)(struct history_entry *entry);
-    struct history_entry *next; /* the historian's, as what follows */
-    int64_t arrived_ms;
+    struct history_entry *next; /* the historian's */
+    int64_t arrived_ms;         /* monotonic; 0: when it is pushed */
 };
 
 struct historian;

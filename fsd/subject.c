@@ -57,6 +57,8 @@ static void tell_value(struct buf *out, struct value v)
         buf_add_text(out, "(unset)");
     else if (type == VALUE_OBJECT || type == VALUE_ARRAY || !is_quotable(text))
         buf_add_text(out, "…");
+    else if (type == VALUE_STRING && text.length == 0)
+        buf_add_text(out, "\"\"");
     else
         buf_add_str(out, text);
 }
@@ -90,14 +92,21 @@ static void tell(struct telling *telling, struct value before, struct value afte
     }
 }
 
-/* Entries of lists are matched by name where they have one, else by place. */
-static struct value counterpart(struct value list, struct value entry, size_t place)
+/* What tells entries of a list apart: their names, or, of conditions, their types. */
+static struct value name_of(struct value entry)
 {
     struct value name = value_get(entry, STR("name"));
+    return value_exists(name) ? name : value_get(entry, STR("type"));
+}
+
+/* Entries are matched by that where they have it, else by place. */
+static struct value counterpart(struct value list, struct value entry, size_t place)
+{
+    struct value name = name_of(entry);
     if (!value_exists(name))
         return value_element(list, place);
     value_each (other, list)
-        if (value_equal(value_get(other, STR("name")), name))
+        if (value_equal(name_of(other), name))
             return other;
     return VALUE_ABSENT;
 }
@@ -118,7 +127,7 @@ static void step_entry(struct telling *telling, struct value entry, size_t place
                        struct value after)
 {
     autobuf struct buf name = {0};
-    struct str own = value_str(value_get(entry, STR("name")));
+    struct str own = value_str(name_of(entry));
     if (own.length != 0)
         buf_add_str(&name, own);
     else

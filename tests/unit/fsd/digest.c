@@ -183,13 +183,18 @@ static void many_changes_are_counted_by_kind(void **state)
 {
     (void)state;
     struct history_queue queue = {0};
-    for (int i = 0; i < 3; i++)
-        push(&queue, "workloads", "pods/web-d8859cc78-44j48: created", 0);
+    for (const char *const *subject =
+             (const char *const[]){"pods/web-d8859cc78-44j48: created", "pods/web-d8859cc78-55j48: created",
+                                   "pods/web-d8859cc78-66j48: created", NULL};
+         *subject != NULL; subject++)
+        push(&queue, "workloads", *subject, 0);
     push(&queue, "workloads", "replicasets/web-d8859cc78: created", 0);
     push(&queue, "workloads", "pods/web-d8859cc78-44j48: Running", 0);
     push(&queue, "workloads", "pods/web-d8859cc78-44j48: deleted", 0);
+    for (int i = 0; i < 100; i++)
+        push(&queue, "workloads", "pods/web-d8859cc78-44j48: Running", 0);
     struct digest *digests;
-    assert_int_equal(digest_make(&queue, 6, &digests), 1);
+    assert_int_equal(digest_make(&queue, 106, &digests), 1);
     assert_true(str_starts(buf_str(&digests->message),
                            STR("pods: 3 created, 1 changed, 1 deleted; replicasets: 1 created\n\n- pods/")));
     digest_free_all(digests, 1);
@@ -200,8 +205,11 @@ static void a_long_list_is_counted(void **state)
 {
     (void)state;
     struct history_queue queue = {0};
-    for (int i = 0; i < 150; i++)
-        push(&queue, "node", "pods/web: Running\nSeq: 99", 0);
+    char subjects[150][40];
+    for (int i = 0; i < 150; i++) {
+        snprintf(subjects[i], sizeof(subjects[i]), "pods/web-%d: Running\nSeq: 99", i);
+        push(&queue, "node", subjects[i], 0);
+    }
     struct digest *digests;
     assert_int_equal(digest_make(&queue, 150, &digests), 1);
     assert_true(str_starts(buf_str(&digests->message), STR("pods: 150 changed\n")));

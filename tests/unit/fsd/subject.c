@@ -28,7 +28,7 @@ static void a_change_is_said_as_the_tree_has_it(void **state)
         {"deployments", "{spec: {replicas: 2}}", "{spec: {replicas: 3}}", "deployments/web: replicas 2 -> 3"},
         {"deployments", "{spec: {}}", "{spec: {paused: true}}", "deployments/web: paused (unset) -> true"},
         {"deployments", "{spec: {paused: true}}", "{spec: {}}", "deployments/web: paused removed"},
-        {"configmaps", "{data: {a: \"\"}}", "{data: {a: b}}", "configmaps/web: data/a  -> b"},
+        {"configmaps", "{data: {a: \"\"}}", "{data: {a: b}}", "configmaps/web: data/a \"\" -> b"},
         {"deployments", "{spec: {replicas: 2, paused: true}}", "{spec: {replicas: 3, paused: false}}",
          "deployments/web: replicas 2 -> 3, paused true -> false"},
         {"deployments", "{spec: {template: {spec: {containers: [{name: a, image: x}]}}}}",
