@@ -129,6 +129,34 @@ static void pod_status(struct buf *out, struct value object, int64_t now_ms)
     buf_add_str(out, reason.length != 0 ? reason : STR("Pending"));
 }
 
+/* How a container ended, if not well: what was said, or "OOMKilled, exit code 137". */
+static void add_end(struct buf *out, struct value terminated)
+{
+    struct str message = value_str(value_at(terminated, "message"));
+    int64_t code = value_int_or(value_at(terminated, "exitCode"), 0);
+    if (message.length != 0)
+        buf_add_str(out, message);
+    else if (code != 0)
+        buf_addf(out, STR_FORMAT ", exit code %lld", STR_ARGS(value_str(value_at(terminated, "reason"))),
+                 (long long)code);
+}
+
+/* What a container waits for: the cause first, then what is done about it. */
+static void add_trouble(struct buf *out, struct value status)
+{
+    struct value state = value_at(status, "state");
+    struct str waits = value_str(value_at(state, "waiting", "message"));
+    size_t before = out->length;
+    add_end(out, value_at(state, "terminated"));
+    if (waits.length == 0)
+        return;
+    if (value_is(value_at(state, "waiting", "reason"), "CrashLoopBackOff"))
+        add_end(out, value_at(status, "lastState", "terminated"));
+    if (out->length != before)
+        buf_add_text(out, "; ");
+    buf_add_str(out, waits);
+}
+
 /* Why something isn't well: the sentence of the container that waits or ended badly, or of the scheduler. */
 static void pod_reason(struct buf *out, struct value object, int64_t now_ms)
 {
@@ -136,14 +164,10 @@ static void pod_reason(struct buf *out, struct value object, int64_t now_ms)
     static const char *const lists[] = {"initContainerStatuses", "containerStatuses"};
     for (size_t i = 0; i < 2; i++)
         value_each (status, value_at(object, "status", lists[i])) {
-            struct value state = value_at(status, "state");
-            struct str message = value_str(value_at(state, "waiting", "message"));
-            if (message.length == 0 && value_int_or(value_at(state, "terminated", "exitCode"), 0) != 0)
-                message = value_str(value_at(state, "terminated", "message"));
-            if (message.length != 0) {
-                buf_add_str(out, message);
+            size_t before = out->length;
+            add_trouble(out, status);
+            if (out->length != before)
                 return;
-            }
         }
     value_each (condition, value_at(object, "status", "conditions"))
         if (value_is(value_at(condition, "type"), "PodScheduled") &&
