@@ -216,9 +216,9 @@ exhaust_disk() {
     return 1
 }
 
-# Each writer begins while the commit before its own is held at the gate: so each commit has one change in it,
-# computed upon what is being written. The third is the one for which there is no room; the fourth and the
-# fifth, for which there would be, are pending upon it when it fails.
+# Each writer begins while the commit before its own is held at the gate: so each is computed upon what is
+# being written. The third is the one for which there is no room; the fourth and the fifth, which share the
+# next commit and for which there would be room, are pending upon it when it fails.
 @test "the third of five pending commits finds the disk full: it and those upon it never were" {
     export PODTREE_FAULT=$BATS_TEST_TMPDIR/fault
     local gate=$BATS_TEST_TMPDIR/gate five=$K8S/configmaps/five reserve=$disk/reserve writers=() n
