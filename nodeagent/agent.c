@@ -56,14 +56,24 @@ static const struct view bound_pod_view = {
     .fill = fill_bound_pod,
 };
 
+/* Of nodes it only matters whether this one is there. */
+static const struct view present_node_view = {
+    .resource = "nodes",
+    .api_version = "v1",
+    .kind = "Node",
+    .size = sizeof(struct meta),
+    .metadata_only = true,
+};
+
+static const struct view *const followed[AGENT_FOLLOWS] = {&bound_pod_view, &present_node_view};
+
 static bool is_ours(const struct bound_pod *pod)
 {
     return pod != NULL && value_exists(pod->object);
 }
 
-static void on_pod_changed(void *context, const void *before, const void *now)
+static void on_pod_changed(struct agent *agent, const void *before, const void *now)
 {
-    struct agent *agent = context;
     const struct bound_pod *old = before, *new = now;
     if (is_ours(old) && (!is_ours(new) || !str_equal(old->meta.uid, new->meta.uid))) {
         struct pod *gone = find_pod(agent, old->meta.uid);
@@ -76,6 +86,24 @@ static void on_pod_changed(void *context, const void *before, const void *now)
     if (pod == NULL)
         pod = pod_new(agent, record_new(new->object, clock_wall_ms()));
     pod_set_document(pod, doc_copy(new->object));
+}
+
+static void say_node_is_here(struct agent *agent);
+
+/* Somebody has removed the node, or put another in its place. */
+static void on_node_changed(struct agent *agent, const struct meta *before, const struct meta *now)
+{
+    if (before != NULL && str_is(before->name, own_node) &&
+        (now == NULL || !str_equal(now->uid, before->uid)))
+        say_node_is_here(agent);
+}
+
+static void on_changed(void *context, const void *before, const void *now)
+{
+    if (meta_of(now != NULL ? now : before)->view == &bound_pod_view)
+        on_pod_changed(context, before, now);
+    else
+        on_node_changed(context, before, now);
 }
 
 /* ---- following the tree ---- */
@@ -95,6 +123,20 @@ static void become_ready(struct agent *agent)
     each_pod(agent, pod_sync);
 }
 
+static int read_changed(struct agent *agent, struct error **err)
+{
+    for (size_t i = 0; i < AGENT_FOLLOWS; i++) {
+        if (!agent->changed[i] && !agent->read_all)
+            continue;
+        int result = cache_read(agent->cache, followed[i], agent->options.tree, agent->read_all, err);
+        agent->changed[i] = result < 0;
+        if (result < 0)
+            return result;
+    }
+    agent->read_all = false;
+    return 0;
+}
+
 static void read_tree(void *context)
 {
     struct agent *agent = context;
@@ -103,17 +145,12 @@ static void read_tree(void *context)
     agent->read_timer = NULL;
     if (tree_events(agent->options.tree, &unwatched) < 0)
         read_later(agent, READ_RETRY_MS);
-    if (!agent->changed && !agent->read_all)
-        return;
-    agent->changed = false;
-    if (cache_read(agent->cache, &bound_pod_view, agent->options.tree, agent->read_all, &error) < 0) {
+    if (read_changed(agent, &error) < 0) {
         if (log_due(&complained, 10))
             log_warning("cannot read the tree: %s", error_message(error));
-        agent->changed = true;
         read_later(agent, READ_RETRY_MS);
         return;
     }
-    agent->read_all = false;
     if (!agent->ready)
         become_ready(agent);
 }
@@ -163,6 +200,12 @@ static void say_node_status(void *context)
     outbox_put(agent->outbox, MESSAGE_NODE_STATUS, node, doc_root(doc));
     loop_remove(agent->node_timer);
     agent->node_timer = loop_timer(agent->loop, NODE_STATUS_MS, say_node_status, agent);
+}
+
+static void say_node_is_here(struct agent *agent)
+{
+    say_node_exists(agent);
+    say_node_status(agent);
 }
 
 static void say_lease_exists(struct agent *agent)
@@ -225,8 +268,7 @@ static void on_answer(void *context, enum message_kind kind, const char *subject
         return;
     case MESSAGE_NODE_STATUS:
         if (gone) {
-            say_node_exists(agent);
-            say_node_status(agent);
+            say_node_is_here(agent);
             return;
         }
         break;
@@ -364,20 +406,22 @@ static int follow_tree(struct agent *agent, struct error **err)
 {
     struct tree *tree = agent->options.tree;
     agent->cache = cache_new();
-    cache_add_view(agent->cache, &bound_pod_view);
-    cache_listen(agent->cache, on_pod_changed, agent);
+    for (size_t i = 0; i < AGENT_FOLLOWS; i++)
+        cache_add_view(agent->cache, followed[i]);
+    cache_listen(agent->cache, on_changed, agent);
     agent->outbox = outbox_new(agent->loop, tree, on_answer, agent);
     agent->node_status = doc_new();
     agent->runtime_version = ask_runtime_version(agent->options.place->runtime);
     int result = watch_images(agent, err);
     if (result < 0)
         return result;
-    tree_follow(tree, "pods", &agent->changed);
+    for (size_t i = 0; i < AGENT_FOLLOWS; i++)
+        tree_follow(tree, followed[i]->resource, &agent->changed[i]);
     agent->tree_source = loop_fd(agent->loop, tree_descriptor(tree), EPOLLIN, on_tree_events, agent, err);
     if (agent->tree_source == NULL)
         return -EIO;
-    say_node_exists(agent);
-    say_node_status(agent);
+    agent->read_all = true;
+    say_node_is_here(agent);
     say_alive(agent);
     agent->read_all_timer = loop_timer(agent->loop, 0, on_read_all_due, agent);
     return 0;

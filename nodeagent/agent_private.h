@@ -19,6 +19,9 @@ struct pod {
     bool finishing; /* the tree has been asked to let it go */
 };
 
+/* The kinds that it follows: pods and nodes. */
+enum { AGENT_FOLLOWS = 2 };
+
 struct agent {
     struct loop *loop;
     struct agent_options options;
@@ -29,7 +32,7 @@ struct agent {
     bool ready;            /* it is known what should be: the tree has been read once, or all shall end */
     /* agent.c's own */
     struct cache *cache;
-    bool changed, read_all;
+    bool changed[AGENT_FOLLOWS], read_all;
     struct loop_source *tree_source, *read_timer, *read_all_timer, *lease_timer, *node_timer, *images_source;
     int images; /* inotify */
     char *runtime_version;

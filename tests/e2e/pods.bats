@@ -57,6 +57,22 @@ nothing_is_left() {
     [ "$(cat "$K8S/nodes/node-a/observed/allocatable/cpu")" = "$(nproc)" ]
 }
 
+@test "a node that is removed comes back by itself, and status says so" {
+    local uid
+    uid=$(cat "$K8S/nodes/node-a/metadata/uid")
+    rm -r "$K8S/nodes/node-a"
+    is_another() { [ -e "$K8S/nodes/node-a/observed/conditions" ] && [ "$(cat "$K8S/nodes/node-a/metadata/uid")" != "$uid" ]; }
+    wait_until "$K8S/nodes" is_another
+    run -0 "$podtree" status
+    kill -STOP "$(pid_of nodeagent)"
+    rm -r "$K8S/nodes/node-a"
+    run "$podtree" status
+    kill -CONT "$(pid_of nodeagent)"
+    [ "$status" = 1 ]
+    [[ $output == *"node node-a, which is this machine, is not there"* ]]
+    wait_until "$K8S/nodes" "$podtree" status
+}
+
 @test "a Deployment of three is three real containers that serve" {
     deployment web 3 | apply
     wait_for_deployment web 3

@@ -248,6 +248,25 @@ static void test_a_node_registers_and_is_ready(void **state)
     assert_says(value_str(value_at(lease, "spec", "holderIdentity")), "node-a");
 }
 
+static void test_a_node_that_is_removed_registers_again_at_once(void **state)
+{
+    (void)state;
+    test_a_node_registers_and_is_ready(state);
+    autofree char *uid =
+        str_dup(value_str(value_at(world_get(world, "nodes", NULL, "node-a"), "metadata", "uid")));
+    for (int i = 0; i < 5; i++)
+        turn();
+    world_delete(world, "nodes", NULL, "node-a");
+    int64_t until = clock_ms() + 5000; /* sooner than its lease is renewed */
+    while (!value_exists(value_at(world_get(world, "nodes", NULL, "node-a"), "status", "nodeInfo"))) {
+        if (clock_ms() >= until)
+            fail_msg("the node does not come back");
+        turn();
+    }
+    struct value now = world_get(world, "nodes", NULL, "node-a");
+    assert_false(value_is(value_at(now, "metadata", "uid"), uid));
+}
+
 static void test_a_pod_runs_and_goes(void **state)
 {
     (void)state;
@@ -509,6 +528,7 @@ int main(int argc, char **argv)
 #define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         ROW(test_a_node_registers_and_is_ready),
+        ROW(test_a_node_that_is_removed_registers_again_at_once),
         ROW(test_a_pod_runs_and_goes),
         ROW(test_a_killed_container_is_started_again_at_once_and_then_later),
         ROW(test_two_containers_of_a_pod_share_its_network),
