@@ -58,6 +58,7 @@ int command_run(int argc, char **argv, struct error **err)
 {
     struct directories directories = directories_default();
     struct deployment_wish wish = {.replicas = 1};
+    int behind = 0;
     const struct option_row options[] = {
         {.name = "image", .argument = "IMAGE", .help = "what runs", .text = &wish.image},
         {.name = "replicas", .argument = "N", .help = "in how many pods (1)", .number = &wish.replicas},
@@ -72,7 +73,8 @@ int command_run(int argc, char **argv, struct error **err)
                  "apply in the tree. The words behind -- are run instead of what the image says.\n",
         .options = options,
         .least = 1,
-        .most = -1,
+        .most = 1,
+        .behind = &behind,
     };
     char **words;
     int count, result = options_parse(&usage, argc, argv, &words, &count, err);
@@ -80,7 +82,7 @@ int command_run(int argc, char **argv, struct error **err)
         return result < 0 ? result : EXIT_SUCCESS;
     wish.name = words[0];
     wish.command = words + 1;
-    wish.command_count = count - 1;
+    wish.command_count = behind;
     result = deployment_check(&wish, err);
     if (result < 0)
         return result;

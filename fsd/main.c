@@ -302,8 +302,9 @@ int main(int argc, char **argv)
         {"memory-fd", "N", "the memory that outlives this process", NULL, NULL, &memory_fd},
         {"notifier-fd", "N", "the socket of the notifier", NULL, NULL, &notifier_fd},
         {0}};
-    const struct usage usage = {"podtree-fsd OPTIONS", "The filesystem daemon; podtree up starts it.\n",
-                                options, 0, 0};
+    const struct usage usage = {.synopsis = "podtree-fsd OPTIONS",
+                                .about = "The filesystem daemon; podtree up starts it.\n",
+                                .options = options};
     char **words;
     int count;
     autoerror struct error *err = NULL;

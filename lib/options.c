@@ -8,6 +8,7 @@
 /* getopt_long does the reading; the rows are translated to its table, a row's index being its value. Short
  * options are few on purpose: a command of podtree reads the same in a script and in a terminal. */
 #define VALUE_FIRST_ROW 256
+#define VALUE_WORD      1 /* no option: getopt's own number for it */
 
 static size_t count_rows(const struct option_row *rows)
 {
@@ -114,8 +115,12 @@ int options_parse(const struct usage *usage, int argc, char **argv, char ***word
     table[rows] = (struct option){.name = "help", .val = 'h'};
     optind = 0; /* zero starts getopt afresh: a process may parse more than once */
     opterr = 0;
-    int found;
-    while ((found = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
+    int found, before = 0;
+    while ((found = getopt_long(argc, argv, "-:h", table, NULL)) != -1) {
+        if (found == VALUE_WORD) { /* the words move together at the front, where getopt has been */
+            argv[1 + before++] = optarg;
+            continue;
+        }
         if (found == 'h') {
             print_help(usage);
             return 1;
@@ -131,7 +136,11 @@ int options_parse(const struct usage *usage, int argc, char **argv, char ***word
         if (result < 0)
             return result;
     }
-    *words = argv + optind;
-    *count = argc - optind;
-    return check_words(usage, *words, *count, err);
+    int behind = argc - optind;
+    memmove(argv + 1 + before, argv + optind, (size_t)behind * sizeof(*argv));
+    *words = argv + 1;
+    *count = before + behind;
+    if (usage->behind != NULL)
+        *usage->behind = behind;
+    return check_words(usage, *words, usage->behind != NULL ? before : *count, err);
 }

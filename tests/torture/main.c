@@ -353,8 +353,9 @@ int main(int argc, char **argv)
         {"hollow", "N", "nodes", NULL, NULL, &settings.hollow},
         {"seed", "N", "of the random numbers", NULL, NULL, &settings.seed},
         {0}};
-    const struct usage usage = {"torture OPTIONS", "Kills a cluster while clients work on it.\n", options, 0,
-                                0};
+    const struct usage usage = {.synopsis = "torture OPTIONS",
+                                .about = "Kills a cluster while clients work on it.\n",
+                                .options = options};
     char **words;
     int count;
     struct error *err = NULL;

@@ -13,7 +13,8 @@ static const char *place;
 static bool loud;
 static int64_t count_option;
 static char **words;
-static int word_count;
+static int word_count, behind_count;
+static int *behind; /* &behind_count in a usage that makes a difference */
 static struct error *failure;
 
 static const struct option_row rows[] = {
@@ -28,8 +29,12 @@ static int parse(int least, int most, const char *const *given)
 {
     static char copies[8][64];
     static char *argv[9];
-    const struct usage usage = {
-        .synopsis = "test [WORD]", .about = "A test.\n", .options = rows, .least = least, .most = most};
+    const struct usage usage = {.synopsis = "test [WORD]",
+                                .about = "A test.\n",
+                                .options = rows,
+                                .least = least,
+                                .most = most,
+                                .behind = behind};
     int argc = 0;
     for (; given[argc] != NULL; argc++) {
         strcpy(copies[argc], given[argc]);
@@ -64,6 +69,27 @@ static void words_may_stand_anywhere(void **state)
     assert_string_equal(words[0], "web");
     assert_string_equal(words[1], "--loud");
     assert_false(loud);
+}
+
+static void words_behind_dashes_can_be_something_else(void **state)
+{
+    (void)state;
+    behind = &behind_count;
+    assert_int_equal(PARSE(1, 1, "web", "--nodes", "3", "--", "sleep", "--loud"), 0);
+    assert_int_equal(behind_count, 2);
+    assert_int_equal(word_count, 3);
+    assert_string_equal(words[0], "web");
+    assert_string_equal(words[1], "sleep");
+    assert_string_equal(words[2], "--loud");
+    assert_int_equal(PARSE(1, 1, "--loud", "web"), 0);
+    assert_int_equal(behind_count, 0);
+    assert_int_equal(PARSE(1, 1, "--mount", "--", "web"), 0); /* the option's value */
+    assert_string_equal(place, "--");
+    assert_int_equal(PARSE(1, 1, "web", "sleep", "--loud"), -EINVAL);
+    assert_string_equal(error_message(failure), "sleep is too much (usage: test [WORD])");
+    assert_int_equal(PARSE(1, 1, "--", "sleep"), -EINVAL);
+    assert_string_equal(error_message(failure), "something is missing (usage: test [WORD])");
+    behind = NULL;
 }
 
 static void expect_refusal(int result, const char *sentence)
@@ -109,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_follow_behind_equals_or_as_the_next_word),
         cmocka_unit_test(words_may_stand_anywhere),
+        cmocka_unit_test_teardown(words_behind_dashes_can_be_something_else, forget_failure),
         cmocka_unit_test_teardown(what_is_wrong_is_said, forget_failure),
         cmocka_unit_test(help_is_its_own_result),
     };
