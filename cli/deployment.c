@@ -1,35 +1,19 @@
 #include "cli/deployment.h"
 
+#include "lib/name.h"
 #include <errno.h>
 #include <inttypes.h>
 
-#define LONGEST_NAME 63 /* it is a label's value as well */
-#define LAST_PORT    65535
-
-static bool is_lower_or_digit(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-/* RFC 1123: lower case letters, digits and dashes, no dash at either end. */
-static bool is_label(struct str name)
-{
-    if (name.length == 0 || name.length > LONGEST_NAME)
-        return false;
-    for (size_t i = 0; i < name.length; i++)
-        if (!is_lower_or_digit(name.at[i]) && (name.at[i] != '-' || i == 0 || i == name.length - 1))
-            return false;
-    return true;
-}
+#define LAST_PORT 65535
 
 int deployment_check(const struct deployment_wish *wish, struct error **err)
 {
-    if (!is_label(str_of(wish->name)))
+    if (!name_is_label(str_of(wish->name))) /* it is a label's value as well */
         return error_make(
             err, EINVAL,
             "%s is no name: lower case letters, digits and dashes, at most %d, a letter or digit "
             "at both ends",
-            wish->name, LONGEST_NAME);
+            wish->name, NAME_LABEL_AT_MOST);
     if (wish->image == NULL)
         return error_make(err, EINVAL, "--image is missing: which image shall run?");
     for (const char *c = wish->image; *c != '\0'; c++)

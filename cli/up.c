@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 #include "lib/identity.h"
 #include "lib/log.h"
+#include "lib/name.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,8 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
-#define OTHER_MS 30000
+#define OTHER_MS       30000
+#define HOLLOW_AT_MOST 10000 /* a node takes some kilobytes, and heartbeats */
 
 /* ---- what the command line says ---- */
 
@@ -79,17 +81,34 @@ static int host_name(char **out, struct error **err)
     return 0;
 }
 
+static int choose_node(const struct wishes *wishes, char **out, struct error **err)
+{
+    if (wishes->no_node)
+        return wishes->node == NULL ? 0
+                                    : error_make(err, EINVAL, "--node and --no-node contradict each other");
+    if (wishes->node != NULL)
+        *out = str_dup(str_of(wishes->node));
+    int result = wishes->node == NULL ? host_name(out, err) : 0;
+    if (result < 0 || name_is_subdomain(str_of(*out)))
+        return result;
+    return error_make(err, EINVAL,
+                      "%s%s is no name of a node: lower case letters, digits, dashes and dots, at most %d, "
+                      "a letter or digit at both ends of each part%s",
+                      wishes->node != NULL ? "--node: " : "the host's name ", *out, NAME_SUBDOMAIN_AT_MOST,
+                      wishes->node != NULL ? "" : "; give another with --node");
+}
+
+/* What can be said against the wishes comes before anything is made. */
 static int make_settings(const struct wishes *wishes, struct settings *settings, struct error **err)
 {
-    if (wishes->node != NULL && wishes->no_node)
-        return error_make(err, EINVAL, "--node and --no-node contradict each other");
-    int result = settings_resolve(&wishes->directories, true, settings, err);
-    if (result == 0 && !wishes->no_node && wishes->node == NULL)
-        result = host_name(&settings->node, err);
+    int result = choose_node(wishes, &settings->node, err);
+    if (result == 0 && wishes->hollow > HOLLOW_AT_MOST)
+        result = error_make(err, EINVAL, "--hollow: at most %d nodes can be played, not %lld", HOLLOW_AT_MOST,
+                            (long long)wishes->hollow);
+    if (result == 0)
+        result = settings_resolve(&wishes->directories, true, settings, err);
     if (result < 0)
         return result;
-    if (wishes->node != NULL)
-        settings->node = str_dup(str_of(wishes->node));
     if (wishes->hollow > 0 && asprintf(&settings->hollow, "%lld", (long long)wishes->hollow) < 0)
         abort();
     if (wishes->libexec != NULL && (settings->libexec = realpath(wishes->libexec, NULL)) == NULL)

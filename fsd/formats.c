@@ -1,6 +1,7 @@
 #include "fsd/formats.h"
 
 #include "lib/clock.h"
+#include "lib/name.h"
 #include "lib/quantity.h"
 #include <arpa/inet.h>
 
@@ -19,38 +20,6 @@ static bool is_alphanumeric(char c)
     return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z');
 }
 
-/* Of these characters only, and alphanumeric ones at both ends. */
-static bool is_made_of(struct str s, const char *between, bool upper, size_t at_most)
-{
-    if (s.length == 0 || s.length > at_most)
-        return false;
-    for (size_t i = 0; i < s.length; i++) {
-        char c = s.at[i];
-        bool plain = upper ? is_alphanumeric(c) : is_lower(c) || is_digit(c);
-        bool inside = i != 0 && i != s.length - 1 && c != '\0' && strchr(between, c) != NULL;
-        if (!plain && !inside)
-            return false;
-    }
-    return true;
-}
-
-static bool dns_label(struct str s)
-{
-    return is_made_of(s, "-", false, 63);
-}
-
-/* Labels of at most 63 characters each are not asked for: Kubernetes doesn't either. */
-static bool dns_subdomain(struct str s)
-{
-    if (s.length == 0 || s.length > 253)
-        return false;
-    struct str piece;
-    while (str_split(&s, '.', &piece))
-        if (!is_made_of(piece, "-", false, 253))
-            return false;
-    return true;
-}
-
 static bool qualified_name(struct str s, bool (*prefix_check)(struct str prefix))
 {
     const char *slash = s.length != 0 ? memchr(s.at, '/', s.length) : NULL;
@@ -60,12 +29,12 @@ static bool qualified_name(struct str s, bool (*prefix_check)(struct str prefix)
             return false;
         s = (struct str){slash + 1, s.length - prefix.length - 1};
     }
-    return is_made_of(s, "-_.", true, 63);
+    return name_is_made_of(s, "-_.", true, 63);
 }
 
 static bool label_key(struct str s)
 {
-    return qualified_name(s, dns_subdomain);
+    return qualified_name(s, name_is_subdomain);
 }
 
 static bool label_key_or_empty(struct str s)
@@ -81,7 +50,7 @@ static bool annotation_prefix(struct str s)
     char lowered[253];
     for (size_t i = 0; i < s.length; i++)
         lowered[i] = (char)(s.at[i] >= 'A' && s.at[i] <= 'Z' ? s.at[i] | 0x20 : s.at[i]);
-    return dns_subdomain((struct str){lowered, s.length});
+    return name_is_subdomain((struct str){lowered, s.length});
 }
 
 static bool annotation_key(struct str s)
@@ -91,7 +60,7 @@ static bool annotation_key(struct str s)
 
 static bool label_value(struct str s)
 {
-    return s.length == 0 || is_made_of(s, "-_.", true, 63);
+    return s.length == 0 || name_is_made_of(s, "-_.", true, 63);
 }
 
 static bool resource_name(struct str s)
@@ -130,7 +99,7 @@ static bool port_name(struct str s)
         if (i != 0 && s.at[i] == '-' && s.at[i - 1] == '-')
             return false;
     }
-    return letter && is_made_of(s, "-", false, 15);
+    return letter && name_is_made_of(s, "-", false, 15);
 }
 
 static bool percent(struct str s)
@@ -268,9 +237,9 @@ static bool quantity(struct str s)
 }
 
 static const struct format formats[] = {
-    {"dns-label", dns_label,
+    {"dns-label", name_is_label,
      "a lowercase RFC 1123 label: at most 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"},
-    {"dns-subdomain", dns_subdomain,
+    {"dns-subdomain", name_is_subdomain,
      "a lowercase RFC 1123 subdomain: at most 253 of a-z, 0-9, - and ., each part beginning and ending with "
      "a "
      "letter or digit"},
