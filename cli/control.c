@@ -84,8 +84,13 @@ int control_ask(const char *run, const char *request, int timeout_ms,
     if (result < 0)
         return result;
     fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return error_errno(err, errno, "no supervisor answers at %s/" SOCKET_NAME, run);
+    int number = fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? errno : 0;
+    if (number == ECONNREFUSED)
+        return error_make(
+            err, number,
+            "no supervisor answers at %s/" SOCKET_NAME ": it has died, and podtree up takes over", run);
+    if (number != 0)
+        return error_errno(err, number, "no supervisor answers at %s/" SOCKET_NAME, run);
     set_patience(fd, timeout_ms);
     if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
         return error_errno(err, errno, "cannot ask the supervisor");

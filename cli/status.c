@@ -1,7 +1,9 @@
 /* podtree status: is the cluster well? */
 #include "cli/command.h"
 #include "cli/control.h"
+#include "cli/nodes.h"
 #include "cli/probe.h"
+#include "cli/record.h"
 #include "cli/settings.h"
 #include "lib/clock.h"
 #include "lib/file.h"
@@ -26,7 +28,7 @@ static void add_process(void *context, const char *text)
         return;
     for (int i = 0; i < 3; i++)
         if (!str_split(&rest, ' ', &word) || !str_to_int64(word, &numbers[i]))
-            return; /* the mount, which is known */
+            return; /* the mount, which is in the record */
     char up[CLOCK_TEXT] = "-";
     if (numbers[0] != 0)
         clock_age(numbers[1], up);
@@ -36,17 +38,21 @@ static void add_process(void *context, const char *text)
              numbers[0], up, numbers[2], STR_ARGS(rest));
 }
 
-/* What the tree says of a file, or why it doesn't. */
-static bool show_nodes(const char *mount)
+/* The nodes' table, and what is not well with them. `own`: this machine's node, or NULL. */
+static bool show_nodes(const char *mount, const char *own)
 {
     autobuf struct buf table = {0};
     autofree char *path = path_format("%s/nodes/.table", mount);
     int result = probe_read(path, PATIENCE_MS, &table);
-    if (result < 0)
+    if (result < 0) {
         printf("\ncannot read %s: %s\n", path, strerror(-result));
-    else
-        printf("\n" STR_FORMAT, STR_ARGS(buf_str(&table)));
-    return result == 0 && (table.length == 0 || strstr(table.at, "NotReady") == NULL);
+        return false;
+    }
+    autobuf struct buf complaints = {0};
+    bool well = nodes_are_well(buf_str(&table), own, &complaints);
+    printf("\n" STR_FORMAT "%s" STR_FORMAT, STR_ARGS(buf_str(&table)), well ? "" : "\n",
+           STR_ARGS(buf_str(&complaints)));
+    return well;
 }
 
 static bool show_mount(const char *mount)
@@ -58,6 +64,22 @@ static bool show_mount(const char *mount)
     else
         printf("%s answers in %.1f ms\n\n", mount, (double)(clock_us() - began) / 1000);
     return result == 0;
+}
+
+/* What runs says itself where it is mounted, and whether this machine is a node of it. */
+static int find_cluster(const struct directories *directories, struct settings *settings, struct error **err)
+{
+    autorecord struct record record;
+    record_init(&record);
+    int result = settings_resolve(directories, false, settings, err);
+    if (result == 0)
+        result = record_read(settings->run, &record, err);
+    if (result <= 0)
+        return result;
+    settings_free(settings);
+    *settings = record.settings;
+    record.settings = (struct settings){0};
+    return 0;
 }
 
 int command_status(int argc, char **argv, struct error **err)
@@ -78,7 +100,7 @@ int command_status(int argc, char **argv, struct error **err)
     int count, result = options_parse(&usage, argc, argv, &words, &count, err);
     if (result != 0)
         return result < 0 ? result : EXIT_SUCCESS;
-    result = settings_resolve(&directories, false, &settings, err);
+    result = find_cluster(&directories, &settings, err);
     if (result < 0)
         return result;
     struct picture picture = {.all_running = true};
@@ -90,6 +112,6 @@ int command_status(int argc, char **argv, struct error **err)
     buf_free(&picture.processes);
     if (result < 0)
         return result;
-    bool nodes_ready = answers && show_nodes(settings.mount);
-    return answers && picture.all_running && nodes_ready ? EXIT_SUCCESS : EXIT_FAILURE;
+    bool nodes_well = answers && show_nodes(settings.mount, settings.node);
+    return answers && picture.all_running && nodes_well ? EXIT_SUCCESS : EXIT_FAILURE;
 }

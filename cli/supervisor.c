@@ -31,7 +31,7 @@ struct supervisor {
     struct held_fds held;
     struct units *units;
     struct loop_source *mounts; /* tells that the mount is gone */
-    int mount_list;                          /* /proc/self/mountinfo */
+    int mount_list;             /* /proc/self/mountinfo */
     int listener;
     int caller; /* hears how the stop goes; -1 when none asked for it */
     bool end_pods;

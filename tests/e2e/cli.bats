@@ -135,6 +135,23 @@ mount_count() {
     [[ $output == *"is not empty"* ]]
 }
 
+@test "podtree up refuses what can't be before it makes anything" {
+    local elsewhere=(--mount "$BATS_TEST_TMPDIR/m" --state "$BATS_TEST_TMPDIR/s" --run "$BATS_TEST_TMPDIR/r")
+    run -1 "$podtree" up --node Bad_Name "${elsewhere[@]}"
+    [[ $output == *"Bad_Name is no name of a node"* ]]
+    run -1 "$podtree" up --no-node --hollow 99999999 "${elsewhere[@]}"
+    [[ $output == *"at most 10000 nodes"* ]]
+    [ -z "$(ls "$BATS_TEST_TMPDIR")" ]
+}
+
+@test "status says which nodes are not well, and exits with 1" {
+    mkdir "$K8S/nodes/lost"
+    run -1 "$podtree" status
+    [[ $output == *"node lost is Unknown"* ]]
+    rmdir "$K8S/nodes/lost"
+    run -0 "$podtree" status
+}
+
 @test "podtree up refuses the mount of another cluster" {
     run -1 "$podtree" up --no-node --state "$BATS_TEST_TMPDIR/s" --run "$BATS_TEST_TMPDIR/r"
     [[ $output == *"tree of another cluster"* ]]
@@ -183,6 +200,12 @@ mount_count() {
     [[ $output == *"Shop"* ]]
     run -1 "$podtree" run shop
     [[ $output == *"--image"* ]]
+}
+
+@test "podtree run takes a command only behind two dashes" {
+    run -1 "$podtree" run shop sleep --image=podtree/demo:1
+    [[ $output == *"sleep is too much"* ]]
+    [ ! -e "$K8S/deployments/shop" ]
 }
 
 @test "podtree watch prints changes as lines" {
