@@ -14,7 +14,8 @@ typedef bool list_more(struct fsd *fsd, const struct place *place, uint32_t node
                        struct buf *out);
 
 list_more more_field_json, more_field_yaml; /* .json and .yaml of an object or a directory below it */
-list_more more_json, more_yaml, more_table; /* of a kind's directory */
+list_more more_json, more_yaml;             /* of a directory of objects, or of links to them */
+list_more more_table;                       /* the same, where they are of one kind */
 list_more more_since, more_since_meta;      /* .since/<version> */
 
 #endif

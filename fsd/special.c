@@ -143,6 +143,9 @@ static void measure_version(struct fsd *fsd, const struct place *place, uint32_t
 
 /* ---- the table ---- */
 
+/* Directories whose objects are of one kind. */
+#define OF_OBJECTS (IN(PLACE_KIND) | IN(PLACE_ALL_KIND) | IN(PLACE_ALL_NAMESPACE) | IN(PLACE_BOUND))
+
 static const struct special specials[] = {
     {"README", IN(PLACE_ROOT), SPECIAL_TEXT, true, false, text_readme, measure_readme, NULL, NULL},
     {"apply", IN(PLACE_ROOT), SPECIAL_COLLECT, true, true, apply_text, NULL, NULL, apply_write},
@@ -162,9 +165,11 @@ static const struct special specials[] = {
      NULL},
     {".yaml", IN(PLACE_OBJECT) | IN(PLACE_FIELD), SPECIAL_LIST, false, false, NULL, NULL, more_field_yaml,
      NULL},
-    {".json", IN(PLACE_KIND) | IN(PLACE_ALL_KIND), SPECIAL_LIST, false, false, NULL, NULL, more_json, NULL},
-    {".yaml", IN(PLACE_KIND) | IN(PLACE_ALL_KIND), SPECIAL_LIST, false, false, NULL, NULL, more_yaml, NULL},
-    {".table", IN(PLACE_KIND) | IN(PLACE_ALL_KIND), SPECIAL_LIST, false, false, NULL, NULL, more_table, NULL},
+    {".json", OF_OBJECTS | IN(PLACE_ROOT) | IN(PLACE_ALL) | IN(PLACE_OWNED), SPECIAL_LIST, false, false, NULL,
+     NULL, more_json, NULL},
+    {".yaml", OF_OBJECTS | IN(PLACE_ROOT) | IN(PLACE_ALL) | IN(PLACE_OWNED), SPECIAL_LIST, false, false, NULL,
+     NULL, more_yaml, NULL},
+    {".table", OF_OBJECTS, SPECIAL_LIST, false, false, NULL, NULL, more_table, NULL},
     {".version", IN(PLACE_KIND) | IN(PLACE_ALL_KIND), SPECIAL_STREAM, false, false, text_version,
      measure_version, NULL, NULL},
     {".bulk", IN(PLACE_KIND) | IN(PLACE_ALL_KIND), SPECIAL_COLLECT, false, true, NULL, NULL, NULL,

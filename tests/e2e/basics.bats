@@ -92,6 +92,17 @@ teardown() {
     [ "$(stat -c '%y %z' "$K8S/namespaces/default/configmaps")" != "$before" ]
 }
 
+@test "every directory has its whole subtree as one document" {
+    { deployment web 0; echo ---; configmap conf; } | apply
+    poll_until compgen -G "$K8S/deployments/web/owned/*" >/dev/null
+    [ "$(jq -r .kind "$K8S/.json")" = List ]
+    [ "$(jq -r '.items[] | select(.kind == "ConfigMap") | .metadata.name' "$K8S/all/.json")" = conf ]
+    [ "$(jq -r '.kind, .items[].metadata.name' "$K8S/all/configmaps/default/.json" | xargs)" = "ConfigMapList conf" ]
+    [ "$(jq -r '.items[].kind' "$K8S/deployments/web/owned/.json")" = ReplicaSet ]
+    grep -q '^kind: ReplicaSet' "$K8S/deployments/web/owned/.yaml"
+    [ "$(jq '.items | length' "$K8S/configmaps/.json")" = "$(grep -c '^kind:' "$K8S/configmaps/.yaml")" ]
+}
+
 @test "writing the value that is there changes nothing" {
     configmap conf | apply
     local before
