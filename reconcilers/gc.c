@@ -75,18 +75,6 @@ static enum ownership look_at_owner(struct pass *pass, const struct owned *objec
     return OWNER_UNSURE;
 }
 
-/* The references without those that `keep` doesn't want. */
-static void plan_owners(struct pass *pass, const struct owned *object, const bool *keep)
-{
-    struct doc *merge = doc_new();
-    struct value metadata = value_set_object(doc_root(merge), STR("metadata"));
-    struct value references = value_set_array(metadata, STR("ownerReferences"));
-    for (size_t i = 0; i < object->meta.owner_count; i++)
-        if (keep[i])
-            owner_append(references, &object->meta.owners[i]);
-    plan_patch(pass, &object->meta, merge);
-}
-
 /* With no owner left the object goes; with some left it forgets those that are gone. */
 static void collect(struct pass *pass, const struct owned *object)
 {
@@ -100,7 +88,7 @@ static void collect(struct pass *pass, const struct owned *object)
     if (of[OWNER_UNSURE] != 0 || of[OWNER_LIVES] == count)
         return;
     if (of[OWNER_LIVES] != 0)
-        plan_owners(pass, object, keep);
+        plan_owners(pass, &object->meta, keep, NULL);
     else
         plan_delete_unchanged(pass, &object->meta);
 }
@@ -163,7 +151,7 @@ static void orphan_dependents(struct pass *pass, const struct owned *owner)
         autofree bool *keep = memory_zeroed(count, sizeof(*keep));
         for (size_t i = 0; i < count; i++)
             keep[i] = !str_equal(object->meta.owners[i].uid, owner->meta.uid);
-        plan_owners(pass, object, keep);
+        plan_owners(pass, &object->meta, keep, NULL);
     }
     if (!left && knows_all_dependents(pass, owner))
         plan_without_finalizer(pass, owner, "orphan");

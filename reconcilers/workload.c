@@ -30,7 +30,7 @@ const struct cache_index deployments_by_namespace = {&deployment_view, namespace
 
 /* ---- owners ---- */
 
-void owner_append(struct value references, const struct owner *owner)
+static void append_owner(struct value references, const struct owner *owner)
 {
     struct value reference = value_append_object(references);
     value_set_str(reference, STR("apiVersion"), owner->api_version);
@@ -45,7 +45,7 @@ void owner_append(struct value references, const struct owner *owner)
 
 static void append_controller(struct value references, const struct meta *owner)
 {
-    owner_append(references, &(struct owner){.api_version = str_of(owner->view->api_version),
+    append_owner(references, &(struct owner){.api_version = str_of(owner->view->api_version),
                                              .kind = str_of(owner->view->kind),
                                              .name = owner->name,
                                              .uid = owner->uid,
@@ -58,22 +58,31 @@ void set_controller(struct value metadata, const struct meta *owner)
     append_controller(value_set_array(metadata, STR("ownerReferences")), owner);
 }
 
-/* The child's other owners stay. */
-static void plan_owners(struct pass *pass, const struct meta *child, const struct meta *added,
-                        const struct owner *removed)
+void plan_owners(struct pass *pass, const struct meta *child, const bool *keep, const struct meta *added)
 {
     struct doc *merge = doc_new();
     struct value metadata = value_set_object(doc_root(merge), STR("metadata"));
     struct value references = value_set_array(metadata, STR("ownerReferences"));
     for (size_t i = 0; i < child->owner_count; i++)
-        if (&child->owners[i] != removed)
-            owner_append(references, &child->owners[i]);
+        if (keep == NULL || keep[i])
+            append_owner(references, &child->owners[i]);
     if (added != NULL)
         append_controller(references, added);
+    if (value_count(references) == 0)
+        value_set_null(metadata, STR("ownerReferences"));
     plan_patch(pass, child, merge);
 }
 
 /* ---- claims ---- */
+
+/* Its other owners stay. */
+static void plan_release(struct pass *pass, const struct meta *child)
+{
+    autofree bool *keep = memory_zeroed(child->owner_count, sizeof(*keep));
+    for (size_t i = 0; i < child->owner_count; i++)
+        keep[i] = &child->owners[i] != child->controller;
+    plan_owners(pass, child, keep, NULL);
+}
 
 bool plan_claims(struct pass *pass, const struct family *family, const struct meta *owner,
                  struct value selector)
@@ -82,12 +91,12 @@ bool plan_claims(struct pass *pass, const struct family *family, const struct me
     const void *child = NULL;
     while ((child = pass_find(pass, family->orphans, owner->namespace, child)) != NULL)
         if (!is_terminating(child) && selector_matches(selector, meta_of(child)->labels)) {
-            plan_owners(pass, child, owner, NULL);
+            plan_owners(pass, child, NULL, owner);
             planned = true;
         }
     while ((child = pass_find(pass, family->owned, owner->uid, child)) != NULL)
         if (!is_terminating(child) && !selector_matches(selector, meta_of(child)->labels)) {
-            plan_owners(pass, child, NULL, meta_of(child)->controller);
+            plan_release(pass, child);
             planned = true;
         }
     return planned;

@@ -28,8 +28,9 @@ bool plan_claims(struct pass *pass, const struct family *family, const struct me
 void wake_wanting(struct keys *keys, const struct cache *cache, const struct cache_index *owners,
                   struct value (*selector)(const void *owner), const void *child);
 
-/* Adds a reference to the array. */
-void owner_append(struct value references, const struct owner *owner);
+/* The child keeps those of its owners that `keep` says, one for each (NULL: all), and gets another that
+ * controls it (NULL: none). Without any the field goes. */
+void plan_owners(struct pass *pass, const struct meta *child, const bool *keep, const struct meta *added);
 /* Makes metadata.ownerReferences name the controlling owner (and nobody else). */
 void set_controller(struct value metadata, const struct meta *owner);
 

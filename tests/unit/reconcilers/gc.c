@@ -98,7 +98,7 @@ static void orphan_lets_dependents_go_and_then_the_owner(void **state)
     buf_add_text(&objects, CHILD("a", REFERENCE("web")));
     expect("uid-web", objects.at,
            "{op: patch, resource: pods, name: a, namespace: default, uid: uid-a, rv: '2', merge: {metadata: "
-           "{ownerReferences: []}}}");
+           "{ownerReferences: null}}}");
 }
 
 static void kinds_are_found_by_what_manifests_say(void **state)

@@ -131,7 +131,7 @@ static void a_pod_whose_labels_no_longer_fit_is_released(void **state)
                                                           "a, labels: {app: debug}, "
                                                           "ownerReferences: " OWNER "}, spec: {}}");
     expect_plan(&given, "{op: patch, resource: pods, name: a, namespace: default, uid: uid-a, rv: '2', "
-                        "merge: {metadata: {ownerReferences: []}}}");
+                        "merge: {metadata: {ownerReferences: null}}}");
 }
 
 static void a_set_that_is_being_deleted_makes_nothing(void **state)
