@@ -57,7 +57,7 @@ int command_down(int argc, char **argv, struct error **err)
     if (geteuid() != 0)
         return error_make(err, EPERM, "only root can stop a cluster");
     autoerror struct error *unasked = NULL;
-    if (settings_resolve(&directories, false, &settings, &unasked) < 0) {
+    if (settings_resolve(&directories, NULL, &settings, &unasked) < 0) {
         printf("podtree is not running (%s)\n", error_message(unasked));
         return EXIT_SUCCESS;
     }

@@ -66,5 +66,9 @@ void logs_tail(const char *run, const char *component, int lines, struct buf *ou
     for (int seen = 0; start > 0; start--)
         if (bytes[start - 1] == '\n' && start != length && ++seen == lines)
             break;
-    buf_add(out, bytes + start, (size_t)(length - start));
+    struct str rest = str_trim((struct str){bytes + start, (size_t)(length - start)}), line,
+               before = STR_NONE;
+    for (; str_split(&rest, '\n', &line); before = line)
+        if (!str_equal(line, before))
+            buf_addf(out, STR_FORMAT "\n", STR_ARGS(line));
 }

@@ -14,7 +14,7 @@ int logs_open(const char *run, const char *component, struct error **err);
 /* Moves what stands in logs larger than `limit` bytes to <component>.log.1, which is overwritten. */
 void logs_rotate(const char *run, int64_t limit);
 
-/* The last lines of the component's log, at most 2 KiB. */
+/* The last lines of the component's log, at most 2 KiB; what it says again and again is said once. */
 void logs_tail(const char *run, const char *component, int lines, struct buf *out);
 
 #endif

@@ -45,10 +45,12 @@ struct directories directories_default(void)
 }
 
 /* A directory that is there is not looked at: it may be a mount that doesn't answer. */
-static int make_path(const char *path, mode_t mode, struct error **err)
+static int make_path(const char *path, mode_t mode, bool *made, struct error **err)
 {
-    if (mkdir(path, mode) == 0 || errno == EEXIST)
+    *made = mkdir(path, mode) == 0;
+    if (*made || errno == EEXIST)
         return 0;
+    *made = true;
     return directory_make(path, mode, err);
 }
 
@@ -72,26 +74,40 @@ static int absolute_path(const char *path, char **out, struct error **err)
     return 0;
 }
 
-int settings_resolve(const struct directories *directories, bool make, struct settings *settings,
+int settings_resolve(const struct directories *directories, unsigned *made, struct settings *settings,
                      struct error **err)
 {
     const struct {
         const char *given;
         char **member;
         mode_t mode;
+        unsigned bit;
     } rows[] = {
-        {directories->mount, &settings->mount, 0755},
-        {directories->state, &settings->state, 0711}, /* what is secret in it protects itself */
-        {directories->run, &settings->run, 0755},
+        {directories->mount, &settings->mount, 0755, MADE_MOUNT},
+        {directories->state, &settings->state, 0711, MADE_STATE}, /* what is secret in it protects itself */
+        {directories->run, &settings->run, 0755, MADE_RUN},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        int result = make ? make_path(rows[i].given, rows[i].mode, err) : 0;
+        bool is_new = false;
+        int result = made != NULL ? make_path(rows[i].given, rows[i].mode, &is_new, err) : 0;
+        if (is_new)
+            *made |= rows[i].bit;
         if (result == 0)
             result = absolute_path(rows[i].given, rows[i].member, err);
         if (result < 0)
             return result;
     }
     return 0;
+}
+
+void settings_unmake(const struct settings *settings, unsigned made)
+{
+    if ((made & MADE_MOUNT) != 0 && settings->mount != NULL)
+        rmdir(settings->mount);
+    if ((made & MADE_STATE) != 0 && settings->state != NULL)
+        rmdir(settings->state);
+    if ((made & MADE_RUN) != 0 && settings->run != NULL)
+        directory_remove(settings->run, NULL);
 }
 
 /* The first of the candidates that is a directory. */

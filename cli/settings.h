@@ -45,10 +45,13 @@ extern const struct settings_field settings_fields[]; /* ends with a NULL name *
 /* The member called `name`, NULL when there is none. */
 char **settings_member(struct settings *settings, struct str name);
 
-/* Makes the directories' paths absolute. With `make` those that are not there are made. The other members
- * stay empty. */
-int settings_resolve(const struct directories *directories, bool make, struct settings *settings,
+/* Makes the directories' paths absolute. Those that are not there are made, and noted in *made (NULL: nothing
+ * is made). The other members stay empty. */
+enum { MADE_MOUNT = 1, MADE_STATE = 2, MADE_RUN = 4 };
+int settings_resolve(const struct directories *directories, unsigned *made, struct settings *settings,
                      struct error **err);
+/* Takes away what was made for a cluster that then didn't start: the state only where nothing is in it. */
+void settings_unmake(const struct settings *settings, unsigned made);
 /* Finds the programs and kinds that belong to this very program: beside it, in a build tree as well as
  * installed, or else where they were to be installed. */
 int settings_find_programs(struct settings *settings, struct error **err);

@@ -3,6 +3,7 @@
 #include "cli/logs.h"
 #include "cli/mount.h"
 #include "cli/probe.h"
+#include "cli/record.h"
 #include "cli/supervisor.h"
 #include "lib/clock.h"
 #include "lib/identity.h"
@@ -23,6 +24,7 @@
 #include <sys/un.h>
 
 #define OTHER_MS       30000
+#define END_MS         5000
 #define HOLLOW_AT_MOST 10000 /* a node takes some kilobytes, and heartbeats */
 
 /* ---- what the command line says ---- */
@@ -99,14 +101,15 @@ static int choose_node(const struct wishes *wishes, char **out, struct error **e
 }
 
 /* What can be said against the wishes comes before anything is made. */
-static int make_settings(const struct wishes *wishes, struct settings *settings, struct error **err)
+static int make_settings(const struct wishes *wishes, struct settings *settings, unsigned *made,
+                         struct error **err)
 {
     int result = choose_node(wishes, &settings->node, err);
     if (result == 0 && wishes->hollow > HOLLOW_AT_MOST)
         result = error_make(err, EINVAL, "--hollow: at most %d nodes can be played, not %lld", HOLLOW_AT_MOST,
                             (long long)wishes->hollow);
     if (result == 0)
-        result = settings_resolve(&wishes->directories, true, settings, err);
+        result = settings_resolve(&wishes->directories, made, settings, err);
     if (result < 0)
         return result;
     if (wishes->hollow > 0 && asprintf(&settings->hollow, "%lld", (long long)wishes->hollow) < 0)
@@ -168,8 +171,9 @@ static void tell_parent(void *context)
     close(take_fd(*report));
 }
 
-/* The daemon says one thing in one write, or ends without a word. */
-static int wait_for_report(pid_t daemon, int report, struct error **err)
+/* The daemon says one thing in one write, or ends without a word (EOWNERDEAD: there may be something of it
+ * that runs). When it has failed, it is waited for: then nothing of it is left. */
+static int wait_for_report(const char *run, pid_t daemon, int report, struct error **err)
 {
     char said[PIPE_BUF];
     autoclose int pidfd = pidfd_open(daemon, 0);
@@ -178,10 +182,16 @@ static int wait_for_report(pid_t daemon, int report, struct error **err)
         if (errno != EINTR)
             return error_errno(err, errno, "cannot wait for the supervisor");
     ssize_t length = (waiting[0].revents & POLLIN) != 0 ? read(report, said, sizeof(said)) : 0;
-    if (length <= 0)
-        return error_make(err, EIO, "the supervisor has ended: its log says why");
+    autobuf struct buf lines = {0};
+    if (length <= 0) {
+        logs_tail(run, identity_name(IDENTITY_SUPERVISOR), 5, &lines);
+        return error_make(err, EOWNERDEAD, "the supervisor has died; the last lines of its log:\n" STR_FORMAT,
+                          STR_ARGS(str_trim(buf_str(&lines))));
+    }
     if (said[0] == READY_BYTE)
         return 0;
+    while (poll(&waiting[1], 1, END_MS) < 0 && errno == EINTR)
+        ;
     return error_make(err, EIO, "%.*s", (int)length, said);
 }
 
@@ -254,7 +264,8 @@ static int run_in_background(const struct settings *settings, int lock, struct e
         fprintf(stderr, "cannot leave the terminal: %s\n", strerror(-result));
         _exit(EXIT_FAILURE);
     }
-    int result = pid > 0 ? wait_for_report(pid, report[0], err) : error_errno(err, errno, "cannot fork");
+    int result = pid > 0 ? wait_for_report(settings->run, pid, report[0], err)
+                         : error_errno(err, errno, "cannot fork");
     close(report[0]);
     close(report[1]);
     return result;
@@ -262,7 +273,15 @@ static int run_in_background(const struct settings *settings, int lock, struct e
 
 static int find_running(const struct settings *settings, struct error **err)
 {
-    int result = probe_tree(settings->mount, OTHER_MS);
+    autorecord struct record record;
+    record_init(&record);
+    int result = record_read(settings->run, &record, err);
+    if (result < 0)
+        return result;
+    if (result > 0 && strcmp(record.settings.mount, settings->mount) != 0)
+        return error_make(err, EBUSY, "%s belongs to a cluster that is mounted at %s: stop that first",
+                          settings->run, record.settings.mount);
+    result = probe_tree(settings->mount, OTHER_MS);
     if (result < 0)
         return error_errno(err, -result, "podtree is running already, but %s does not answer",
                            settings->mount);
@@ -270,35 +289,45 @@ static int find_running(const struct settings *settings, struct error **err)
     return 0;
 }
 
+/* The lock is held for as long as this process lives, or the daemon. */
+static int start_cluster(const struct wishes *wishes, const struct settings *settings, int *lock,
+                         struct error **err)
+{
+    int64_t began_ms = clock_ms();
+    autoerror struct error *held = NULL;
+    *lock = supervisor_lock(settings->run, &held);
+    if (*lock == -EWOULDBLOCK)
+        return find_running(settings, err);
+    if (*lock < 0) {
+        error_move(err, take_pointer(held));
+        return *lock;
+    }
+    int result = check_mount_point(settings->mount, err), nobody = -1;
+    if (result < 0)
+        return result;
+    if (wishes->foreground)
+        return supervise(settings, &nobody, err);
+    result = run_in_background(settings, *lock, err);
+    if (result == 0)
+        printf("%s answers after %lld ms\n", settings->mount, (long long)(clock_ms() - began_ms));
+    return result;
+}
+
 int command_up(int argc, char **argv, struct error **err)
 {
     struct wishes wishes = {.directories = directories_default()};
     autosettings struct settings settings = {0};
+    autoclose int lock = -1;
+    unsigned made = 0;
     int result = read_wishes(argc, argv, &wishes, err);
     if (result != 0)
         return result < 0 ? result : EXIT_SUCCESS;
     if (geteuid() != 0)
         return error_make(err, EPERM, "only root can start a cluster");
-    int64_t began_ms = clock_ms();
-    result = make_settings(&wishes, &settings, err);
-    if (result < 0)
-        return result;
-    autoerror struct error *held = NULL;
-    autoclose int lock = supervisor_lock(settings.run, &held);
-    if (lock == -EWOULDBLOCK)
-        return find_running(&settings, err);
-    if (lock < 0) {
-        error_move(err, take_pointer(held));
-        return lock;
-    }
-    result = check_mount_point(settings.mount, err);
-    if (result < 0)
-        return result;
-    int nobody = -1;
-    if (wishes.foreground)
-        return supervise(&settings, &nobody, err);
-    result = run_in_background(&settings, lock, err);
+    result = make_settings(&wishes, &settings, &made, err);
     if (result == 0)
-        printf("%s answers after %lld ms\n", settings.mount, (long long)(clock_ms() - began_ms));
+        result = start_cluster(&wishes, &settings, &lock, err);
+    if (result < 0 && result != -EOWNERDEAD)
+        settings_unmake(&settings, made);
     return result;
 }

@@ -63,7 +63,7 @@ mount_count() {
     kill -9 "$(pid_of supervisor)"
     [ -s "$K8S/README" ]
     run -1 "$podtree" status
-    [[ $output == *"no supervisor answers"* ]]
+    [[ $output == *"no supervisor answers"*"podtree up takes over"* ]]
     run -0 "$podtree" up --no-node
     [ -n "$(cat <&"$open")" ]
     exec {open}<&-
@@ -156,6 +156,23 @@ mount_count() {
     run -1 "$podtree" up --no-node --state "$BATS_TEST_TMPDIR/s" --run "$BATS_TEST_TMPDIR/r"
     [[ $output == *"tree of another cluster"* ]]
     [ -s "$K8S/README" ]
+    [ -z "$(ls "$BATS_TEST_TMPDIR")" ]
+}
+
+@test "podtree up refuses the state of another cluster, and leaves nothing behind" {
+    for _ in 1 2; do
+        run -1 "$podtree" up --no-node --mount "$BATS_TEST_TMPDIR/m" --run "$BATS_TEST_TMPDIR/r"
+        [ "$(grep -c "another process has it open" <<<"$output")" = 1 ]
+        [ -z "$(ls "$BATS_TEST_TMPDIR")" ]
+    done
+}
+
+@test "where a cluster is mounted, it says itself" {
+    run -0 "$podtree" status --mount "$BATS_TEST_TMPDIR/elsewhere"
+    [[ $output == *"$K8S answers"* ]]
+    run -1 "$podtree" up --no-node --mount "$BATS_TEST_TMPDIR/elsewhere"
+    [[ $output == *"belongs to a cluster that is mounted at $K8S"* ]]
+    [ ! -e "$BATS_TEST_TMPDIR/elsewhere" ]
 }
 
 @test "podtree up says what fsd said when it can't start" {

@@ -65,7 +65,16 @@ static void the_last_lines_are_found(void **state)
     expect_tail(*state, 3, "one\ntwo\nthree\n");
     expect_tail(*state, 9, "one\ntwo\nthree\n");
     say(fd, "unfinished");
-    expect_tail(*state, 1, "unfinished");
+    expect_tail(*state, 1, "unfinished\n");
+    close(fd);
+}
+
+static void what_is_said_again_and_again_is_told_once(void **state)
+{
+    int fd = open_log(*state);
+    say(fd, "one\ntwo\ntwo\ntwo\none\n");
+    expect_tail(*state, 9, "one\ntwo\none\n");
+    expect_tail(*state, 3, "two\none\n");
     close(fd);
 }
 
@@ -75,6 +84,7 @@ int main(void)
         place_test(a_log_is_appended_to),
         place_test(a_large_log_is_rotated_under_its_writer),
         place_test(the_last_lines_are_found),
+        place_test(what_is_said_again_and_again_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,8 +34,9 @@ static void directories_are_made_and_become_absolute(void **state)
     assert_int_equal(chdir(place), 0);
     autofree char *deep = path_format("%s/a/b/run/", place);
     const struct directories directories = {.mount = "m", .state = "./s/", .run = deep};
+    unsigned made = 0;
     autosettings struct settings settings = {0};
-    assert_int_equal(settings_resolve(&directories, true, &settings, NULL), 0);
+    assert_int_equal(settings_resolve(&directories, &made, &settings, NULL), 0);
     autofree char *mount = path_format("%s/m", place), *kept = path_format("%s/s", place),
                   *run = path_format("%s/a/b/run", place);
     assert_string_equal(settings.mount, mount);
@@ -46,13 +47,40 @@ static void directories_are_made_and_become_absolute(void **state)
     assert_int_equal(chdir("/"), 0);
 }
 
+static bool is_there(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+static void what_was_made_can_be_taken_away(void **state)
+{
+    const char *place = *state;
+    autofree char *mount = path_format("%s/m", place), *kept = path_format("%s/s", place),
+                  *run = path_format("%s/r", place), *log = path_format("%s/r/log", place);
+    const struct directories directories = {.mount = mount, .state = kept, .run = run};
+    assert_int_equal(mkdir(mount, 0755), 0);
+    for (int round = 0; round < 2; round++) {
+        autosettings struct settings settings = {0};
+        unsigned made = 0;
+        assert_int_equal(settings_resolve(&directories, &made, &settings, NULL), 0);
+        assert_int_equal(made, round == 0 ? MADE_STATE | MADE_RUN : MADE_RUN);
+        assert_int_equal(mkdir(log, 0700), 0);
+        autofree char *file = path_format("%s/file", kept);
+        assert_int_equal(file_write(file, STR("kept"), 0600, NULL), 0);
+        settings_unmake(&settings, made);
+        assert_true(is_there(mount)); /* it was there before */
+        assert_true(is_there(file));
+        assert_false(is_there(run));
+    }
+}
+
 static void a_parent_that_is_not_there_is_named(void **state)
 {
     autofree char *lost = path_format("%s/nowhere/run", (char *)*state);
     const struct directories directories = {.mount = "/k8s", .state = "/var", .run = lost};
     autosettings struct settings settings = {0};
     autoerror struct error *err = NULL;
-    assert_int_equal(settings_resolve(&directories, false, &settings, &err), -ENOENT);
+    assert_int_equal(settings_resolve(&directories, NULL, &settings, &err), -ENOENT);
     assert_non_null(strstr(error_message(err), "nowhere/run"));
 }
 
@@ -71,6 +99,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_environment_comes_before_the_defaults, forget_environment,
                                         forget_environment),
         place_test(directories_are_made_and_become_absolute),
+        place_test(what_was_made_can_be_taken_away),
         place_test(a_parent_that_is_not_there_is_named),
         cmocka_unit_test(members_are_found_by_name),
     };
