@@ -315,10 +315,6 @@ static int do_delete(struct work *work, struct error **err)
         work->gone = true;
         return 0;
     }
-    if (work->draft) { /* nobody acts upon it: none would end it, or release it */
-        work->gone = true;
-        return 0;
-    }
     struct value metadata = metadata_of(work->after);
     int64_t grace = grace_of(work);
     bool terminating = value_exists(value_get(metadata, STR("deletionTimestamp")));
