@@ -42,6 +42,8 @@ struct value {
 /* Parses UTF-8 JSON. The sentence of an error says line and column. Depth is limited to 200, and what is
  * behind the document must be white space. Returns NULL and fills *err (EINVAL, or EFBIG over 64 MiB). */
 struct doc *doc_parse(struct str text, struct error **err);
+/* The document that a file holds. NULL and an error, which names the file, when it can't be read. */
+struct doc *doc_read(const char *path, struct error **err);
 /* A document whose root is an empty object. */
 struct doc *doc_new(void);
 /* A document whose root is a copy of `from`. */

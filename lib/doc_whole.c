@@ -4,6 +4,7 @@
  * of an object with many sorts them first, so that no document, however made, takes quadratic time. */
 #include "lib/decimal.h"
 #include "lib/doc_private.h"
+#include "lib/file.h"
 
 /* Objects up to this size are searched by walking over them. */
 #define FEW_MEMBERS 16
@@ -220,6 +221,19 @@ void value_merge(struct value v, struct value patch)
     value_each (change, patch)
         merge_member(v, lookup_get(&lookup, value_key(change)), change);
     free(lookup.sorted);
+}
+
+/* ---- files ---- */
+
+struct doc *doc_read(const char *path, struct error **err)
+{
+    autobuf struct buf text = {0};
+    if (file_read(path, &text, err) < 0)
+        return NULL;
+    struct doc *doc = doc_parse(buf_str(&text), err);
+    if (doc == NULL)
+        error_wrap(err, "%s", path);
+    return doc;
 }
 
 /* ---- canonical order ---- */

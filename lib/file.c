@@ -131,6 +131,20 @@ static int remove_entry(int parent, const char *name, const char *path, dev_t de
     return result;
 }
 
+int directory_names(const char *path, struct buf *names, struct error **err)
+{
+    DIR *entries = opendir(path);
+    if (entries == NULL)
+        return error_errno(err, errno, "cannot list %s", path);
+    struct dirent *entry;
+    while ((errno = 0, entry = readdir(entries)) != NULL)
+        if (entry->d_name[0] != '.')
+            buf_add(names, entry->d_name, strlen(entry->d_name) + 1);
+    int number = errno;
+    closedir(entries);
+    return number != 0 ? error_errno(err, number, "cannot list %s", path) : 0;
+}
+
 /* Takes the descriptor. */
 static int remove_entries(int directory, const char *path, dev_t device, struct error **err)
 {

@@ -24,6 +24,15 @@ int file_write(const char *path, struct str bytes, mode_t mode, struct error **e
 /* mkdir -p; what is there already keeps its mode. */
 int directory_make(const char *path, mode_t mode, struct error **err);
 
+/* The names in a directory, but those that begin with a dot: each with a NUL behind it, in no order, at the
+ * end of *names. -ENOENT when it isn't there. */
+int directory_names(const char *path, struct buf *names, struct error **err);
+
+/* Each of them, as a terminated string. */
+#define names_each(name, names)                                                             \
+    for (const char *name = (names).at; name != NULL && name < (names).at + (names).length; \
+         name += strlen(name) + 1)
+
 /* rm -rf that does not cross into other mounts nor follow symlinks; fine when it isn't there. A mount below
  * gives -EBUSY. */
 int directory_remove(const char *path, struct error **err);

@@ -6,7 +6,6 @@
 #include "lib/process.h"
 #include "nodeagent/image.h"
 #include "nodeagent/node.h"
-#include <dirent.h>
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
@@ -333,23 +332,19 @@ static int watch_images(struct agent *agent, struct error **err)
 static void load_records(struct agent *agent)
 {
     autofree char *directory = path_format("%s/pods", agent->options.place->state);
-    DIR *entries = opendir(directory);
-    if (entries == NULL)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(entries)) != NULL) {
-        if (entry->d_name[0] == '.')
-            continue;
+    autobuf struct buf uids = {0};
+    directory_names(directory, &uids, NULL);
+    names_each(uid, uids)
+    {
         autoerror struct error *error = NULL;
-        struct pod_record *record = record_load(agent->options.place, entry->d_name, &error);
+        struct pod_record *record = record_load(agent->options.place, uid, &error);
         if (record == NULL) {
             /* What it was about is found below, if anything of it runs. */
-            log_warning("pod %s: its record is lost: %s", entry->d_name, error_message(error));
-            record = record_stray(entry->d_name);
+            log_warning("pod %s: its record is lost: %s", uid, error_message(error));
+            record = record_stray(uid);
         }
         pod_new(agent, record);
     }
-    closedir(entries);
 }
 
 static void on_old_attempt_removed(void *context, struct error *error)

@@ -153,17 +153,6 @@ static int import_compressed_layer(struct import *import, const char *blob, stru
 
 /* ---- OCI image layouts ---- */
 
-static struct doc *read_document(const char *path, struct error **err)
-{
-    autobuf struct buf text = {0};
-    if (file_read(path, &text, err) < 0)
-        return NULL;
-    struct doc *doc = doc_parse(buf_str(&text), err);
-    if (doc == NULL)
-        error_wrap(err, "%s", path);
-    return doc;
-}
-
 /* blobs/sha256/<hex>, from its descriptor. The digest comes from a file that somebody gave us: no slashes. */
 static char *blob_path(const char *layout, struct value descriptor, struct error **err)
 {
@@ -181,7 +170,7 @@ static struct doc *read_blob(const char *layout, struct value descriptor, struct
     autofree char *path = blob_path(layout, descriptor, err);
     if (path == NULL || check_digest(path, value_str(value_get(descriptor, STR("digest"))), err) < 0)
         return NULL;
-    return read_document(path, err);
+    return doc_read(path, err);
 }
 
 static const char *this_architecture(void)
@@ -217,7 +206,7 @@ static struct value choose_manifest(struct value index)
 static struct doc *find_manifest(struct import *import, const char *layout, struct error **err)
 {
     autofree char *path = path_format("%s/index.json", layout);
-    struct doc *doc = read_document(path, err);
+    struct doc *doc = doc_read(path, err);
     for (int depth = 0; doc != NULL && value_exists(value_at(doc_root(doc), "manifests")); depth++) {
         struct value descriptor = choose_manifest(doc_root(doc));
         struct doc *next = NULL;

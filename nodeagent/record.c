@@ -326,14 +326,9 @@ struct pod_record *record_load(const struct place *place, const char *uid, struc
 {
     autofree char *directory = place_pod_state(place, uid);
     autofree char *path = path_format("%s/pod.json", directory);
-    autobuf struct buf text = {0};
-    if (file_read(path, &text, err) < 0)
+    autodoc struct doc *doc = doc_read(path, err);
+    if (doc == NULL)
         return NULL;
-    autodoc struct doc *doc = doc_parse(buf_str(&text), err);
-    if (doc == NULL) {
-        error_wrap(err, "%s", path);
-        return NULL;
-    }
     struct value root = doc_root(doc), containers = value_get(root, STR("containers"));
     struct pod_record *record =
         record_blank(str_of(uid), value_str(value_get(root, STR("namespace"))),

@@ -1,56 +1,51 @@
 #include "nodeagent/runtime_private.h"
 
 #include "lib/file.h"
-#include <dirent.h>
+#include <sys/stat.h>
 
 /* Calls for the containers that have a bundle below RUN/pods/<uid>, called <container>.<attempt>. */
 static void list_bundles(const char *directory, const char *uid, runtime_found_fn *found, void *context)
 {
-    DIR *entries = opendir(directory);
-    if (entries == NULL)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(entries)) != NULL) {
-        autofree char *id = path_format("%s.%s", uid, entry->d_name), *same = NULL, *name = NULL;
+    autobuf struct buf bundles = {0};
+    directory_names(directory, &bundles, NULL);
+    names_each(bundle, bundles)
+    {
+        autofree char *path = path_format("%s/%s", directory, bundle);
+        autofree char *id = path_format("%s.%s", uid, bundle), *same = NULL, *name = NULL;
+        struct stat status;
         int attempt;
-        if (entry->d_type == DT_DIR && place_container_of_id(id, &same, &name, &attempt))
+        if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
+            place_container_of_id(id, &same, &name, &attempt))
             found(context, uid, name, attempt);
     }
-    closedir(entries);
 }
 
 static void list_pods(struct runtime *runtime, runtime_found_fn *found, void *context)
 {
     autofree char *directory = path_format("%s/pods", runtime->place->run);
-    DIR *entries = opendir(directory);
-    if (entries == NULL)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(entries)) != NULL) {
-        if (entry->d_name[0] == '.')
-            continue;
-        autofree char *below = path_format("%s/%s", directory, entry->d_name);
-        found(context, entry->d_name, NULL, 0);
-        list_bundles(below, entry->d_name, found, context);
+    autobuf struct buf uids = {0};
+    directory_names(directory, &uids, NULL);
+    names_each(uid, uids)
+    {
+        autofree char *below = path_format("%s/%s", directory, uid);
+        found(context, uid, NULL, 0);
+        list_bundles(below, uid, found, context);
     }
-    closedir(entries);
 }
 
 /* Those that only the runtime or only a cgroup knows: their bundle may have been lost. */
 static void list_runtime_states(struct runtime *runtime, runtime_found_fn *found, void *context)
 {
     autofree char *directory = path_format("%s/runc", runtime->place->run);
-    DIR *entries = opendir(directory);
-    if (entries == NULL)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(entries)) != NULL) {
+    autobuf struct buf ids = {0};
+    directory_names(directory, &ids, NULL);
+    names_each(id, ids)
+    {
         autofree char *uid = NULL, *name = NULL;
         int attempt;
-        if (place_container_of_id(entry->d_name, &uid, &name, &attempt))
+        if (place_container_of_id(id, &uid, &name, &attempt))
             found(context, uid, name, attempt);
     }
-    closedir(entries);
 }
 
 static void list_cgroups(struct runtime *runtime, runtime_found_fn *found, void *context)

@@ -105,6 +105,25 @@ static void directories_are_made_with_their_parents(void **state)
     assert_int_equal(directory_make(below, 0755, NULL), -ENOTDIR);
 }
 
+static void a_directory_tells_its_names_but_those_with_a_dot(void **state)
+{
+    (void)state;
+    autofree char *directory = path_format("%s/names", scratch), *lost = path_format("%s/lost", scratch);
+    static const char *const made[] = {"one", ".hidden", "t w\no"};
+    assert_int_equal(directory_make(directory, 0755, NULL), 0);
+    for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+        autofree char *path = path_format("%s/%s", directory, made[i]);
+        assert_int_equal(file_write(path, STR("x"), 0600, NULL), 0);
+    }
+    autobuf struct buf names = {0}, none = {0};
+    assert_int_equal(directory_names(directory, &names, NULL), 0);
+    int count = 0;
+    names_each(name, names) count += strcmp(name, "one") == 0 ? 1 : strcmp(name, "t w\no") == 0 ? 10 : 100;
+    assert_int_equal(count, 11);
+    assert_int_equal(directory_names(lost, &none, NULL), -ENOENT);
+    names_each(name, none) fail_msg("%s", name);
+}
+
 static void removing_takes_everything_below_but_follows_no_symlink(void **state)
 {
     (void)state;
@@ -145,6 +164,7 @@ int main(void)
         cmocka_unit_test(replacing_leaves_the_new_content_and_no_scratch),
         cmocka_unit_test(a_replacement_that_fails_changes_nothing),
         cmocka_unit_test(directories_are_made_with_their_parents),
+        cmocka_unit_test(a_directory_tells_its_names_but_those_with_a_dot),
         cmocka_unit_test(removing_takes_everything_below_but_follows_no_symlink),
         cmocka_unit_test(removing_through_a_symlink_is_refused),
     };
