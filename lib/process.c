@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#define FIRST_LINES   3
 #define COLLECT_BYTES (64 * 1024)
 #define LINGER_MS     200
 
@@ -279,14 +280,19 @@ void process_forget(struct process *process)
     process->done = NULL;
 }
 
-char *process_complaint(const char *program, const struct process_result *result)
+static struct str last_line(struct str text)
+{
+    struct str last = STR_NONE, line;
+    while (str_split(&text, '\n', &line))
+        if (str_trim(line).length != 0)
+            last = str_trim(line);
+    return last;
+}
+
+static char *complain(const char *program, const struct process_result *result, struct str said)
 {
     if (result->status == 0)
         return NULL;
-    struct str last = STR_NONE, rest = str_trim(result->complaints), line;
-    while (str_split(&rest, '\n', &line))
-        if (str_trim(line).length != 0)
-            last = str_trim(line);
     struct buf text = {0};
     if (result->timed_out)
         buf_addf(&text, "%s took too long and was killed", program);
@@ -294,9 +300,23 @@ char *process_complaint(const char *program, const struct process_result *result
         buf_addf(&text, "%s was killed by signal %d", program, WTERMSIG(result->status));
     else
         buf_addf(&text, "%s exited with %d", program, WEXITSTATUS(result->status));
-    if (last.length != 0)
-        buf_addf(&text, ": " STR_FORMAT, STR_ARGS(last));
+    if (said.length != 0)
+        buf_addf(&text, ": " STR_FORMAT, STR_ARGS(said));
     return buf_take(&text);
+}
+
+char *process_complaint(const char *program, const struct process_result *result)
+{
+    return complain(program, result, last_line(result->complaints));
+}
+
+/* Tools that work on files say first what is wrong with them, and last that something was. */
+static void first_lines(struct str text, struct buf *said)
+{
+    struct str line;
+    for (int count = 0; count < FIRST_LINES && str_split(&text, '\n', &line);)
+        if (str_trim(line).length != 0)
+            buf_addf(said, "%s" STR_FORMAT, count++ > 0 ? "; " : "", STR_ARGS(str_trim(line)));
 }
 
 struct run {
@@ -309,7 +329,9 @@ struct run {
 static void on_run_done(void *context, const struct process_result *result)
 {
     struct run *run = context;
-    run->complaint = process_complaint(run->program, result);
+    autobuf struct buf said = {0};
+    first_lines(result->complaints, &said);
+    run->complaint = complain(run->program, result, buf_str(&said));
     if (run->output != NULL)
         buf_add_str(run->output, result->output);
     loop_stop(run->loop);

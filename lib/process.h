@@ -55,7 +55,8 @@ void process_forget(struct process *process);
 char *process_complaint(const char *program, const struct process_result *result);
 
 /* For programs that have nothing else to do: runs one to its end. Adds its standard output to *output (NULL:
- * not wanted). A program that doesn't end with 0 is an error (EIO) with its complaint. */
+ * not wanted). A program that doesn't end with 0 is an error (EIO) with the first three lines of its
+ * complaints. */
 int process_run(const struct process_plan *plan, struct buf *output, struct error **err);
 
 #endif

@@ -1,6 +1,7 @@
 #include "nodeagent/image.h"
 
 #include "lib/file.h"
+#include "nodeagent/record.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -90,17 +91,6 @@ char *image_layer_path(const char *state, struct str digest)
 
 /* ---- reading ---- */
 
-static struct doc *read_image(const char *path, struct error **err)
-{
-    autobuf struct buf text = {0};
-    if (file_read(path, &text, err) < 0)
-        return NULL;
-    struct doc *doc = doc_parse(buf_str(&text), err);
-    if (doc == NULL)
-        error_wrap(err, "%s", path);
-    return doc;
-}
-
 static int compare_entries(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -122,7 +112,7 @@ int image_each(const char *state, void (*each)(void *context, const char *name, 
     int result = 0;
     for (int i = 0; i < count; i++) {
         autofree char *path = path_format("%s/%s", directory, entries[i]->d_name);
-        autodoc struct doc *doc = result == 0 ? read_image(path, err) : NULL;
+        autodoc struct doc *doc = result == 0 ? doc_read(path, err) : NULL;
         free(entries[i]);
         if (result == 0 && doc == NULL)
             result = -EIO;
@@ -166,7 +156,7 @@ struct doc *image_find(const char *state, const char *name, struct error **err)
         error_make(err, ENOENT, "there is no image %s on this node", normal);
         return NULL;
     }
-    return read_image(path, err);
+    return doc_read(path, err);
 }
 
 /* ---- changing ---- */
@@ -188,19 +178,15 @@ int image_lock(const char *state, enum image_lock_mode mode, struct error **err)
  * belongs to nobody. */
 static void remove_dead_scratch(const char *directory)
 {
-    DIR *entries = opendir(directory);
-    if (entries == NULL)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(entries)) != NULL) {
-        if (entry->d_name[0] == '.')
-            continue;
-        autofree char *path = path_format("%s/%s", directory, entry->d_name);
+    autobuf struct buf names = {0};
+    directory_names(directory, &names, NULL);
+    names_each(name, names)
+    {
+        autofree char *path = path_format("%s/%s", directory, name);
         autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
             directory_remove(path, NULL);
     }
-    closedir(entries);
 }
 
 char *image_scratch(const char *state, int *lock, struct error **err)
@@ -259,20 +245,40 @@ static int retire_unused_layers(const char *state, const char *scratch, struct e
     if (result < 0)
         return result;
     autofree char *directory = path_format("%s/images/layers", state);
-    DIR *entries = opendir(directory);
-    if (entries == NULL)
-        return errno == ENOENT ? 0 : error_errno(err, errno, "cannot list %s", directory);
-    struct dirent *entry;
-    while (result == 0 && (entry = readdir(entries)) != NULL) {
-        if (entry->d_name[0] == '.' || strstr(used.at, entry->d_name) != NULL)
-            continue;
-        autofree char *from = path_format("%s/%s", directory, entry->d_name);
-        autofree char *to = path_format("%s/%s", scratch, entry->d_name);
-        if (rename(from, to) < 0)
+    if (access(directory, F_OK) < 0 && errno == ENOENT)
+        return 0;
+    autobuf struct buf layers = {0};
+    result = directory_names(directory, &layers, err);
+    names_each(layer, layers)
+    {
+        autofree char *from = path_format("%s/%s", directory, layer);
+        autofree char *to = path_format("%s/%s", scratch, layer);
+        if (result == 0 && strstr(used.at, layer) == NULL && rename(from, to) < 0)
             result = error_errno(err, errno, "cannot move %s away", from);
     }
-    closedir(entries);
     return result;
+}
+
+/* Containers that have ended count as well: they may be started again, as long as their pod is there. */
+static int check_unused(const char *state, const char *name, struct value image, struct error **err)
+{
+    autofree char *own_state = str_dup(str_of(state));
+    const struct place place = {.state = own_state};
+    struct str id = value_str(value_get(image, STR("id")));
+    autofree char *directory = path_format("%s/pods", state);
+    autobuf struct buf uids = {0};
+    directory_names(directory, &uids, NULL);
+    names_each(uid, uids)
+    {
+        autorecord struct pod_record *record = record_load(&place, uid, NULL);
+        for (int i = 0; record != NULL && i < record->container_count; i++) {
+            const struct container_record *container = &record->containers[i];
+            if (container->image_id != NULL && str_is(id, container->image_id))
+                return error_make(err, EBUSY, "%s is in use: container %s of pod %s/%s was made of it", name,
+                                  container->name, record->namespace, record->name);
+        }
+    }
+    return 0;
 }
 
 static int remove_name(const char *state, const char *name, const char *scratch, struct error **err)
@@ -280,10 +286,16 @@ static int remove_name(const char *state, const char *name, const char *scratch,
     autoclose int lock = image_lock(state, IMAGE_LOCK_EXCLUSIVE, err);
     if (lock < 0)
         return lock;
-    autofree char *path = name_path(state, name);
+    autodoc struct doc *image = image_find(state, name, err);
+    if (image == NULL)
+        return -ENOENT;
+    int result = check_unused(state, name, doc_root(image), err);
+    if (result < 0)
+        return result;
+    autofree char *found = str_dup(value_str(value_get(doc_root(image), STR("name"))));
+    autofree char *path = name_path(state, found);
     if (unlink(path) < 0)
-        return errno == ENOENT ? error_make(err, ENOENT, "there is no image %s on this node", name)
-                               : error_errno(err, errno, "cannot remove %s", path);
+        return error_errno(err, errno, "cannot remove %s", path);
     return retire_unused_layers(state, scratch, err);
 }
 

@@ -1,5 +1,5 @@
-/* podtree-image: looks after the images of a node's state directory. It works on the files alone, so it needs
- * no agent, and the agent notices what it does. */
+/* podtree-image, which people call as podtree image: looks after the images of a node's state directory. It
+ * works on the files alone, so it needs no agent, and the agent notices what it does. */
 #include "lib/clock.h"
 #include "lib/options.h"
 #include "nodeagent/image.h"
@@ -75,10 +75,11 @@ static const struct {
     const char *name;
     int words; /* behind it */
     int (*run)(char **words, struct error **err);
-} commands[] = {{"import", 2, run_import}, {"list", 0, run_list}, {"rm", 1, run_rm}};
+    bool begins; /* the state directory need not be there yet */
+} commands[] = {{"import", 2, run_import, true}, {"list", 0, run_list, false}, {"rm", 1, run_rm, false}};
 
 static const struct usage usage = {
-    .synopsis = "podtree-image [--state DIR] import FILE|DIR|- NAME[:TAG] | list | rm NAME",
+    .synopsis = "podtree image [--state DIR] import FILE|DIR|- NAME[:TAG] | list | rm NAME",
     .about =
         "Imports OCI layouts, OCI and docker archives and plain tars of a root filesystem into a node's\n"
         "image store; lists and removes what is there.\n",
@@ -94,6 +95,8 @@ static int run(char **words, int count, struct error **err)
             if (count - 1 != commands[i].words)
                 return error_make(err, EINVAL, "%s takes %d words: %s", words[0], commands[i].words,
                                   usage.synopsis);
+            if (!commands[i].begins && access(state, F_OK) < 0)
+                return error_errno(err, errno, "cannot find the state directory %s", state);
             return commands[i].run(words + 1, err);
         }
     return error_make(err, EINVAL, "there is no command \"%s\": %s", words[0], usage.synopsis);
@@ -112,6 +115,6 @@ int main(int argc, char **argv)
     if (result == 0 && fflush(stdout) != 0)
         result = error_errno(&error, errno, "cannot write");
     if (result < 0)
-        fprintf(stderr, "podtree-image: %s\n", error_message(error));
+        fprintf(stderr, "podtree image: %s\n", error_message(error));
     return result == 0 ? 0 : 1;
 }

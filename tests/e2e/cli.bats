@@ -197,6 +197,16 @@ mount_count() {
     [[ $output == *"podtree COMMAND --help"* ]]
 }
 
+@test "podtree image says what is wrong" {
+    run -1 "$podtree" image list --state "$BATS_TEST_TMPDIR/nowhere"
+    [[ $output == "podtree image: cannot find the state directory $BATS_TEST_TMPDIR/nowhere: No such file"* ]]
+    echo nonsense >"$BATS_TEST_TMPDIR/bad.tar"
+    run -1 "$podtree" image import "$BATS_TEST_TMPDIR/bad.tar" bad
+    [[ $output == "podtree image: "*"This does not look like a tar archive"* ]]
+    run -1 "$podtree" image rm nothing
+    [[ $output == *"there is no image nothing:latest on this node"* ]]
+}
+
 @test "an unknown option or command is named, with the nearest one" {
     run -1 "$podtree" up --no-nod
     [[ $output == *"did you mean --no-node"* ]]

@@ -174,9 +174,13 @@ static void a_program_may_be_run_to_its_end(void **state)
     autoerror struct error *err = NULL;
     assert_int_equal(process_run(&(struct process_plan){.argv = SHELL("echo hello")}, &text, NULL), 0);
     assert_string_equal(text.at, "hello\n");
-    assert_int_equal(process_run(&(struct process_plan){.argv = SHELL("echo no >&2; exit 2")}, NULL, &err),
-                     -EIO);
-    assert_non_null(strstr(error_message(err), "exited with 2: no"));
+    assert_int_equal(
+        process_run(&(struct process_plan){.argv = SHELL(
+                                               "for i in no two 3 four; do echo; echo $i; done >&2; exit 2")},
+                    NULL, &err),
+        -EIO);
+    assert_non_null(strstr(error_message(err), "exited with 2: no; two; 3"));
+    assert_null(strstr(error_message(err), "four"));
 }
 
 #define PROCESS_TEST(name) cmocka_unit_test_setup_teardown(name, make_loop, free_loop)

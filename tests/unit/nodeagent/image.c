@@ -149,6 +149,34 @@ static void test_the_same_layer_is_kept_once_and_goes_with_its_last_image(void *
     assert_string_equal(error_message(error), "there is no image first:latest on this node");
 }
 
+static void test_an_image_that_a_container_was_made_of_stays(void **state)
+{
+    (void)state;
+    if (must_skip("tar"))
+        return;
+    shell("mkdir root; echo one >root/file; tar -C root -cf a.tar .");
+    must_import("a.tar", "used");
+    autodoc struct doc *image = image_find(directory, "used", NULL);
+    autodoc struct doc *pod = doc_new();
+    value_set_str(doc_root(pod), STR("namespace"), STR("team"));
+    value_set_str(doc_root(pod), STR("name"), STR("web-0"));
+    struct value container = value_append_object(value_set_array(doc_root(pod), STR("containers")));
+    value_set_str(container, STR("name"), STR("main"));
+    value_set_copy(container, STR("imageID"), value_get(doc_root(image), STR("id")));
+    autobuf struct buf text = {0};
+    value_write(&text, doc_root(pod));
+    autofree char *path = path_format("%s/pods/some-uid/pod.json", directory);
+    shell("mkdir -p pods/some-uid");
+    assert_int_equal(file_write(path, buf_str(&text), 0600, NULL), 0);
+    autoerror struct error *error = NULL;
+    assert_int_equal(image_remove(directory, "used", &error), -EBUSY);
+    assert_string_equal(error_message(error),
+                        "used:latest is in use: container main of pod team/web-0 was made of it");
+    assert_file("used", 0, "file", "one\n");
+    shell("rm -r pods");
+    assert_int_equal(image_remove(directory, "used", NULL), 0);
+}
+
 /* Two layers: the second removes a file and hides what was in a directory. */
 #define MAKE_OCI                                                                                  \
     "umoci init --layout oci; umoci new --image oci:v1; umoci unpack --image oci:v1 bundle; "     \
@@ -223,6 +251,7 @@ static void test_what_is_no_archive_is_refused(void **state)
     autoerror struct error *error = NULL, *missing = NULL;
     assert_null(import("a.txt", "bad", &error));
     assert_non_null(strstr(error_message(error), "it is not a tar archive"));
+    assert_non_null(strstr(error_message(error), "does not look like a tar archive"));
     assert_null(import("nothing", "bad", &missing));
     assert_non_null(strstr(error_message(missing), "No such file or directory"));
 }
@@ -248,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_names_have_one_form),
         ROW(test_a_plain_tar_becomes_an_image_of_one_layer),
         ROW(test_the_same_layer_is_kept_once_and_goes_with_its_last_image),
+        ROW(test_an_image_that_a_container_was_made_of_stays),
         ROW(test_an_oci_layout_keeps_its_layers_and_configuration),
         ROW(test_a_docker_archive_is_converted),
         ROW(test_a_layer_that_is_not_what_its_digest_says_is_refused),
