@@ -37,7 +37,10 @@ int interest_parse(const char *word, const char *mount, struct interest *interes
         const struct shape *shape = &shapes[i];
         if (shape->count != count || (shape->first != NULL && !str_is(pieces[1], shape->first)))
             continue;
-        *interest = (struct interest){pieces[shape->resource], pieces[shape->space], pieces[shape->name]};
+        *interest = (struct interest){.resource = pieces[shape->resource],
+                                      .space = pieces[shape->space],
+                                      .name = pieces[shape->name],
+                                      .word = str_of(word)};
         return 0;
     }
     return error_make(err, EINVAL, "%s is neither a kind nor the path of an object: pods, deployments/web",

@@ -8,6 +8,8 @@
 /* Empty: any. */
 struct interest {
     struct str resource, space, name; /* pieces of the word */
+    struct str word;                  /* itself */
+    bool seen;                        /* podtree watch's: something has matched */
 };
 
 /* Understands pods, pods/web-0, namespaces/team, namespaces/team/pods, namespaces/team/pods/web-0,

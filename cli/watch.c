@@ -23,7 +23,7 @@ struct seen {
 struct followed {
     struct followed *next;
     char *resource;
-    const struct interest *interests; /* all of them; those of another resource don't matter */
+    struct interest *interests; /* all of them; those of another resource don't matter */
     size_t interest_count;
     int64_t version;
     bool changed, silent; /* silent: learning what is there */
@@ -48,11 +48,12 @@ static bool is_interesting(const struct followed *followed, struct value object)
     struct value metadata = value_get(object, STR("metadata"));
     struct str space = value_str(value_get(metadata, STR("namespace")));
     struct str name = value_str(value_get(metadata, STR("name")));
+    bool interesting = followed->interest_count == 0;
     for (size_t i = 0; i < followed->interest_count; i++)
         if (str_is(followed->interests[i].resource, followed->resource) &&
             interest_matches(&followed->interests[i], space, name))
-            return true;
-    return followed->interest_count == 0;
+            followed->interests[i].seen = interesting = true;
+    return interesting;
 }
 
 static void forget(struct followed *followed, struct seen *seen)
@@ -113,16 +114,27 @@ static int catch_up(struct tree *tree, struct followed *all, struct error **err)
     return 0;
 }
 
-static int watch(struct tree *tree, struct followed *all, struct error **err)
+/* A misspelt name would be waited for in vain. */
+static void say_what_is_missing(const struct interest *interests, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (interests[i].name.length > 0 && !interests[i].seen)
+            fprintf(stderr, "podtree watch: " STR_FORMAT " is not there yet\n", STR_ARGS(interests[i].word));
+}
+
+static int watch(struct tree *tree, struct followed *all, struct interest *interests, size_t count,
+                 struct error **err)
 {
     for (struct followed *followed = all; followed != NULL; followed = followed->next)
         tree_follow(tree, followed->resource, &followed->changed);
-    for (;;) {
+    for (bool first = true;; first = false) {
         int result = tree_events(tree, err);
         if (result == 0)
             result = catch_up(tree, all, err);
         if (result < 0)
             return result;
+        if (first)
+            say_what_is_missing(interests, count);
         struct pollfd waiting = {.fd = tree_descriptor(tree), .events = POLLIN};
         int ready = poll(&waiting, 1, ASK_MS);
         for (struct followed *followed = all; ready == 0 && followed != NULL; followed = followed->next)
@@ -130,7 +142,7 @@ static int watch(struct tree *tree, struct followed *all, struct error **err)
     }
 }
 
-static void follow(struct followed **all, struct str resource, const struct interest *interests, size_t count)
+static void follow(struct followed **all, struct str resource, struct interest *interests, size_t count)
 {
     for (struct followed *followed = *all; followed != NULL; followed = followed->next)
         if (str_is(resource, followed->resource))
@@ -199,5 +211,5 @@ int command_watch(int argc, char **argv, struct error **err)
     autofree struct interest *interests = memory_zeroed((size_t)count + 1, sizeof(*interests));
     cleanup(free_followed) struct followed *all = NULL;
     result = choose(tree, words, count, directories.mount, interests, &all, err);
-    return result < 0 ? result : watch(tree, all, err);
+    return result < 0 ? result : watch(tree, all, interests, (size_t)count, err);
 }

@@ -235,6 +235,21 @@ mount_count() {
     [ ! -e "$K8S/deployments/shop" ]
 }
 
+@test "podtree watch says that what it is asked to watch is not there yet" {
+    configmap seen | apply
+    exec {lines}< <(exec "$podtree" watch configmaps/nope configmaps/seen deployments 2>&1)
+    local watcher=$!
+    local line
+    read -r -t "$patience" -u "$lines" line
+    [ "$line" = "podtree watch: configmaps/nope is not there yet" ]
+    configmap nope | apply
+    read -r -t "$patience" -u "$lines" line
+    [[ $line == *created*configmaps/default/nope* ]]
+    kill "$watcher"
+    exec {lines}<&-
+    rmdir "$K8S/configmaps/nope" "$K8S/configmaps/seen"
+}
+
 @test "podtree watch prints changes as lines" {
     exec {lines}< <(exec "$podtree" watch configmaps)
     local watcher=$!
