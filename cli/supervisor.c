@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
@@ -65,9 +66,63 @@ struct ending {
     int status;
 };
 
+/* What the agent says while it ends its pods: lines. */
+struct report {
+    struct supervisor *supervisor;
+    int fd;
+    struct buf text;
+    struct loop_source *source;
+};
+
+static void on_report(void *context, uint32_t events)
+{
+    struct report *report = context;
+    (void)events;
+    ssize_t length = read(report->fd, buf_reserve(&report->text, PIPE_BUF), PIPE_BUF);
+    if (length <= 0) {
+        loop_remove(report->source);
+        report->source = NULL;
+        return;
+    }
+    report->text.length += (size_t)length;
+    const char *end;
+    while ((end = memchr(report->text.at, '\n', report->text.length)) != NULL) {
+        size_t line = (size_t)(end - report->text.at);
+        say(report->supervisor, "%.*s", (int)line, report->text.at);
+        buf_drop(&report->text, line + 1);
+    }
+}
+
+static void report_end(struct report *report)
+{
+    loop_remove(report->source);
+    if (report->fd >= 0)
+        close(report->fd);
+    buf_free(&report->text);
+}
+
 static void on_pods_ended(void *context, int status)
 {
     *(struct ending *)context = (struct ending){true, status};
+}
+
+static int wait_for_pods(struct supervisor *s, struct child *agent, struct report *report, struct error **err)
+{
+    struct ending ending = {0};
+    report->source = loop_fd(s->loop, report->fd, EPOLLIN, on_report, report, err);
+    if (report->source == NULL || loop_process(s->loop, agent->pidfd, on_pods_ended, &ending, err) == NULL)
+        return -EIO;
+    child_release(agent);
+    int64_t until = clock_ms() + END_PODS_MS, left;
+    int result = 0;
+    while (!ending.over && (left = until - clock_ms()) > 0 && result == 0)
+        result = loop_turn(s->loop, (int)left, err);
+    if (result < 0 || (ending.over && ending.status == 0))
+        return result;
+    autobuf struct buf end = {0};
+    child_describe_end(ending.status, &end);
+    return error_make(err, EIO, "the agent could not end all pods: %s",
+                      ending.over ? end.at : "no end in sight");
 }
 
 /* The agent's own program ends the pods: it alone knows what belongs to this node. */
@@ -80,28 +135,20 @@ static int run_end_pods(struct supervisor *s, struct error **err)
     if (agent == NULL || !component_wanted(agent, s->settings))
         return 0;
     autoclose int log = logs_open(s->settings->run, agent->name, err);
+    int ends[2];
     if (log < 0)
         return log;
-    char **argv = component_argv(agent, s->settings, "--end-pods");
-    const struct child_plan plan = {.argv = argv, .gid = identity_gid(agent->identity), .log = log};
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "cannot make a pipe");
+    cleanup(report_end) struct report report = {.supervisor = s, .fd = ends[0]};
+    char **argv = component_argv(agent, s->settings, "--end-pods --report-fd 3");
+    const struct child_plan plan = {
+        .argv = argv, .gid = identity_gid(agent->identity), .fds = &ends[1], .fd_count = 1, .log = log};
     struct child child;
     int result = child_start(&plan, &child, err);
     component_free_argv(argv);
-    if (result < 0)
-        return result;
-    struct ending ending = {0};
-    if (loop_process(s->loop, child.pidfd, on_pods_ended, &ending, err) == NULL)
-        return -EIO;
-    child_release(&child);
-    int64_t until = clock_ms() + END_PODS_MS, left;
-    while (!ending.over && (left = until - clock_ms()) > 0 && result == 0)
-        result = loop_turn(s->loop, (int)left, err);
-    if (result < 0 || (ending.over && ending.status == 0))
-        return result;
-    autobuf struct buf end = {0};
-    child_describe_end(ending.status, &end);
-    return error_make(err, EIO, "the agent could not end all pods: %s",
-                      ending.over ? end.at : "no end in sight");
+    close(ends[1]);
+    return result < 0 ? result : wait_for_pods(s, &child, &report, err);
 }
 
 static void end_pods(struct supervisor *s)

@@ -14,6 +14,9 @@
 #define NODE_STATUS_MS (5 * 60 * 1000)
 #define READ_ALL_MS    (3 * 60 * 1000)
 #define READ_RETRY_MS  100
+#define REPORT_MS      1000 /* most pods end before anybody wonders */
+#define REPORT_MORE_MS 10000
+#define REPORTED_PODS  5
 
 static struct pod *find_pod(struct agent *agent, struct str uid)
 {
@@ -422,11 +425,33 @@ static int follow_tree(struct agent *agent, struct error **err)
     return 0;
 }
 
+/* Who asked for the end of all wants to know what takes so long: pods have some time to end by themselves. */
+static void report_remaining(struct agent *agent)
+{
+    if (agent->options.report == 0 || clock_ms() < agent->report_ms)
+        return;
+    agent->report_ms = clock_ms() + REPORT_MORE_MS;
+    autobuf struct buf line = {0};
+    size_t count = 0;
+    for (struct map_node *node = NULL; (node = map_next(&agent->pods, node)) != NULL; count++) {
+        const struct pod_record *record = map_entry(node, struct pod, by_uid)->record;
+        if (count < REPORTED_PODS)
+            buf_addf(&line, "%s %s/%s", count == 0 ? "waiting for pods" : ",", record->namespace,
+                     record->name);
+    }
+    if (count > REPORTED_PODS)
+        buf_addf(&line, " and %zu more", count - REPORTED_PODS);
+    buf_add_char(&line, '\n');
+    if (write(agent->options.report, line.at, line.length) < 0)
+        log_warning("nobody hears what is waited for");
+}
+
 static void stop_when_empty(void *context)
 {
     struct agent *agent = context;
     agent->read_timer = NULL;
     if (agent->pods.count != 0) {
+        report_remaining(agent);
         agent->read_timer = loop_timer(agent->loop, 10, stop_when_empty, agent);
         return;
     }
@@ -452,6 +477,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_options *options, 
         return NULL;
     }
     if (options->end_pods) {
+        agent->report_ms = clock_ms() + REPORT_MS;
         become_ready(agent);
         agent->read_timer = loop_timer(loop, 0, stop_when_empty, agent);
     }

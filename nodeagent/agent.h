@@ -13,6 +13,7 @@ struct agent_options {
     const struct place *place;
     /* End all that runs here, and be done: no tree is asked, nor told. Else `tree` is needed. */
     bool end_pods;
+    int report; /* a descriptor to which it then writes what it waits for, in lines; 0: none */
     struct tree *tree;
 };
 

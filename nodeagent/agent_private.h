@@ -34,7 +34,8 @@ struct agent {
     struct cache *cache;
     bool changed[AGENT_FOLLOWS], read_all;
     struct loop_source *tree_source, *read_timer, *read_all_timer, *lease_timer, *node_timer, *images_source;
-    int images; /* inotify */
+    int images;        /* inotify */
+    int64_t report_ms; /* when to say again what the end waits for */
     char *runtime_version;
     struct doc *node_status; /* what was last said of the node */
 };

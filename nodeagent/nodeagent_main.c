@@ -13,6 +13,7 @@
 static const char *mount_point = "/k8s", *state = "/var/lib/podtree", *run = "/run/podtree";
 static const char *node, *runtime = "runc";
 static bool end_pods;
+static int64_t report;
 
 static const struct option_row options[] = {
     {.name = "mount", .argument = "DIR", .help = "where the tree is (/k8s)", .text = &mount_point},
@@ -24,6 +25,10 @@ static const struct option_row options[] = {
      .help = "an OCI runtime with runc's command line (runc)",
      .text = &runtime},
     {.name = "end-pods", .help = "end every container and sandbox here, and exit", .flag = &end_pods},
+    {.name = "report-fd",
+     .argument = "N",
+     .help = "with --end-pods: say there what is waited for",
+     .number = &report},
     {0},
 };
 
@@ -66,7 +71,8 @@ static int lock_run_directory(const struct place *place, struct error **err)
 static int work(struct loop *loop, const struct place *place, struct error **err)
 {
     autotree struct tree *tree = NULL;
-    struct agent_options agent_options = {.node = node, .place = place, .end_pods = end_pods};
+    struct agent_options agent_options = {
+        .node = node, .place = place, .end_pods = end_pods, .report = (int)report};
     autoclose int lock = lock_run_directory(place, err);
     if (lock < 0)
         return lock;

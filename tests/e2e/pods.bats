@@ -157,6 +157,15 @@ pods_are_at_least() {
     wait_until "$K8S/pods" is_gone "$K8S/pods/web"
 }
 
+@test "down --pods says which pods it waits for" {
+    pod web '[sh, -c, "trap : TERM; while :; do sleep 0.1; done"]' | sed 's/Seconds: 1/Seconds: 4/' | apply
+    wait_until "$K8S/pods/web/status" says web Running
+    run -0 "$podtree" down --pods
+    [[ $output == *"waiting for pods default/web"$'\n'* ]]
+    run_containers 0
+    "$podtree" up --node node-a
+}
+
 @test "down --pods ends everything here, and up runs it again" {
     deployment web 2 | apply
     wait_for_deployment web 2
