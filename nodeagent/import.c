@@ -4,12 +4,12 @@
 #include "lib/file.h"
 #include "lib/process.h"
 #include "nodeagent/image.h"
+#include "nodeagent/node.h"
 #include "nodeagent/whiteout.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 
 #define RUN(output, err, ...) run_program((const char *const[]){__VA_ARGS__, NULL}, (output), (err))
 
@@ -173,20 +173,6 @@ static struct doc *read_blob(const char *layout, struct value descriptor, struct
     return doc_read(path, err);
 }
 
-static const char *this_architecture(void)
-{
-    static const struct {
-        const char *machine, *name;
-    } names[] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv7l", "arm"}, {"i686", "386"}};
-    static struct utsname system;
-    if (uname(&system) < 0)
-        return "";
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(system.machine, names[i].machine) == 0)
-            return names[i].name;
-    return system.machine;
-}
-
 /* The descriptor to follow in an index: the one for this machine, or the only one that names no platform. */
 static struct value choose_manifest(struct value index)
 {
@@ -196,7 +182,7 @@ static struct value choose_manifest(struct value index)
         if (!value_exists(platform))
             any = descriptor;
         else if (value_is(value_get(platform, STR("os")), "linux") &&
-                 value_is(value_get(platform, STR("architecture")), this_architecture()))
+                 value_is(value_get(platform, STR("architecture")), node_architecture()))
             return descriptor;
     }
     return any;
@@ -211,7 +197,7 @@ static struct doc *find_manifest(struct import *import, const char *layout, stru
         struct value descriptor = choose_manifest(doc_root(doc));
         struct doc *next = NULL;
         if (!value_exists(descriptor) || depth == 4)
-            error_make(err, EINVAL, "there is no image for linux on %s in it", this_architecture());
+            error_make(err, EINVAL, "there is no image for linux on %s in it", node_architecture());
         else {
             value_set_copy(import->image, STR("digest"), value_get(descriptor, STR("digest")));
             next = read_blob(layout, descriptor, err);

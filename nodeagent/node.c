@@ -34,15 +34,17 @@ char *node_address(void)
     return str_dup(str_of(text));
 }
 
-static const char *architecture(const char *machine)
+const char *node_architecture(void)
 {
     static const struct {
         const char *machine, *name;
     } names[] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv7l", "arm"}, {"i686", "386"}};
+    static struct utsname system;
+    uname(&system);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(names[i].machine, machine) == 0)
+        if (strcmp(names[i].machine, system.machine) == 0)
             return names[i].name;
-    return machine;
+    return system.machine;
 }
 
 static int processors(void)
@@ -53,8 +55,6 @@ static int processors(void)
 
 void node_object(struct value object, const char *name)
 {
-    struct utsname system = {0};
-    uname(&system);
     value_set_str(object, STR("apiVersion"), STR("v1"));
     value_set_str(object, STR("kind"), STR("Node"));
     struct value meta = value_set_object(object, STR("metadata"));
@@ -62,7 +62,7 @@ void node_object(struct value object, const char *name)
     struct value labels = value_set_object(meta, STR("labels"));
     value_set_str(labels, STR("kubernetes.io/hostname"), str_of(name));
     value_set_str(labels, STR("kubernetes.io/os"), STR("linux"));
-    value_set_str(labels, STR("kubernetes.io/arch"), str_of(architecture(system.machine)));
+    value_set_str(labels, STR("kubernetes.io/arch"), str_of(node_architecture()));
 }
 
 static void set_file(struct value object, struct str key, const char *path)
@@ -101,7 +101,7 @@ static void set_info(struct value status, const char *runtime_version)
     value_set_str(info, STR("kubeletVersion"), STR("podtree-" PACKAGE_VERSION));
     value_set_str(info, STR("kubeProxyVersion"), STR(""));
     value_set_str(info, STR("operatingSystem"), STR("linux"));
-    value_set_str(info, STR("architecture"), str_of(architecture(system.machine)));
+    value_set_str(info, STR("architecture"), str_of(node_architecture()));
 }
 
 static void set_resources(struct value status)

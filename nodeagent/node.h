@@ -7,6 +7,9 @@
 /* The first address of the machine that isn't a loopback one; 127.0.0.1 where there is none (to be freed). */
 char *node_address(void);
 
+/* What images and nodes call this machine's processors: "amd64". */
+const char *node_architecture(void);
+
 /* The Node without its status: name and labels. */
 void node_object(struct value object, const char *name);
 
