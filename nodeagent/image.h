@@ -32,8 +32,8 @@ int image_each(const char *state, void (*each)(void *context, const char *name, 
 /* Puts the image's document in place, under its own name. The lock must be held. */
 int image_put(const char *state, struct value image, struct error **err);
 
-/* Removes the name, and the layers that no image has and no container is using. EBUSY: a container of a pod on
- * this node was made of it. */
+/* Removes the name, and the layers that no image has and no container is using. EBUSY: a container of a pod
+ * on this node was made of it. */
 int image_remove(const char *state, const char *name, struct error **err);
 
 /* The lock's descriptor; it is held until that is closed. SHARED keeps what is there from going away, between
