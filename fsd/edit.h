@@ -59,7 +59,7 @@ struct edit_result {
     size_t split;
     char *status;         /* the status line's text, NULL for none */
     bool status_new;      /* … and it differs from the one before */
-    char *subject;        /* for the history: "deployments/web: replicas 2 -> 3" */
+    char *subject;        /* for the history: "deployments/web: replicas 2 -> 3"; NULL: nothing is said */
     struct doc *document; /* what text says, without the number; may be NULL */
     size_t manifest_size; /* of manifest.yaml without the number's digits; 0: not measured */
 };

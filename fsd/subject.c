@@ -7,7 +7,7 @@
 struct telling {
     struct buf text;
     struct buf path;
-    size_t told, untold;
+    size_t told, untold, heartbeats;
 };
 
 /* Fields that say nothing about what somebody wanted. */
@@ -68,6 +68,10 @@ static void tell(struct telling *telling, struct value before, struct value afte
     struct str path = buf_str(&telling->path);
     if (is_noise(path))
         return;
+    if (str_ends(path, STR("/lastHeartbeatTime"))) {
+        telling->heartbeats++;
+        return;
+    }
     if (str_starts(path, STR("spec/")))
         path = (struct str){path.at + 5, path.length - 5}; /* as it is in the tree */
     if (telling->text.length > ENOUGH) {
@@ -208,9 +212,13 @@ char *subject_describe(const struct kind *kind, struct str namespace, struct str
         compare(&telling, before, after);
         if (telling.untold > 0)
             buf_addf(&telling.text, " and %zu more", telling.untold);
-        else if (telling.told == 0)
+        else if (telling.told == 0 && telling.heartbeats == 0)
             buf_add_text(&telling.text, " changed");
     }
     buf_free(&telling.path);
+    if (telling.heartbeats > 0 && telling.told == 0) {
+        buf_free(&telling.text);
+        return NULL;
+    }
     return buf_take(&telling.text);
 }

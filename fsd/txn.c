@@ -122,7 +122,7 @@ static struct object *apply(struct fsd *fsd, const struct asker *asker, const st
     else
         object_change(object, version);
     struct batch_story story = {.person = asker->identity == IDENTITY_NONE};
-    if ((result->flags & VERSION_DRAFT) == 0 && !change->kind->memory_only) {
+    if ((result->flags & VERSION_DRAFT) == 0 && !change->kind->memory_only && result->subject != NULL) {
         story.author = strdup(asker_name(asker));
         story.subject = take_pointer(result->subject);
     }

@@ -60,6 +60,19 @@ static void what_nobody_wanted_is_not_said(void **state)
     RUN(rows);
 }
 
+static void a_heartbeat_is_nothing_to_be_told(void **state)
+{
+    (void)state;
+    autodoc struct doc *before = must_yaml("{status: {conditions: [{type: Ready, lastHeartbeatTime: a}]}}"),
+                       *after = must_yaml("{status: {conditions: [{type: Ready, lastHeartbeatTime: b}]}}"),
+                       *more = must_yaml(
+                           "{status: {conditions: [{type: Ready, status: x, lastHeartbeatTime: b}]}}");
+    const struct kind *nodes = must_kind("nodes");
+    assert_null(subject_describe(nodes, STR(""), STR("n1"), doc_root(before), doc_root(after)));
+    autofree char *subject = subject_describe(nodes, STR(""), STR("n1"), doc_root(before), doc_root(more));
+    assert_string_equal(subject, "nodes/n1: status/conditions/Ready/status (unset) -> x");
+}
+
 static void long_values_are_not_quoted_and_many_changes_are_counted(void **state)
 {
     (void)state;
@@ -108,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_change_is_said_as_the_tree_has_it),
         cmocka_unit_test(what_nobody_wanted_is_not_said),
+        cmocka_unit_test(a_heartbeat_is_nothing_to_be_told),
         cmocka_unit_test(long_values_are_not_quoted_and_many_changes_are_counted),
         cmocka_unit_test(other_namespaces_are_named),
         cmocka_unit_test(a_subject_is_one_line),
