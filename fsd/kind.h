@@ -85,7 +85,7 @@ struct column {
 struct verb {
     struct str name; /* restart */
     struct str help;
-    struct str annotation; /* the request is stored as this annotation with the time as value */
+    struct str annotation;         /* the request is stored as this annotation with the time as value */
     const struct str *annotations; /* where: the path of the map, metadata annotations by default */
     size_t annotations_depth;
 };

@@ -86,8 +86,8 @@ void node_drop_place(struct nodes *nodes, uint32_t node);
  * what was created, never written and closed while nobody was there. */
 void nodes_sweep(struct nodes *nodes);
 
-/* Scratch files that have not changed since `before_ms` lose their names. Looks at some thousand nodes, and at
- * the next ones the next time. */
+/* Scratch files that have not changed since `before_ms` lose their names. Looks at some thousand nodes, and
+ * at the next ones the next time. */
 void nodes_drop_scratch(struct nodes *nodes, int64_t before_ms, void (*dropped)(void *context, uint32_t node),
                         void *context);
 

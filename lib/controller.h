@@ -64,8 +64,8 @@ void controllers_free(struct controllers *controllers);
 int64_t controllers_step(struct controllers *controllers);
 const struct cache *controllers_cache(const struct controllers *controllers);
 
-/* Steps until SIGTERM or SIGINT. What the tree tells of is looked at `gather_ms` later, with all that has come
- * meanwhile: for loops that nobody waits for. */
+/* Steps until SIGTERM or SIGINT. What the tree tells of is looked at `gather_ms` later, with all that has
+ * come meanwhile: for loops that nobody waits for. */
 int controllers_run(struct tree *tree, const struct controller *const *list, int64_t gather_ms,
                     struct error **err);
 
