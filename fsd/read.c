@@ -122,7 +122,9 @@ static void restart(struct handle_record *handle)
 static bool is_rendered(const struct call *call, const struct handle_record *handle)
 {
     const struct list_window *window = &handle->windows[handle->window];
-    return window->ended || window->base + window->bytes.length >= (size_t)call->offset + call->size;
+    size_t offset = (size_t)call->offset;
+    return offset >= window->base &&
+           (window->ended || window->base + window->bytes.length >= offset + call->size);
 }
 
 /* A list is rendered as far as it is read, a part in a turn. What lies between the latest READ and the
