@@ -23,8 +23,8 @@ setup_file() {
     rmdir "$K8S/configmaps/held"
     printf 'apiVersion: v1\nkind: Namespace\nmetadata:\n  name: leaving\n  finalizers: [podtree.io/one]\n' | apply
     rmdir "$K8S/namespaces/leaving"
-    printf "apiVersion: v1\nkind: Node\nmetadata: {name: node-a}\n" | apply
-    pod bound "nodeName: node-a" | apply
+    # Its node isn't there, so it is deleted after a while: but it stays.
+    pod bound "nodeName: node-a" | sed "s,name: bound,name: bound\n  finalizers: [podtree.io/one]," | apply
     pod big 'resources: {requests: {cpu: "1000"}}' | apply
     # The kernel knows the names from now on, and asks about what is done with them.
     find "$K8S/namespaces/default/deployments" "$K8S/namespaces/default/configmaps" >/dev/null

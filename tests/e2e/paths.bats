@@ -79,6 +79,7 @@ put_back() {
     [[ ${*:4} == *ok* ]] || return 0
     rmdir "$K8S"/{namespaces,nodes,namespaces/default/*}/fresh 2>/dev/null || true
     [ -n "$place" ] || return 0
+    poll_until test ! -e "$K8S/$place/metadata/deletionTimestamp" # a namespace is emptied first
     [ -d "$K8S/$place" ] || poll_until mkdir "$K8S/$place"
     cp "$work/$name" "$root/$place/manifest.yaml"
     case $name in
