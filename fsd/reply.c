@@ -159,6 +159,10 @@ void reply_attributes(struct call *call, uint32_t node)
     int result = node != 0 ? place_of_node(call->fsd, node, &place) : -ENOENT;
     if (result == 0)
         result = attributes_of(call->fsd, node, &place, &attributes);
+    /* A name that the kernel still has may lead here: only the notifier is shown what is dead. */
+    if (result == 0 && S_ISDIR(attributes.st_mode) && attributes.st_nlink == 0 &&
+        call->asker.identity != IDENTITY_NOTIFIER)
+        result = -ENOENT;
     if (result < 0) {
         reply_error(call, -result);
         return;

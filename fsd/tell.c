@@ -68,13 +68,17 @@ static void stale_attributes(struct fsd *fsd, uint32_t node)
         invalidate_node(fsd->invalidator, node_number(fsd->nodes, node), true);
 }
 
-/* The name is gone, and everything below it. */
+/* The name is gone, and everything below it. Taking a name out of the kernel's cache needs locks, which it
+ * may hold for a request whose answer waits for this change; forgetting attributes needs none. So those are
+ * what the answer waits for: whoever finds the name after it has to ask what it is, and hears that there is
+ * nothing. */
 static void stale_name(struct fsd *fsd, uint32_t node)
 {
     for (uint32_t child = node_first(fsd->nodes, node), next; child != 0; child = next) {
         next = node_next(fsd->nodes, child);
         stale_name(fsd, child);
     }
+    stale_attributes(fsd, node);
     const struct node_record *record = node_record(fsd->nodes, node);
     if (is_held(fsd, node))
         invalidate_deleted(fsd->invalidator, node_number(fsd->nodes, record->parent),

@@ -98,7 +98,7 @@ static void a_field_that_is_gone_loses_its_name(void **state)
     struct scene *scene = *state;
     struct files files = look_at_all(scene);
     change_to(scene, "{\"a\":\"1\"}");
-    expect_told(scene, "attributes conf, attributes data, contents manifest.yaml, gone b");
+    expect_told(scene, "attributes b, attributes conf, attributes data, contents manifest.yaml, gone b");
     assert_int_equal(node_find(scene->fsd.nodes, files.data, STR("b")), 0);
     assert_int_not_equal(node_find(scene->fsd.nodes, files.data, STR("a")), 0);
 }
@@ -127,8 +127,9 @@ static void an_object_that_is_gone_takes_all_names_with_it(void **state)
     object_change(scene->object, version_hold(gone));
     object_publish(scene->fsd.objects, scene->object, gone);
     tell_object(&scene->fsd, scene->object, before, gone);
-    expect_told(scene, "attributes configmaps, gone a, gone b, gone conf, gone data, gone manifest.yaml, "
-                       "gone status");
+    expect_told(scene, "attributes a, attributes b, attributes conf, attributes configmaps, attributes data, "
+                       "attributes manifest.yaml, attributes status, gone a, gone b, gone conf, gone data, "
+                       "gone manifest.yaml, gone status");
     version_drop(before);
     version_drop(gone);
 }
