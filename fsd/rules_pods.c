@@ -114,9 +114,9 @@ static void check_tokens(struct check *check, const struct step *at, struct valu
 
 static void say_fixed(struct check *check, const struct step *at)
 {
-    check_say(check, at,
-              "can't be changed in a pod: only images, tolerations (more of them), "
-              "activeDeadlineSeconds and terminationGracePeriodSeconds can");
+    check_say(
+        check, at,
+        "can't be changed in a pod: only images, tolerations (more of them) and activeDeadlineSeconds can");
 }
 
 /* Members that are in either are equal, but for those in `free`. */
@@ -183,8 +183,7 @@ static void pod_update(struct check *check, const struct step *at, struct value 
 {
     static const char *const looked_at_apart[] = {
         "containers", "initContainers",  "ephemeralContainers",   "tolerations",
-        "nodeName",   "schedulingGates", "activeDeadlineSeconds", "terminationGracePeriodSeconds",
-        NULL};
+        "nodeName",   "schedulingGates", "activeDeadlineSeconds", NULL};
     compare_members(check, at, before, after, looked_at_apart);
     for (size_t i = 0; i < 2; i++) {
         struct step step = STEP_MEMBER(at, str_of(container_lists[i]));

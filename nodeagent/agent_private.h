@@ -1,4 +1,5 @@
-/* What the agent's two halves share: agent.c follows the tree and the machine, pod.c brings one pod along. */
+/* What the agent's files share: agent.c follows the tree and the machine, pod.c brings one pod along,
+ * and pod_say.c tells the tree of it. */
 #ifndef PODTREE_AGENT_PRIVATE_H
 #define PODTREE_AGENT_PRIVATE_H
 
@@ -40,6 +41,12 @@ struct agent {
     struct doc *node_status; /* what was last said of the node */
 };
 
+/* The pod as the tree has it; absent when it isn't there. */
+static inline struct value pod_document(const struct pod *pod)
+{
+    return doc_root(pod->document);
+}
+
 /* ---- pod.c ---- */
 
 /* Puts it into the agent's pods. Takes the record. */
@@ -61,5 +68,15 @@ void pod_container_ended(struct pod *pod, const char *name, int attempt, const s
 void pod_adopt(struct pod *pod);
 /* Nothing of it is left, neither here nor in the tree. */
 void pod_forget(struct pod *pod);
+
+/* ---- pod_say.c: nothing happens where nobody is told ---- */
+
+/* `type` is Normal or Warning. */
+__attribute__((format(printf, 4, 5))) void pod_say_event(const struct pod *pod, const char *type,
+                                                         const char *reason, const char *format, ...);
+/* Says how it is, if that is not what was said last. */
+void pod_say_status(struct pod *pod, int64_t now_ms);
+/* Asks the tree to let it go. */
+void pod_say_finished(struct pod *pod);
 
 #endif

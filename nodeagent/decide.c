@@ -39,7 +39,7 @@ void decision_free(struct decision *decision)
 bool decide_restarts(struct value pod, const struct container_record *container)
 {
     struct value policy = value_at(pod, "spec", "restartPolicy");
-    if (!container->end.valid)
+    if (!container->end.valid || container->again)
         return true;
     if (value_is(policy, "Never"))
         return false;
@@ -154,9 +154,28 @@ static void replace_sandbox(const struct deciding *d)
         end_sandbox(d);
 }
 
+/* The only thing of a container that may be changed while its pod is there is its image. */
+static bool asks_other_image(const struct deciding *d, const struct container_record *container)
+{
+    return record_asks_other_image(container, d->is->pod);
+}
+
+/* What went wrong with one image says nothing about another. */
 static bool is_due(const struct deciding *d, const struct container_record *container)
 {
+    if (asks_other_image(d, container))
+        return true;
     return has_come(d, record_backoff_until(container)) && has_come(d, container->retry_ms);
+}
+
+/* A change that has been begun is brought to its end, whatever is asked for meanwhile. */
+static void keep_running(const struct deciding *d, int i)
+{
+    const struct container_record *container = &d->record->containers[i];
+    if (container->again)
+        end_running(d, i);
+    else if (asks_other_image(d, container))
+        act(d, ACTION_CHANGE, i);
 }
 
 /* Containers start one after another, in their order: one that is on its way holds the others back, one that
@@ -168,9 +187,10 @@ static bool run_container(const struct deciding *d, int i)
         return container->state == CONTAINER_NONE; /* the remains of an earlier attempt are being removed */
     switch (container->state) {
     case CONTAINER_RUNNING:
+        keep_running(d, i);
         return true;
     case CONTAINER_CREATED:
-        act(d, ACTION_START, i);
+        act(d, asks_other_image(d, container) ? ACTION_REMOVE : ACTION_START, i);
         return false;
     case CONTAINER_CREATING: /* an earlier agent was about to make it */
         act(d, ACTION_REMOVE, i);

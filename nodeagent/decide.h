@@ -16,7 +16,8 @@ enum action_kind {
     ACTION_REMOVE_SANDBOX,
     ACTION_CREATE, /* the next attempt of a container */
     ACTION_START,
-    ACTION_ASK, /* to stop */
+    ACTION_ASK,    /* to stop */
+    ACTION_CHANGE, /* likewise, and to run another image then */
     ACTION_KILL,
     ACTION_REMOVE, /* what there is of the newest attempt */
     ACTION_FINISH, /* nothing is left: the pod's object may go */
@@ -44,7 +45,8 @@ struct circumstances {
 void decide(struct pod_record *record, const struct circumstances *circumstances, struct decision *decision);
 void decision_free(struct decision *decision);
 
-/* Is the container to be run again after it has ended, by the pod's restartPolicy? */
+/* Is the container to be run again after it has ended? The pod's restartPolicy says so; if it ended because
+ * another image was asked for it is. */
 bool decide_restarts(struct value pod, const struct container_record *container);
 
 #endif

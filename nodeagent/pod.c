@@ -71,80 +71,6 @@ static void save(struct pod *pod)
         log_error("pod " POD_FORMAT ": %s", POD_ARGS(pod), error_message(error));
 }
 
-static struct value document_of(const struct pod *pod)
-{
-    return doc_root(pod->document);
-}
-
-static struct value spec_of(const struct pod *pod, const char *container)
-{
-    value_each (spec, value_at(document_of(pod), "spec", "containers"))
-        if (value_is(value_get(spec, STR("name")), container))
-            return spec;
-    return VALUE_ABSENT;
-}
-
-/* ---- telling the tree ---- */
-
-static struct value begin_request(struct doc *doc, const struct pod *pod, const char *operation)
-{
-    struct value request = doc_root(doc);
-    value_set_str(request, STR("op"), str_of(operation));
-    value_set_str(request, STR("resource"), STR("pods"));
-    value_set_str(request, STR("namespace"), str_of(pod->record->namespace));
-    value_set_str(request, STR("name"), str_of(pod->record->name));
-    value_set_str(request, STR("uid"), str_of(pod->record->uid));
-    return request;
-}
-
-__attribute__((format(printf, 4, 5))) static void say_event(const struct pod *pod, const char *type,
-                                                            const char *reason, const char *format, ...)
-{
-    if (pod->agent->outbox == NULL || pod->document == NULL)
-        return;
-    autobuf struct buf message = {0};
-    va_list args;
-    va_start(args, format);
-    buf_vaddf(&message, format, args);
-    va_end(args);
-    autodoc struct doc *doc = doc_new();
-    struct value request = begin_request(doc, pod, "event");
-    value_set_str(request, STR("type"), str_of(type));
-    value_set_str(request, STR("reason"), str_of(reason));
-    value_set_str(request, STR("message"), buf_str(&message));
-    outbox_put(pod->agent->outbox, MESSAGE_EVENT, pod->record->uid, request);
-}
-
-static void say_status(struct pod *pod, int64_t now_ms)
-{
-    struct agent *agent = pod->agent;
-    if (agent->outbox == NULL || pod->document == NULL)
-        return;
-    struct value known = value_get(document_of(pod), STR("status"));
-    if (pod->status == NULL)
-        pod->status = value_type(known) == VALUE_OBJECT ? doc_copy(known) : doc_new();
-    autodoc struct doc *now = doc_copy(doc_root(pod->status));
-    status_update(doc_root(now), document_of(pod), pod->record, agent->address, now_ms);
-    autodoc struct doc *doc = doc_new();
-    struct value request = begin_request(doc, pod, "status");
-    if (!status_difference(value_set_object(request, STR("merge")), doc_root(pod->status), doc_root(now)))
-        return;
-    /* Whole, not only what differs: a message that takes the place of one that was not sent must say that
-     * too. */
-    value_merge(value_get(request, STR("merge")), doc_root(now));
-    outbox_put(agent->outbox, MESSAGE_STATUS, pod->record->uid, request);
-    doc_free(pod->status);
-    pod->status = take_pointer(now);
-}
-
-static void say_finished(struct pod *pod)
-{
-    autodoc struct doc *doc = doc_new();
-    value_set_bool(begin_request(doc, pod, "delete"), STR("finished"), true);
-    outbox_put(pod->agent->outbox, MESSAGE_FINISH, pod->record->uid, doc_root(doc));
-    pod->finishing = true;
-}
-
 /* ---- the sandbox ---- */
 
 static void fail_sandbox(struct pod *pod, const char *what, const char *complaint)
@@ -158,7 +84,7 @@ static void fail_sandbox(struct pod *pod, const char *what, const char *complain
         MACHINE_RETRY_MS * (record->sandbox_failures < 10 ? ++record->sandbox_failures : 10);
     log_error("pod " POD_FORMAT ": cannot %s the sandbox: %s", POD_ARGS(pod), what, complaint);
     if (record->sandbox_failures == 1)
-        say_event(pod, "Warning", "FailedCreatePodSandBox", "cannot %s the sandbox: %s", what, complaint);
+        pod_say_event(pod, "Warning", "FailedCreatePodSandBox", "cannot %s the sandbox: %s", what, complaint);
 }
 
 static void on_sandbox_run(void *context, struct error *error)
@@ -178,7 +104,7 @@ static void on_sandbox_run(void *context, struct error *error)
 
 static const char *hostname_of(const struct pod *pod, char hostname[64])
 {
-    struct str wanted = value_str(value_at(document_of(pod), "spec", "hostname"));
+    struct str wanted = value_str(value_at(pod_document(pod), "spec", "hostname"));
     if (wanted.length == 0)
         wanted = str_of(pod->record->name);
     /* Names of pods may be longer than host names, which end with no dot or dash. */
@@ -228,7 +154,7 @@ void pod_sandbox_ended(struct pod *pod)
     pod->record->sandbox_busy = false;
     pod->record->sandbox = SANDBOX_ENDED;
     if (!expected)
-        say_event(pod, "Normal", "SandboxChanged", "the pod's sandbox has ended, it will be made again");
+        pod_say_event(pod, "Normal", "SandboxChanged", "the pod's sandbox has ended, it will be made again");
     pod_sync(pod);
 }
 
@@ -238,7 +164,7 @@ static void fail_to_make(struct pod *pod, struct container_record *container, co
 {
     record_end(container, 128, clock_wall_ms(), "StartError", message);
     save(pod);
-    say_event(pod, "Warning", "Failed", "Error: %s", message);
+    pod_say_event(pod, "Warning", "Failed", "Error: %s", message);
 }
 
 static void on_created(void *context, struct error *error)
@@ -250,7 +176,7 @@ static void on_created(void *context, struct error *error)
         fail_to_make(pod, container, error_message(error));
     } else {
         container->state = CONTAINER_CREATED;
-        say_event(pod, "Normal", "Created", "Created container %s", container->name);
+        pod_say_event(pod, "Normal", "Created", "Created container %s", container->name);
     }
     pod_sync(pod);
 }
@@ -270,9 +196,19 @@ static void on_started(void *context, struct error *error)
         container->state = CONTAINER_RUNNING;
         container->started_ms = clock_wall_ms();
         save(pod);
-        say_event(pod, "Normal", "Started", "Started container %s", container->name);
+        pod_say_event(pod, "Normal", "Started", "Started container %s", container->name);
     }
     pod_sync(pod);
+}
+
+/* It can't be made at present. */
+static void hold_back(struct pod *pod, struct container_record *container, const char *reason,
+                      const char *complaint)
+{
+    bool first = container->failures == 0;
+    record_wait(container, reason, complaint, clock_wall_ms());
+    if (first)
+        pod_say_event(pod, "Warning", "Failed", "Error: %s: %s", reason, complaint);
 }
 
 /* NULL when it can't be had at present; then the container waits, and its status says why. */
@@ -286,29 +222,24 @@ static struct doc *find_image(struct pod *pod, struct container_record *containe
     const char *reason = error->number == EINVAL ? "InvalidImageName" : "ImagePullBackOff";
     if (error->number == ENOENT && value_is(value_get(spec, STR("imagePullPolicy")), "Never"))
         reason = "ErrImageNeverPull";
-    bool first = container->failures == 0;
-    record_wait(container, reason, error_message(error), clock_wall_ms());
-    if (first)
-        say_event(pod, "Warning", "Failed", "Error: %s: %s", reason, error_message(error));
+    hold_back(pod, container, reason, error_message(error));
     return NULL;
 }
 
 static bool is_unsupported(struct pod *pod, struct container_record *container)
 {
-    autofree char *complaint = status_unsupported(document_of(pod));
+    autofree char *complaint = status_unsupported(pod_document(pod));
     if (complaint == NULL)
         return false;
-    bool first = container->failures == 0;
-    record_wait(container, "CreateContainerConfigError", complaint, clock_wall_ms());
-    if (first)
-        say_event(pod, "Warning", "Failed", "Error: %s", complaint);
+    hold_back(pod, container, "CreateContainerConfigError", complaint);
     return true;
 }
 
 static void create_container(struct pod *pod, int i)
 {
     struct container_record *container = &pod->record->containers[i];
-    struct value spec = spec_of(pod, container->name);
+    struct value spec = record_spec(container, pod_document(pod));
+    record_set_image(container, value_str(value_get(spec, STR("image"))));
     if (is_unsupported(pod, container))
         return;
     autodoc struct doc *image = find_image(pod, container, spec);
@@ -317,7 +248,7 @@ static void create_container(struct pod *pod, int i)
     if (container->end.valid)
         record_raise_backoff(container, clock_wall_ms());
     container->attempt++;
-    container->adopted = false;
+    container->adopted = container->again = false;
     container->state = CONTAINER_CREATING;
     container->remains = true;
     free(container->image_id);
@@ -334,16 +265,13 @@ static void create_container(struct pod *pod, int i)
     autoerror struct error *error = NULL;
     if (runtime_create_container(pod->agent->runtime, &config, on_created, step, &error) < 0) {
         free(step);
-        bool first = container->failures == 0;
-        record_wait(container, "CreateContainerError", error_message(error), clock_wall_ms());
-        if (first)
-            say_event(pod, "Warning", "Failed", "Error: %s", error_message(error));
+        hold_back(pod, container, "CreateContainerError", error_message(error));
         return;
     }
     record_stop_waiting(container);
     container->busy = true;
-    say_event(pod, "Normal", "Pulled", "Container image \"" STR_FORMAT "\" already present on machine",
-              STR_ARGS(value_str(value_get(spec, STR("image")))));
+    pod_say_event(pod, "Normal", "Pulled", "Container image \"" STR_FORMAT "\" already present on machine",
+                  STR_ARGS(value_str(value_get(spec, STR("image")))));
 }
 
 static void start_container(struct pod *pod, int i)
@@ -358,20 +286,35 @@ static void start_container(struct pod *pod, int i)
 
 static int stop_signal(const struct pod *pod, const struct container_record *container)
 {
-    autofree char *name = str_dup(value_str(value_get(spec_of(pod, container->name), STR("image"))));
-    autodoc struct doc *image = *name != '\0' ? image_find(place_of(pod)->state, name, NULL) : NULL;
+    autodoc struct doc *image =
+        container->image != NULL ? image_find(place_of(pod)->state, container->image, NULL) : NULL;
     return oci_stop_signal(value_get(doc_root(image), STR("config")));
 }
 
 /* Whether the signal comes to a process or not: its end will be told, or has been on its way already. */
+static void ask_to_stop(struct pod *pod, struct container_record *container)
+{
+    container->asked_ms = clock_wall_ms();
+    save(pod);
+    runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
+                             stop_signal(pod, container));
+}
+
 static void ask_container(struct pod *pod, int i)
 {
     struct container_record *container = &pod->record->containers[i];
-    container->asked_ms = clock_wall_ms();
-    save(pod);
-    say_event(pod, "Normal", "Killing", "Stopping container %s", container->name);
-    runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
-                             stop_signal(pod, container));
+    ask_to_stop(pod, container);
+    pod_say_event(pod, "Normal", "Killing", "Stopping container %s", container->name);
+}
+
+/* As it is said in Kubernetes. */
+static void change_container(struct pod *pod, int i)
+{
+    struct container_record *container = &pod->record->containers[i];
+    container->again = true;
+    ask_to_stop(pod, container);
+    pod_say_event(pod, "Normal", "Killing", "Container %s definition changed, will be restarted",
+                  container->name);
 }
 
 static void kill_container(struct pod *pod, int i)
@@ -380,7 +323,7 @@ static void kill_container(struct pod *pod, int i)
     container->killed = true;
     save(pod);
     if (container->asked_ms == 0)
-        say_event(pod, "Normal", "Killing", "Killing container %s", container->name);
+        pod_say_event(pod, "Normal", "Killing", "Killing container %s", container->name);
     runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
                              SIGKILL);
 }
@@ -442,10 +385,10 @@ void pod_container_ended(struct pod *pod, const char *name, int attempt, const s
     note_end(container, end);
     save(pod);
     int64_t now = clock_wall_ms();
-    if (pod->document != NULL && decide_restarts(document_of(pod), container) &&
+    if (pod->document != NULL && decide_restarts(pod_document(pod), container) &&
         record_backoff_until(container) > now)
-        say_event(pod, "Warning", "BackOff", "Back-off restarting failed container %s in pod %s_%s(%s)", name,
-                  pod->record->name, pod->record->namespace, pod->record->uid);
+        pod_say_event(pod, "Warning", "BackOff", "Back-off restarting failed container %s in pod %s_%s(%s)",
+                      name, pod->record->name, pod->record->namespace, pod->record->uid);
     pod_sync(pod);
 }
 
@@ -456,7 +399,7 @@ static void finish(struct pod *pod)
     if (pod->document == NULL || pod->agent->outbox == NULL)
         pod_forget(pod);
     else if (!pod->finishing)
-        say_finished(pod);
+        pod_say_finished(pod);
 }
 
 static void perform(struct pod *pod, const struct action *action)
@@ -479,6 +422,9 @@ static void perform(struct pod *pod, const struct action *action)
         break;
     case ACTION_ASK:
         ask_container(pod, action->container);
+        break;
+    case ACTION_CHANGE:
+        change_container(pod, action->container);
         break;
     case ACTION_KILL:
         kill_container(pod, action->container);
@@ -510,7 +456,7 @@ void pod_sync(struct pod *pod)
     if (!pod->agent->ready)
         return;
     struct circumstances circumstances = {
-        .pod = document_of(pod), .now_ms = clock_wall_ms(), .ending_all = pod->agent->options.end_pods};
+        .pod = pod_document(pod), .now_ms = clock_wall_ms(), .ending_all = pod->agent->options.end_pods};
     struct decision decision = {0};
     decide(pod->record, &circumstances, &decision);
     int64_t wake_ms = decision.wake_ms;
@@ -520,7 +466,7 @@ void pod_sync(struct pod *pod)
         if (!last)
             perform(pod, &decision.actions[i]);
     }
-    say_status(pod, circumstances.now_ms);
+    pod_say_status(pod, circumstances.now_ms);
     /* What was done at once may make the next thing possible; what was begun calls back. */
     if (decision.count > 0 && !last)
         pod_sync_later(pod, 0);
@@ -531,13 +477,27 @@ void pod_sync(struct pod *pod)
         finish(pod); /* the pod may be gone afterwards */
 }
 
+/* A record that an earlier version wrote, or that was made of remains, doesn't say of what its containers
+ * are: then it is what the pod says when it is first seen. */
+static void learn_images(struct pod *pod)
+{
+    for (int i = 0; i < pod->record->container_count; i++) {
+        struct container_record *container = &pod->record->containers[i];
+        struct value image = value_get(record_spec(container, pod_document(pod)), STR("image"));
+        if (container->image == NULL && container->state != CONTAINER_NONE && value_exists(image))
+            record_set_image(container, value_str(image));
+    }
+}
+
 void pod_set_document(struct pod *pod, struct doc *document)
 {
     doc_free(pod->document);
     pod->document = document;
-    if (document != NULL)
+    if (document != NULL) {
         pod->record->grace_seconds =
-            value_int_or(value_at(document_of(pod), "spec", "terminationGracePeriodSeconds"), 30);
+            value_int_or(value_at(pod_document(pod), "spec", "terminationGracePeriodSeconds"), 30);
+        learn_images(pod);
+    }
     pod_sync_later(pod, 0);
 }
 

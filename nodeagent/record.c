@@ -60,6 +60,7 @@ void record_end(struct container_record *container, int exit_code, int64_t finis
 void record_undo_attempt(struct container_record *container)
 {
     container->attempt--;
+    container->again = container->end.valid;
     container->state = CONTAINER_NONE;
     container->remains = false;
     container->asked_ms = 0;
@@ -91,6 +92,8 @@ void record_stop_waiting(struct container_record *container)
 
 void record_raise_backoff(struct container_record *container, int64_t now_ms)
 {
+    if (container->again)
+        return;
     bool calm = container->backoff_since_ms == 0 ||
                 container->end.finished_ms - container->backoff_since_ms > 2 * BACKOFF_MOST_MS;
     container->backoff_ms = calm ? BACKOFF_FIRST_MS : container->backoff_ms * 2;
@@ -101,7 +104,7 @@ void record_raise_backoff(struct container_record *container, int64_t now_ms)
 
 int64_t record_backoff_until(const struct container_record *container)
 {
-    if (!container->end.valid || container->backoff_since_ms == 0 ||
+    if (!container->end.valid || container->again || container->backoff_since_ms == 0 ||
         container->end.finished_ms - container->backoff_since_ms > 2 * BACKOFF_MOST_MS)
         return 0;
     return container->end.finished_ms + container->backoff_ms;
@@ -113,6 +116,35 @@ struct container_record *record_container(struct pod_record *record, const char 
         if (strcmp(record->containers[i].name, name) == 0)
             return &record->containers[i];
     return NULL;
+}
+
+/* ---- images ---- */
+
+struct value record_spec(const struct container_record *container, struct value pod)
+{
+    value_each (spec, value_at(pod, "spec", "containers"))
+        if (value_is(value_get(spec, STR("name")), container->name))
+            return spec;
+    return VALUE_ABSENT;
+}
+
+bool record_asks_other_image(const struct container_record *container, struct value pod)
+{
+    struct value image = value_get(record_spec(container, pod), STR("image"));
+    return container->image != NULL && value_exists(image) && !value_is(image, container->image);
+}
+
+void record_set_image(struct container_record *container, struct str image)
+{
+    if (container->image != NULL && str_is(image, container->image))
+        return;
+    if (container->image != NULL) {
+        record_stop_waiting(container);
+        container->backoff_ms = container->backoff_since_ms = 0;
+        container->again = true;
+    }
+    free(container->image);
+    container->image = str_dup(image);
 }
 
 /* ---- making ---- */
@@ -204,6 +236,7 @@ void record_free(struct pod_record *record)
         ending_clear(&container->end);
         ending_clear(&container->previous_end);
         free(container->name);
+        free(container->image);
         free(container->image_id);
         free(container->waiting_reason);
         free(container->waiting_message);
@@ -244,6 +277,7 @@ static void write_container(struct value object, const struct container_record *
     value_set_int(object, STR("attempt"), container->attempt);
     value_set_bool(object, STR("remains"), container->remains);
     value_set_int(object, STR("started"), container->started_ms);
+    write_text(object, STR("image"), container->image);
     write_text(object, STR("imageID"), container->image_id);
     write_ending(object, STR("end"), &container->end);
     write_ending(object, STR("previousEnd"), &container->previous_end);
@@ -251,6 +285,7 @@ static void write_container(struct value object, const struct container_record *
     value_set_int(object, STR("backoffSince"), container->backoff_since_ms);
     value_set_int(object, STR("asked"), container->asked_ms);
     value_set_bool(object, STR("killed"), container->killed);
+    value_set_bool(object, STR("again"), container->again);
 }
 
 int record_save(const struct place *place, const struct pod_record *record, struct error **err)
@@ -307,11 +342,13 @@ static void read_container(struct value object, struct container_record *contain
         .attempt = (int)read_int(object, STR("attempt"), -1),
         .remains = value_true(value_get(object, STR("remains"))),
         .started_ms = read_int(object, STR("started"), 0),
+        .image = read_text(object, STR("image")),
         .image_id = read_text(object, STR("imageID")),
         .backoff_ms = read_int(object, STR("backoff"), 0),
         .backoff_since_ms = read_int(object, STR("backoffSince"), 0),
         .asked_ms = read_int(object, STR("asked"), 0),
         .killed = value_true(value_get(object, STR("killed"))),
+        .again = value_true(value_get(object, STR("again"))),
     };
     for (size_t i = 0; i < sizeof(state_names) / sizeof(state_names[0]); i++)
         if (str_is(state, state_names[i]))

@@ -36,11 +36,13 @@ struct container_record {
     int attempt;  /* the newest; -1: none yet */
     bool remains; /* of the newest attempt there may be something to be removed */
     int64_t started_ms;
-    char *image_id;
+    char *image;    /* that the newest attempt was asked to be made of, in the pod's words; NULL: not known */
+    char *image_id; /* what that was */
     struct ending end, previous_end;      /* of the newest attempt that has ended, and of the one before */
     int64_t backoff_ms, backoff_since_ms; /* how long to wait after an end; since when it is that long */
     int64_t asked_ms;                     /* when it was asked to stop; 0: not */
     bool killed;                          /* SIGKILL was sent */
+    bool again; /* the next attempt is due, whatever policy and pauses say: it ended for another image */
     /* not kept: */
     bool adopted;                           /* the newest attempt was begun by an earlier agent */
     bool busy;                              /* something is being done with it that will call back */
@@ -89,6 +91,14 @@ int record_save(const struct place *place, const struct pod_record *record, stru
 
 struct container_record *record_container(struct pod_record *record, const char *name);
 
+/* What the pod says of the container; absent when it says nothing. */
+struct value record_spec(const struct container_record *container, struct value pod);
+/* Does the pod ask for another image than the one that the container was last to be made of? */
+bool record_asks_other_image(const struct container_record *container, struct value pod);
+/* It is to be made of this one. If that is another than before, what went wrong with that doesn't count: it
+ * waits for nothing and the pauses begin again. */
+void record_set_image(struct container_record *container, struct str image);
+
 /* The newest attempt has ended. Takes nothing; strings are copied. */
 void record_end(struct container_record *container, int exit_code, int64_t finished_ms, const char *reason,
                 const char *message);
@@ -99,7 +109,8 @@ void record_wait(struct container_record *container, const char *reason, const c
 void record_stop_waiting(struct container_record *container);
 
 /* Before an attempt after an end: how long the next pause will be. As Kubernetes: the first one none, then 10
- * s, twice as long each time up to 5 minutes, from the beginning again after 10 minutes of running. */
+ * s, twice as long each time up to 5 minutes, from the beginning again after 10 minutes of running. One that
+ * was changed had no failure. */
 void record_raise_backoff(struct container_record *container, int64_t now_ms);
 /* Until when to wait before the next attempt; 0: no need. */
 int64_t record_backoff_until(const struct container_record *container);

@@ -94,12 +94,11 @@ static void add_states(struct value status, struct value pod, const struct pod_r
         add_terminated(last_state, record, container, last);
 }
 
-static struct value find_spec(struct value pod, const char *name)
+/* What it runs, or was to; before that, what it will. */
+static struct str image_of(struct value pod, const struct container_record *container)
 {
-    value_each (spec, value_at(pod, "spec", "containers"))
-        if (value_is(value_get(spec, STR("name")), name))
-            return spec;
-    return VALUE_ABSENT;
+    return container->image != NULL ? str_of(container->image)
+                                    : value_str(value_get(record_spec(container, pod), STR("image")));
 }
 
 static void add_container(struct value array, struct value pod, const struct pod_record *record,
@@ -115,7 +114,7 @@ static void add_container(struct value array, struct value pod, const struct pod
     value_set_bool(status, STR("ready"), running);
     value_set_bool(status, STR("started"), running);
     value_set_int(status, STR("restartCount"), restarts > 0 ? restarts : 0);
-    value_set_str(status, STR("image"), value_str(value_get(find_spec(pod, container->name), STR("image"))));
+    value_set_str(status, STR("image"), image_of(pod, container));
     value_set_str(status, STR("imageID"), str_of(container->image_id != NULL ? container->image_id : ""));
     if (running || container->end.valid)
         set_container_id(status, record, container, running ? container->attempt : container->end.attempt);

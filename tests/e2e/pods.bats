@@ -150,6 +150,28 @@ pods_are_at_least() {
     wait_until "$K8S/pods/web/status" says web Running
 }
 
+@test "a changed image is run in the place of the old one, whatever the policy" {
+    "$repository/examples/images/build-demo.sh" --tar "$BATS_TEST_TMPDIR/other.tar"
+    "$podtree" image --state "$PODTREE_STATE" import "$BATS_TEST_TMPDIR/other.tar" other:1
+    pod web '[sleep, "1000"]' '  restartPolicy: Never' | apply
+    wait_until "$K8S/pods/web/status" says web Running
+    local before
+    before=$(pid_of_container web)
+    echo other:1 >"$K8S/pods/web/containers/main/image"
+    wait_until "$K8S/pods/web/status" says web "Running ready=1/1 restarts=1"
+    [ ! -e "/proc/$before" ]
+    run_containers 1
+    [ "$(cat "$K8S/pods/web/observed/containerStatuses/0/image")" = other:1 ]
+    wait_until "$K8S/pods/web/events" contains "$K8S/pods/web/events" "Killing.*Container main definition changed, will be restarted"
+    echo nosuch:1 >"$K8S/pods/web/containers/main/image"
+    wait_until "$K8S/pods/web/status" says web "ImagePullBackOff.*there is no image nosuch:1 on this node"
+    run_containers 0
+    echo podtree/demo:1 >"$K8S/pods/web/containers/main/image"
+    wait_until "$K8S/pods/web/status" says web "Running ready=1/1 restarts=2"
+    refused "Operation not permitted" write_value "$K8S/pods/web/terminationGracePeriodSeconds" 7
+    error_says "can't be changed in a pod"
+}
+
 @test "a container that ignores the request to stop is killed after its grace" {
     pod web '[sh, -c, "trap : TERM; echo ready; while :; do sleep 0.1; done"]' | apply
     wait_until "$K8S/pods/web/status" says web Running

@@ -232,12 +232,12 @@ static void what_may_not_change_is_refused(void **state)
 {
     (void)state;
     static const char fixed[] =
-        ": can't be changed in a pod: only images, tolerations (more of them), activeDeadlineSeconds and "
-        "terminationGracePeriodSeconds can";
-    autofree char *command = NULL, *count = NULL, *policy = NULL;
+        ": can't be changed in a pod: only images, tolerations (more of them) and activeDeadlineSeconds can";
+    autofree char *command = NULL, *count = NULL, *policy = NULL, *grace = NULL;
     if (asprintf(&command, "spec.containers[0].command%s", fixed) < 0 ||
         asprintf(&count, "spec.containers%s", fixed) < 0 ||
-        asprintf(&policy, "spec.restartPolicy%s", fixed) < 0)
+        asprintf(&policy, "spec.restartPolicy%s", fixed) < 0 ||
+        asprintf(&grace, "spec.terminationGracePeriodSeconds%s", fixed) < 0)
         abort();
     const struct row rows[] = {
         {"deployments", "spec: {selector: {matchLabels: {a: b}}}|spec: {selector: {matchLabels: {a: c}}}",
@@ -248,6 +248,11 @@ static void what_may_not_change_is_refused(void **state)
         {"pods", "spec: {containers: [{name: a, image: b}]}|spec: {containers: [{name: a, image: c}]}", ""},
         {"pods", POD("") "|spec: {containers: [{" CONTAINER "}, {name: c, image: d}]}", count},
         {"pods", POD(", restartPolicy: Never") "|" POD(", restartPolicy: Always"), policy},
+        {"pods", POD(", terminationGracePeriodSeconds: 5") "|" POD(", terminationGracePeriodSeconds: 6"),
+         grace},
+        {"pods", POD("") "|" POD(", activeDeadlineSeconds: 5"), ""},
+        {"pods", POD(", activeDeadlineSeconds: 5") "|" POD(""),
+         "spec.activeDeadlineSeconds: can only become less than 5"},
         {"pods", POD("") "|" POD(", nodeName: n1"), ""},
         {"pods", POD(", nodeName: n1") "|" POD(", nodeName: n2"),
          "spec.nodeName: can't be changed: the pod is bound to \"n1\""},

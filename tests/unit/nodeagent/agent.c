@@ -353,6 +353,18 @@ static void test_a_command_that_does_not_exist_is_said(void **state)
     assert_true(world_events(world, "Failed") > 0);
 }
 
+static void import_demo_as(const char *name)
+{
+    const char *source = getenv("srcdir") != NULL ? getenv("srcdir") : ".";
+    autofree char *script = path_format("%s/examples/images/build-demo.sh", source);
+    autofree char *tar = path_format("%s/later.tar", fixture.directory);
+    const char *const make[] = {script, "--tar", tar, NULL};
+    const char *const import[] = {
+        getenv("PODTREE_IMAGE"), "--state", fixture.place.state, "import", tar, name, NULL};
+    assert_int_equal(process_run(&(struct process_plan){.argv = make}, NULL, NULL), 0);
+    assert_int_equal(process_run(&(struct process_plan){.argv = import}, NULL, NULL), 0);
+}
+
 static void test_an_image_that_does_not_exist_is_waited_for(void **state)
 {
     (void)state;
@@ -360,15 +372,46 @@ static void test_an_image_that_does_not_exist_is_waited_for(void **state)
     wait_for_container("state.waiting.reason", "ImagePullBackOff");
     assert_says(container_says("state.waiting.message"), "there is no image later:latest on this node");
     assert_says(pod_says("phase"), "Pending");
-    const char *source = getenv("srcdir") != NULL ? getenv("srcdir") : ".";
-    autofree char *script = path_format("%s/examples/images/build-demo.sh", source);
-    autofree char *tar = path_format("%s/later.tar", fixture.directory);
-    const char *const make[] = {script, "--tar", tar, NULL};
-    const char *const import[] = {
-        getenv("PODTREE_IMAGE"), "--state", fixture.place.state, "import", tar, "later", NULL};
-    assert_int_equal(process_run(&(struct process_plan){.argv = make}, NULL, NULL), 0);
-    assert_int_equal(process_run(&(struct process_plan){.argv = import}, NULL, NULL), 0);
+    import_demo_as("later");
     wait_for_phase("Running");
+}
+
+static void change_image(const char *image)
+{
+    autofree char *container = path_format("{name: c, image: \"%s\", command: [sleep, \"1000\"]}", image);
+    make_pod(container, "  restartPolicy: Never\n");
+}
+
+static void test_a_changed_image_replaces_the_container_whatever_the_policy(void **state)
+{
+    (void)state;
+    change_image("podtree/demo:1");
+    wait_for_phase("Running");
+    import_demo_as("other:2");
+    change_image("other:2");
+    wait_for_container("restartCount", "1");
+    wait_for_container("ready", "true");
+    assert_says(container_says("image"), "other:2");
+    assert_says(pod_says("phase"), "Running");
+    assert_int_equal(world_events(world, "Killing"), 1);
+    change_image("nosuch:3");
+    wait_for_container("state.waiting.reason", "ImagePullBackOff");
+    assert_says(container_says("lastState.terminated.exitCode"), "137");
+    assert_says(pod_says("phase"), "Running");
+    change_image("podtree/demo:1"); /* tried at once */
+    wait_for_container("restartCount", "2");
+    wait_for_container("ready", "true");
+}
+
+static void test_an_agent_knows_what_its_predecessor_has_made_of_which_image(void **state)
+{
+    (void)state;
+    change_image("podtree/demo:1");
+    wait_for_phase("Running");
+    stop_agent();
+    change_image("nosuch:3");
+    start_agent(false);
+    wait_for_container("state.waiting.reason", "ImagePullBackOff");
 }
 
 static void test_what_can_not_be_done_is_said_and_not_left_out(void **state)
@@ -536,6 +579,8 @@ int main(int argc, char **argv)
         ROW(test_a_pod_that_fails_fails),
         ROW(test_a_command_that_does_not_exist_is_said),
         ROW(test_an_image_that_does_not_exist_is_waited_for),
+        ROW(test_a_changed_image_replaces_the_container_whatever_the_policy),
+        ROW(test_an_agent_knows_what_its_predecessor_has_made_of_which_image),
         ROW(test_what_can_not_be_done_is_said_and_not_left_out),
         ROW(test_containers_survive_their_agent),
         ROW(test_an_agent_may_be_killed_at_any_moment),

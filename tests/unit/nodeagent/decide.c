@@ -11,6 +11,7 @@ static const char *const action_names[] = {
     [ACTION_CREATE] = "create",
     [ACTION_START] = "start",
     [ACTION_ASK] = "ask",
+    [ACTION_CHANGE] = "change",
     [ACTION_KILL] = "kill",
     [ACTION_REMOVE] = "remove",
     [ACTION_FINISH] = "finish",
@@ -22,7 +23,8 @@ static struct doc *pod(const char *policy, const char *more)
     autobuf struct buf text = {0};
     buf_addf(&text,
              "{\"metadata\":{\"uid\":\"u\",\"namespace\":\"default\",\"name\":\"web\"%s},"
-             "\"spec\":{\"restartPolicy\":\"%s\",\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]}}",
+             "\"spec\":{\"restartPolicy\":\"%s\",\"containers\":[{\"name\":\"a\",\"image\":\"one\"},{"
+             "\"name\":\"b\"}]}}",
              more, policy);
     return must_parse(text.at);
 }
@@ -163,6 +165,90 @@ static void test_the_restart_policy_holds(void **state)
     }
 }
 
+/* A situation where a, which was made of image two, is to be made of image one. */
+static struct situation changed_image(const char *policy)
+{
+    struct situation s = situation(policy, "", SANDBOX_READY);
+    record_set_image(container(&s, 0), STR("two"));
+    runs(&s, 0);
+    runs(&s, 1);
+    return s;
+}
+
+static void test_a_container_whose_image_is_changed_is_ended_and_made_again(void **state)
+{
+    (void)state;
+    static const char *const policies[] = {"Always", "OnFailure", "Never"};
+    for (size_t i = 0; i < COUNT(policies); i++) {
+        struct situation s = changed_image(policies[i]);
+        assert_decides(&s, false, "change a", 0);
+        s = changed_image(policies[i]);
+        container(&s, 0)->again = true;
+        container(&s, 0)->asked_ms = NOW - 1000;
+        assert_decides(&s, false, "", NOW - 1000 + 30000);
+        s = changed_image(policies[i]);
+        container(&s, 0)->again = true;
+        container(&s, 0)->asked_ms = NOW - 30000;
+        assert_decides(&s, false, "kill a", 0);
+        s = changed_image(policies[i]);
+        container(&s, 0)->again = true;
+        record_end(container(&s, 0), 0, NOW, "Completed", NULL);
+        container(&s, 0)->remains = false;
+        assert_decides(&s, false, "create a", 0);
+    }
+}
+
+static void test_a_change_that_was_begun_goes_on_when_it_is_taken_back(void **state)
+{
+    (void)state;
+    struct situation s = changed_image("Never");
+    record_set_image(container(&s, 0), STR("one"));
+    container(&s, 0)->again = true;
+    container(&s, 0)->asked_ms = NOW - 30000;
+    assert_decides(&s, false, "kill a", 0);
+}
+
+static void test_one_that_waits_to_be_started_is_made_of_the_new_image(void **state)
+{
+    (void)state;
+    struct situation s = changed_image("Always");
+    container(&s, 0)->state = CONTAINER_CREATED;
+    assert_decides(&s, false, "remove a", 0);
+}
+
+static void test_another_image_is_tried_at_once(void **state)
+{
+    (void)state;
+    struct situation s = changed_image("Always");
+    container(&s, 0)->state = CONTAINER_NONE;
+    container(&s, 0)->remains = false;
+    record_wait(container(&s, 0), "ImagePullBackOff", "no such image", NOW);
+    assert_decides(&s, false, "create a", 0);
+    s = changed_image("Always");
+    record_end(container(&s, 0), 1, NOW - 1000, "Error", NULL);
+    container(&s, 0)->remains = false;
+    record_raise_backoff(container(&s, 0), NOW - 2000);
+    assert_decides(&s, false, "create a", 0);
+}
+
+static void test_one_that_has_ended_for_good_is_not_run_again_for_another_image(void **state)
+{
+    (void)state;
+    struct situation s = changed_image("Never");
+    record_end(container(&s, 0), 0, NOW, "Completed", NULL);
+    container(&s, 0)->remains = false;
+    assert_decides(&s, false, "", 0);
+}
+
+static void test_an_image_that_is_not_known_is_not_another(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_READY);
+    runs(&s, 0);
+    runs(&s, 1);
+    assert_decides(&s, false, "", 0);
+}
+
 static void test_when_all_have_ended_for_good_the_sandbox_goes_and_the_object_stays(void **state)
 {
     (void)state;
@@ -272,6 +358,12 @@ int main(void)
         cmocka_unit_test(test_the_first_restart_comes_at_once_and_the_next_waits),
         cmocka_unit_test(test_remains_go_before_the_next_attempt),
         cmocka_unit_test(test_the_restart_policy_holds),
+        cmocka_unit_test(test_a_container_whose_image_is_changed_is_ended_and_made_again),
+        cmocka_unit_test(test_a_change_that_was_begun_goes_on_when_it_is_taken_back),
+        cmocka_unit_test(test_one_that_waits_to_be_started_is_made_of_the_new_image),
+        cmocka_unit_test(test_another_image_is_tried_at_once),
+        cmocka_unit_test(test_one_that_has_ended_for_good_is_not_run_again_for_another_image),
+        cmocka_unit_test(test_an_image_that_is_not_known_is_not_another),
         cmocka_unit_test(test_when_all_have_ended_for_good_the_sandbox_goes_and_the_object_stays),
         cmocka_unit_test(test_a_deleted_pod_is_asked_and_killed_after_its_grace),
         cmocka_unit_test(test_a_deleted_pod_goes_piece_by_piece),

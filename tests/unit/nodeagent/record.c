@@ -23,6 +23,7 @@ static void test_what_is_saved_is_loaded(void **state)
     a->attempt = 3;
     a->state = CONTAINER_RUNNING;
     a->image_id = str_dup(STR("sha256:1"));
+    record_set_image(a, STR("demo:1"));
     record_raise_backoff(a, 300);
     assert_int_equal(record_save(&place, record, NULL), 0);
 
@@ -34,6 +35,8 @@ static void test_what_is_saved_is_loaded(void **state)
     assert_int_equal(b->state, CONTAINER_RUNNING);
     assert_int_equal(b->attempt, 3);
     assert_string_equal(b->image_id, "sha256:1");
+    assert_string_equal(b->image, "demo:1");
+    assert_false(b->again);
     assert_true(b->end.valid);
     assert_int_equal(b->end.attempt, 2);
     assert_int_equal(b->end.exit_code, 3);
@@ -85,6 +88,60 @@ static void test_pauses_double_up_to_five_minutes_and_begin_again_after_ten(void
     assert_int_equal(a->backoff_ms, 10000);
 }
 
+static void test_another_image_begins_from_the_beginning(void **state)
+{
+    (void)state;
+    autodoc struct doc *pod = must_parse(
+        "{\"metadata\":{\"uid\":\"u\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"two\"}]}}");
+    autorecord struct pod_record *record = record_new(doc_root(pod), 0);
+    struct container_record *a = record_container(record, "a");
+    assert_false(record_asks_other_image(a, doc_root(pod)));
+    record_set_image(a, STR("one"));
+    assert_false(a->again);
+    assert_true(record_asks_other_image(a, doc_root(pod)));
+    record_end(a, 1, 1000, "Error", NULL);
+    record_raise_backoff(a, 1000);
+    record_wait(a, "ImagePullBackOff", "no such image", 1000);
+    assert_int_equal(record_backoff_until(a), 1000 + 10000);
+    record_set_image(a, STR("one"));
+    assert_string_equal(a->waiting_reason, "ImagePullBackOff");
+    record_set_image(a, STR("two"));
+    assert_false(record_asks_other_image(a, doc_root(pod)));
+    assert_null(a->waiting_reason);
+    assert_int_equal(a->retry_ms, 0);
+    assert_int_equal(record_backoff_until(a), 0);
+    record_raise_backoff(a, 2000);
+    a->again = false;
+    record_end(a, 1, 3000, "Error", NULL);
+    assert_int_equal(record_backoff_until(a), 0);
+}
+
+/* An older version's, which says nothing of images, is read too. */
+static void test_a_record_without_an_image_is_read(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/podtree-test.XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    struct place place = {.state = directory};
+    autofree char *below = path_format("%s/pods/u", directory), *path = path_format("%s/pod.json", below);
+    assert_int_equal(directory_make(below, 0700, NULL), 0);
+    assert_int_equal(
+        file_write(
+            path,
+            STR("{\"uid\":\"u\",\"containers\":[{\"name\":\"a\",\"state\":\"running\",\"attempt\":1}]}"),
+            0600, NULL),
+        0);
+    autodoc struct doc *pod = must_parse(POD "}");
+    autorecord struct pod_record *record = record_load(&place, "u", NULL);
+    assert_non_null(record);
+    struct container_record *a = record_container(record, "a");
+    assert_int_equal(a->state, CONTAINER_RUNNING);
+    assert_null(a->image);
+    assert_false(a->again);
+    assert_false(record_asks_other_image(a, doc_root(pod)));
+    assert_int_equal(directory_remove(directory, NULL), 0);
+}
+
 static void test_an_attempt_that_never_was_is_not_counted(void **state)
 {
     (void)state;
@@ -98,6 +155,12 @@ static void test_an_attempt_that_never_was_is_not_counted(void **state)
     assert_int_equal(a->attempt, -1);
     assert_int_equal(a->state, CONTAINER_NONE);
     assert_false(a->remains);
+    a->attempt = 0;
+    record_end(a, 0, 5, "Completed", NULL);
+    a->attempt++;
+    a->state = CONTAINER_CREATING;
+    record_undo_attempt(a);
+    assert_true(a->again); /* it had been decided that it runs again */
 }
 
 static void test_what_the_tree_says_of_lost_containers_is_taken_over(void **state)
@@ -133,6 +196,8 @@ int main(void)
         cmocka_unit_test(test_what_is_saved_is_loaded),
         cmocka_unit_test(test_a_record_that_can_not_be_read_is_none),
         cmocka_unit_test(test_pauses_double_up_to_five_minutes_and_begin_again_after_ten),
+        cmocka_unit_test(test_another_image_begins_from_the_beginning),
+        cmocka_unit_test(test_a_record_without_an_image_is_read),
         cmocka_unit_test(test_an_attempt_that_never_was_is_not_counted),
         cmocka_unit_test(test_what_the_tree_says_of_lost_containers_is_taken_over),
         cmocka_unit_test(test_remains_become_a_pod_to_be_ended),

@@ -1,0 +1,62 @@
+/* What one pod tells the tree: its events, its status where that has changed, and that nothing is left of it.
+ * All goes into the agent's outbox, where a newer status takes the place of one that waits. */
+#include "nodeagent/agent_private.h"
+#include "nodeagent/status.h"
+
+static struct value begin_request(struct doc *doc, const struct pod *pod, const char *operation)
+{
+    struct value request = doc_root(doc);
+    value_set_str(request, STR("op"), str_of(operation));
+    value_set_str(request, STR("resource"), STR("pods"));
+    value_set_str(request, STR("namespace"), str_of(pod->record->namespace));
+    value_set_str(request, STR("name"), str_of(pod->record->name));
+    value_set_str(request, STR("uid"), str_of(pod->record->uid));
+    return request;
+}
+
+void pod_say_event(const struct pod *pod, const char *type, const char *reason, const char *format, ...)
+{
+    if (pod->agent->outbox == NULL || pod->document == NULL)
+        return;
+    autobuf struct buf message = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vaddf(&message, format, args);
+    va_end(args);
+    autodoc struct doc *doc = doc_new();
+    struct value request = begin_request(doc, pod, "event");
+    value_set_str(request, STR("type"), str_of(type));
+    value_set_str(request, STR("reason"), str_of(reason));
+    value_set_str(request, STR("message"), buf_str(&message));
+    outbox_put(pod->agent->outbox, MESSAGE_EVENT, pod->record->uid, request);
+}
+
+void pod_say_status(struct pod *pod, int64_t now_ms)
+{
+    struct agent *agent = pod->agent;
+    if (agent->outbox == NULL || pod->document == NULL)
+        return;
+    struct value known = value_get(pod_document(pod), STR("status"));
+    if (pod->status == NULL)
+        pod->status = value_type(known) == VALUE_OBJECT ? doc_copy(known) : doc_new();
+    autodoc struct doc *now = doc_copy(doc_root(pod->status));
+    status_update(doc_root(now), pod_document(pod), pod->record, agent->address, now_ms);
+    autodoc struct doc *doc = doc_new();
+    struct value request = begin_request(doc, pod, "status");
+    if (!status_difference(value_set_object(request, STR("merge")), doc_root(pod->status), doc_root(now)))
+        return;
+    /* Whole, not only what differs: a message that takes the place of one that was not sent must say that
+     * too. */
+    value_merge(value_get(request, STR("merge")), doc_root(now));
+    outbox_put(agent->outbox, MESSAGE_STATUS, pod->record->uid, request);
+    doc_free(pod->status);
+    pod->status = take_pointer(now);
+}
+
+void pod_say_finished(struct pod *pod)
+{
+    autodoc struct doc *doc = doc_new();
+    value_set_bool(begin_request(doc, pod, "delete"), STR("finished"), true);
+    outbox_put(pod->agent->outbox, MESSAGE_FINISH, pod->record->uid, doc_root(doc));
+    pod->finishing = true;
+}
