@@ -1,5 +1,12 @@
 #include "fsd/compute.h"
 
+#include "lib/condition.h"
+
+static struct value find_condition(struct value object, const char *type)
+{
+    return condition_find(value_at(object, "status", "conditions"), type);
+}
+
 /* ---- pods ---- */
 
 /* Init containers with restartPolicy Always go on beside the others, and count with them. */
@@ -74,14 +81,6 @@ static bool write_initializing(struct buf *out, struct value object)
     return false;
 }
 
-static bool is_condition_true(struct value object, const char *type)
-{
-    value_each (condition, value_at(object, "status", "conditions"))
-        if (value_is(value_at(condition, "type"), type))
-            return value_is(value_at(condition, "status"), "True");
-    return false;
-}
-
 /* What the containers say of themselves wins over the phase: a pod whose container crashes again and again is
  * "Running" by its phase. */
 static bool write_containers(struct buf *out, struct value object)
@@ -105,7 +104,8 @@ static bool write_containers(struct buf *out, struct value object)
     else if (value_exists(shown))
         write_end(out, value_at(shown, "state", "terminated"));
     else if (completed && running)
-        buf_add_text(out, is_condition_true(object, "Ready") ? "Running" : "NotReady");
+        buf_add_text(out, value_is(value_at(find_condition(object, "Ready"), "status"), "True") ? "Running"
+                                                                                                : "NotReady");
     else if (completed)
         buf_add_text(out, "Completed");
     else
@@ -169,13 +169,11 @@ static void pod_reason(struct buf *out, struct value object, int64_t now_ms)
             if (out->length != before)
                 return;
         }
-    value_each (condition, value_at(object, "status", "conditions"))
-        if (value_is(value_at(condition, "type"), "PodScheduled") &&
-            value_is(value_at(condition, "status"), "False")) {
-            buf_add_str(out, value_str(value_at(condition, "message")));
-            return;
-        }
-    buf_add_str(out, value_str(value_at(object, "status", "message")));
+    struct value scheduled = find_condition(object, "PodScheduled");
+    if (value_is(value_at(scheduled, "status"), "False"))
+        buf_add_str(out, value_str(value_at(scheduled, "message")));
+    else
+        buf_add_str(out, value_str(value_at(object, "status", "message")));
 }
 
 /* ---- workloads ---- */
@@ -216,16 +214,16 @@ static void ready_replicas(struct buf *out, struct value object, int64_t now_ms)
     buf_addf(out, "%lld", (long long)status_count(object, "readyReplicas"));
 }
 
-/* The condition that says that something failed, or doesn't go on. */
+/* What pods can't be made for, or else what they can't become ready for, or that it doesn't go on. */
 static void workload_reason(struct buf *out, struct value object, int64_t now_ms)
 {
     (void)now_ms;
-    value_each (condition, value_at(object, "status", "conditions")) {
-        bool failed = value_is(value_at(condition, "type"), "ReplicaFailure") &&
-                      value_is(value_at(condition, "status"), "True");
-        bool stuck = value_is(value_at(condition, "type"), "Progressing") &&
-                     value_is(value_at(condition, "status"), "False");
-        if (!failed && !stuck)
+    static const struct {
+        const char *type, *status;
+    } wrong[] = {{"ReplicaFailure", "True"}, {"PodFailure", "True"}, {"Progressing", "False"}};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        struct value condition = find_condition(object, wrong[i].type);
+        if (!value_is(value_at(condition, "status"), wrong[i].status))
             continue;
         struct str message = value_str(value_at(condition, "message"));
         buf_add_str(out, message.length != 0 ? message : value_str(value_at(condition, "reason")));
@@ -270,18 +268,10 @@ static void selector(struct buf *out, struct value object, int64_t now_ms)
 
 /* ---- nodes ---- */
 
-static struct value node_ready(struct value object)
-{
-    value_each (condition, value_at(object, "status", "conditions"))
-        if (value_is(value_at(condition, "type"), "Ready"))
-            return condition;
-    return VALUE_ABSENT;
-}
-
 static void node_status(struct buf *out, struct value object, int64_t now_ms)
 {
     (void)now_ms;
-    struct value status = value_at(node_ready(object), "status");
+    struct value status = value_at(find_condition(object, "Ready"), "status");
     buf_add_text(out, value_is(status, "True")    ? "Ready"
                       : value_is(status, "False") ? "NotReady"
                                                   : "Unknown");
@@ -306,7 +296,7 @@ static void node_roles(struct buf *out, struct value object, int64_t now_ms)
 static void node_reason(struct buf *out, struct value object, int64_t now_ms)
 {
     (void)now_ms;
-    struct value ready = node_ready(object);
+    struct value ready = find_condition(object, "Ready");
     if (value_exists(ready) && !value_is(value_at(ready, "status"), "True"))
         buf_add_str(out, value_str(value_at(ready, "message")));
 }

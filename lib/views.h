@@ -27,6 +27,9 @@ struct pod {
     struct str ip;
     int64_t deletion_cost; /* controller.kubernetes.io/pod-deletion-cost */
     bool host_network;
+    /* What keeps it from being ready, in a word (ImagePullBackOff, CrashLoopBackOff, Unschedulable …) and as
+     * a sentence; empty where nothing does, or nothing but time. */
+    struct str trouble, trouble_message;
     /* only while it is not bound: */
     int32_t priority;
     struct str scheduler_name;

@@ -2,10 +2,11 @@
 #include "lib/condition.h"
 #include "lib/file.h"
 #include "reconcilers/deployment_private.h"
+#include "reconcilers/trouble.h"
 
-/* What a deployment's status says: the sums over its sets, and three conditions: Available (enough pods),
- * Progressing (it moves, has arrived, or is stuck), ReplicaFailure (pods can't be made; the current set says
- * it).
+/* What a deployment's status says: the sums over its sets, and conditions: Available (enough pods),
+ * Progressing (it moves, has arrived, or is stuck), and while a set says so ReplicaFailure (pods can't be
+ * made) and PodFailure (pods are there, and can't become ready).
  */
 
 struct sums {
@@ -140,16 +141,29 @@ static void tell_progressing(struct pass *pass, struct telling *telling, const s
         tell_moving(pass, telling, deployment, sums, subject);
 }
 
-static void tell_failure(struct telling *telling, const struct replicaset *current)
+static struct value failure_of(const struct replicaset *set, const char *type)
 {
-    struct value failure =
-        current != NULL ? condition_find(value_get(current->status, STR("conditions")), "ReplicaFailure")
-                        : VALUE_ABSENT;
+    return set != NULL ? condition_find(value_get(set->status, STR("conditions")), type) : VALUE_ABSENT;
+}
+
+/* What the current set says, or else an older one. */
+static struct value find_failure(const struct rollout *rollout, const struct replicaset *current,
+                                 const char *type)
+{
+    struct value failure = failure_of(current, type);
+    for (size_t i = 0; i < rollout->count && !value_exists(failure); i++)
+        failure = failure_of(rollout->parts[i].set, type);
+    return failure;
+}
+
+static void tell_failure(struct telling *telling, const char *type, struct value failure)
+{
+    autofree char *reason = str_dup(value_str(value_get(failure, STR("reason"))));
     if (value_exists(failure))
-        tell(telling, "ReplicaFailure", "True", "FailedCreate", STR_FORMAT,
+        tell(telling, type, "True", reason, STR_FORMAT,
              STR_ARGS(value_str(value_get(failure, STR("message")))));
     else
-        condition_remove(telling->conditions, "ReplicaFailure");
+        condition_remove(telling->conditions, type);
 }
 
 void plan_deployment_status(struct pass *pass, const struct rollout *rollout,
@@ -172,6 +186,7 @@ void plan_deployment_status(struct pass *pass, const struct rollout *rollout,
                                               : value_set_array(status, STR("conditions"));
     tell_available(&telling, deployment, &sums);
     tell_progressing(pass, &telling, rollout, current, &sums);
-    tell_failure(&telling, current);
+    tell_failure(&telling, REPLICA_FAILURE, find_failure(rollout, current, REPLICA_FAILURE));
+    tell_failure(&telling, POD_FAILURE, find_failure(rollout, current, POD_FAILURE));
     plan_status_change(pass, &deployment->meta, deployment->status, merge);
 }

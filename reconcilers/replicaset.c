@@ -3,6 +3,7 @@
 #include "lib/condition.h"
 #include "lib/selector.h"
 #include "reconcilers/ranking.h"
+#include "reconcilers/trouble.h"
 #include "reconcilers/workload.h"
 #include <stdio.h>
 
@@ -119,6 +120,7 @@ static void plan_deletions(struct pass *pass, const struct replicaset *set, int6
 struct census {
     int64_t active, labeled, ready, available;
     int64_t wait_ms; /* until the next one becomes available; -1 */
+    struct troubles troubles;
 };
 
 static struct census count_pods(struct pass *pass, const struct replicaset *set)
@@ -133,6 +135,7 @@ static struct census count_pods(struct pass *pass, const struct replicaset *set)
         census.active++;
         census.labeled += selector_has_pairs(wanted, pod->meta.labels);
         census.ready += pod->ready;
+        troubles_add(&census.troubles, pod);
         census.available += pod_is_available(pod, set->min_ready_seconds, pass_now(pass), &wait_ms);
         if (wait_ms >= 0 && (census.wait_ms < 0 || wait_ms < census.wait_ms))
             census.wait_ms = wait_ms;
@@ -140,21 +143,29 @@ static struct census count_pods(struct pass *pass, const struct replicaset *set)
     return census;
 }
 
-/* The condition ReplicaFailure tells why pods can't be made; its change is an event. */
-static void set_failure(struct pass *pass, const struct replicaset *set, struct value status)
+/* ReplicaFailure tells why pods can't be made; its change is an event. */
+static void set_failure(struct pass *pass, const struct replicaset *set, struct value conditions)
 {
     const char *failure = pass_failure(pass);
-    struct value conditions = value_get(set->status, STR("conditions"));
-    bool was_failing = value_exists(condition_find(conditions, "ReplicaFailure"));
-    if (failure == NULL && !was_failing)
-        return;
-    struct value changed = value_exists(conditions) ? value_set_copy(status, STR("conditions"), conditions)
-                                                    : value_set_array(status, STR("conditions"));
     if (failure == NULL)
-        condition_remove(changed, "ReplicaFailure");
-    else if (value_exists(condition_set(changed, "ReplicaFailure", "True", "FailedCreate", str_of(failure),
+        condition_remove(conditions, REPLICA_FAILURE);
+    else if (value_exists(condition_set(conditions, REPLICA_FAILURE, "True", "FailedCreate", str_of(failure),
                                         pass_now(pass))))
         plan_event(pass, &set->meta, EVENT_WARNING, "FailedCreate", "Error creating: %s", failure);
+}
+
+/* Conditions are there while something is wrong. */
+static void set_conditions(struct pass *pass, const struct replicaset *set, const struct census *census,
+                           struct value status)
+{
+    const struct trouble *trouble = troubles_most(&census->troubles);
+    struct value before = value_get(set->status, STR("conditions"));
+    if (value_count(before) == 0 && trouble == NULL && pass_failure(pass) == NULL)
+        return;
+    struct value conditions = value_exists(before) ? value_set_copy(status, STR("conditions"), before)
+                                                   : value_set_array(status, STR("conditions"));
+    set_failure(pass, set, conditions);
+    trouble_tell(conditions, trouble, census->active, pass_now(pass));
 }
 
 static void plan_census(struct pass *pass, const struct replicaset *set, const struct census *census)
@@ -166,7 +177,7 @@ static void plan_census(struct pass *pass, const struct replicaset *set, const s
     value_set_int(status, STR("readyReplicas"), census->ready);
     value_set_int(status, STR("availableReplicas"), census->available);
     value_set_int(status, STR("observedGeneration"), set->meta.generation);
-    set_failure(pass, set, status);
+    set_conditions(pass, set, census, status);
     plan_status_change(pass, &set->meta, set->status, merge);
     if (census->wait_ms >= 0)
         pass_again(pass, census->wait_ms);
@@ -182,6 +193,7 @@ static int reconcile(struct pass *pass, struct key key, struct error **err)
     }
     struct census census = count_pods(pass, set);
     plan_census(pass, set, &census);
+    troubles_free(&census.troubles);
     if (is_terminating(set) || plan_claims(pass, &family, &set->meta, set->selector))
         return 0;
     if (census.active < set->replicas)
@@ -204,9 +216,10 @@ static struct value selector_of(const void *set)
 static bool is_same_for_sets(const struct pod *before, const struct pod *now)
 {
     return before != NULL && now != NULL && before->phase == now->phase && before->ready == now->ready &&
-           is_terminating(before) == is_terminating(now) && before->meta.labels.doc == now->meta.labels.doc &&
-           before->meta.controller != NULL && now->meta.controller != NULL &&
-           str_equal(before->meta.controller->uid, now->meta.controller->uid);
+           is_terminating(before) == is_terminating(now) && str_equal(before->trouble, now->trouble) &&
+           str_equal(before->trouble_message, now->trouble_message) &&
+           before->meta.labels.doc == now->meta.labels.doc && before->meta.controller != NULL &&
+           now->meta.controller != NULL && str_equal(before->meta.controller->uid, now->meta.controller->uid);
 }
 
 static void wake_for_pod(struct keys *keys, const struct controller *controller, const struct cache *cache,

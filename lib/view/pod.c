@@ -1,3 +1,4 @@
+#include "lib/condition.h"
 #include "lib/quantity.h"
 #include "lib/views.h"
 
@@ -87,6 +88,55 @@ static void fill_conditions(struct keeper *keeper, struct value conditions, stru
     }
 }
 
+/* ---- what keeps it from being ready ---- */
+
+/* It waits for nothing but its turn. */
+static bool is_on_its_way(struct str reason, struct str message)
+{
+    bool turn = str_is(reason, "ContainerCreating") || str_is(reason, "PodInitializing");
+    return reason.length == 0 || (turn && message.length == 0);
+}
+
+/* Of a container that crashes again and again it matters how, not how long the next pause is. */
+static void fill_crash(struct keeper *keeper, struct value ended, struct pod *pod)
+{
+    struct str message = value_str(value_get(ended, STR("message")));
+    autobuf struct buf end = {0};
+    buf_addf(&end, STR_FORMAT ", exit code %lld", STR_ARGS(value_str(value_get(ended, STR("reason")))),
+             (long long)value_int_or(value_get(ended, STR("exitCode")), 0));
+    pod->trouble_message = keep_str(keeper, message.length != 0 ? message : buf_str(&end));
+}
+
+static bool fill_container_trouble(struct keeper *keeper, struct value statuses, struct pod *pod)
+{
+    value_each (status, statuses) {
+        struct value waiting = value_at(status, "state", "waiting");
+        struct str reason = value_str(value_get(waiting, STR("reason")));
+        struct str message = value_str(value_get(waiting, STR("message")));
+        if (is_on_its_way(reason, message))
+            continue;
+        pod->trouble = keep_str(keeper, reason);
+        if (str_is(reason, "CrashLoopBackOff"))
+            fill_crash(keeper, value_at(status, "lastState", "terminated"), pod);
+        else
+            pod->trouble_message = keep_str(keeper, message);
+        return true;
+    }
+    return false;
+}
+
+static void fill_trouble(struct keeper *keeper, struct value status, struct pod *pod)
+{
+    if (fill_container_trouble(keeper, value_get(status, STR("initContainerStatuses")), pod) ||
+        fill_container_trouble(keeper, value_get(status, STR("containerStatuses")), pod) ||
+        pod->unscheduled_because.length == 0)
+        return;
+    struct value scheduled = condition_find(value_get(status, STR("conditions")), "PodScheduled");
+    struct str reason = value_str(value_get(scheduled, STR("reason")));
+    pod->trouble = reason.length != 0 ? keep_str(keeper, reason) : STR("Unschedulable");
+    pod->trouble_message = pod->unscheduled_because;
+}
+
 /* What only the scheduler asks. */
 static void fill_unbound(struct keeper *keeper, struct value spec, struct value conditions, struct pod *pod)
 {
@@ -114,6 +164,7 @@ static void fill(struct keeper *keeper, struct value object, void *view)
     if (!str_to_int64(value_str(cost), &pod->deletion_cost))
         pod->deletion_cost = 0;
     fill_conditions(keeper, conditions, pod);
+    fill_trouble(keeper, status, pod);
     if (node.length != 0)
         pod->node = keep_str(keeper, node);
     else

@@ -142,6 +142,16 @@ pods_are_at_least() {
     wait_until "$K8S/pods/image/status" says image 'there is no image nosuch:latest on this node'
 }
 
+@test "a Deployment says that there is no such image" {
+    deployment web 2 nosuch:1 | apply
+    deployment_says() { tail -n 1 "$K8S/deployments/web/status" | grep -q -- "$1"; }
+    wait_until "$K8S/deployments/web/status" deployment_says '2 of 2 pods: ImagePullBackOff: there is no image nosuch:1 on this node'
+    grep -q '2 of 2 pods: ImagePullBackOff' "$K8S/deployments/.table"
+    echo podtree/demo:1 >"$K8S/deployments/web/template/spec/containers/main/image"
+    wait_for_deployment web 2
+    wait_until "$K8S/deployments/web/status" deployment_says '2/2 ready updated=2 available=2$'
+}
+
 @test "an image that is imported later lets its pod start" {
     pod web '[sleep, "1000"]' | sed 's#podtree/demo:1#later:1#' | apply
     wait_until "$K8S/pods/web/status" says web "there is no image later:1"

@@ -56,6 +56,21 @@ teardown() {
     wait_until "$K8S/deployments/web" replaced
 }
 
+says() { # FILE TEXT: does its last line say so?
+    tail -n 1 "$1" | grep -q -- "$2"
+}
+
+@test "a Deployment says why its pods don't come up, as long as they don't" {
+    deployment web 2 | sed 's,image: .*,&\n        resources: {requests: {cpu: "1000"}},' | apply
+    wait_until "$K8S/deployments/web/status" says "$K8S/deployments/web/status" \
+        '0/2 ready.*reason="2 of 2 pods: Unschedulable: 0/3 nodes are available'
+    grep -q '2 of 2 pods: Unschedulable' "$K8S/deployments/.table"
+    grep -q '2 of 2 pods: Unschedulable' "$K8S/replicasets/.table"
+    rm -r "$K8S/deployments/web/template/spec/containers/main/resources"
+    wait_for_deployment web 2
+    wait_until "$K8S/deployments/web/status" says "$K8S/deployments/web/status" '2/2 ready updated=2 available=2$'
+}
+
 @test "rm -r of a Deployment takes its replica sets and pods along" {
     deployment web 3 | apply
     wait_for_deployment web 3

@@ -173,6 +173,13 @@ static void deployments_say_how_far_they_are(void **state)
     autobuf struct buf line = {0};
     status_line(must_kind("deployments"), doc_root(doc), &line);
     assert_string_equal(line.at, "2/3 ready updated=3 available=2 reason=\"over quota\"");
+    doc_free(doc);
+    doc = must_yaml(
+        "{spec: {replicas: 1}, status: {conditions: [{type: Progressing, status: \"False\", message: late}, "
+        "{type: PodFailure, status: \"True\", message: \"1 of 1 pods: Unschedulable\"}]}}");
+    buf_clear(&line);
+    status_line(must_kind("deployments"), doc_root(doc), &line);
+    assert_string_equal(line.at, "0/1 ready updated=0 available=0 reason=\"1 of 1 pods: Unschedulable\"");
     autodoc struct doc *set = must_yaml("{spec: {replicas: 3}, status: {replicas: 3, readyReplicas: 1}}");
     buf_clear(&line);
     status_line(must_kind("replicasets"), doc_root(set), &line);

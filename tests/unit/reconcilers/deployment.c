@@ -140,6 +140,35 @@ static void what_has_arrived_says_so_and_then_nothing(void **state)
     assert_int_equal(expect(after.at, ""), -1);
 }
 
+/* A set that says besides what is wrong. */
+static void add_failing(struct buf *out, const char *set, const char *condition)
+{
+    static const char end[] = "}}\n";
+    buf_addf(out, "%.*s, conditions: [%s]%s", (int)(strlen(set) - strlen(end)), set, condition, end);
+}
+
+static void what_its_sets_say_is_wrong_is_said_of_a_deployment(void **state)
+{
+    (void)state;
+#define FAILING                                                                             \
+    "{type: PodFailure, status: 'True', reason: ImagePullBackOff, message: '1 of 1 pods', " \
+    "lastTransitionTime: x}"
+#define SAYS                                                                                              \
+    "observedGeneration: 2, replicas: 4, updatedReplicas: 4, readyReplicas: 4, availableReplicas: 4, "    \
+    "unavailableReplicas: 0, conditions: ['*', '*', " CONDITION("PodFailure", "True", "ImagePullBackOff", \
+                                                                "1 of 1 pods") "]"
+    const char *deployment = DEPLOYMENT("replicas: 4", REVISION(2), "i:2", "");
+    const char *now = SET("web-2", "i:2", ANNOTATIONS(2, 4, 5), 4, 4, 4);
+    const char *old = SET("web-1", "i:1", "{" REVISION(1) "}", 0, 0, 0);
+    autobuf struct buf current = {0}, older = {0};
+    buf_addf(&current, "%s%s", deployment, old);
+    add_failing(&current, now, FAILING);
+    expect(current.at, STATUS(SAYS));
+    buf_addf(&older, "%s%s", deployment, now);
+    add_failing(&older, old, FAILING);
+    expect(older.at, STATUS(SAYS));
+}
+
 static void a_rollout_that_stands_still_is_called_so(void **state)
 {
     (void)state;
@@ -240,6 +269,7 @@ int main(void)
         cmocka_unit_test(an_old_template_gets_its_set_back_with_a_new_revision),
         cmocka_unit_test(the_revision_of_the_current_set_is_kept_up),
         cmocka_unit_test(what_has_arrived_says_so_and_then_nothing),
+        cmocka_unit_test(what_its_sets_say_is_wrong_is_said_of_a_deployment),
         cmocka_unit_test(a_rollout_that_stands_still_is_called_so),
         cmocka_unit_test(idle_old_sets_beyond_the_limit_go),
         cmocka_unit_test(a_paused_deployment_makes_no_set_but_scales),

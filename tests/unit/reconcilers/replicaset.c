@@ -85,6 +85,52 @@ static void a_refusal_begins_with_one_again_and_is_told_once(void **state)
     expect_plan(&given, STATUS(COUNTED(0, 0) ", conditions: []") CREATE);
 }
 
+#define WAITING(name, reason, more)                                                            \
+    POD(name,                                                                                  \
+        "spec: {nodeName: n1}, status: {phase: Pending, containerStatuses: [{name: c, state: " \
+        "{waiting: {reason: " reason more "}}, lastState: {terminated: {reason: Error, exitCode: 7}}}]}")
+#define TROUBLE(reason, message)                                                                     \
+    ", conditions: [{type: PodFailure, status: 'True', reason: " reason ", message: '" message "', " \
+    "lastTransitionTime: '2026-01-01T00:00:00Z'}]"
+
+static void what_keeps_most_pods_from_being_ready_is_told(void **state)
+{
+    (void)state;
+    static const char *const pods = WAITING("a", "CrashLoopBackOff", ", message: back-off 10s")
+        WAITING("b", "ImagePullBackOff", ", message: no such image")
+            WAITING("c", "ImagePullBackOff", ", message: no such image");
+    autobuf struct buf first = {0}, later = {0};
+    buf_addf(&first, "%s%s", SET_SAYING(3, COUNTED(3, 0)), pods);
+    struct given given = with(first.at);
+    expect_plan(&given, STATUS(COUNTED(3, 0) TROUBLE("ImagePullBackOff",
+                                                     "2 of 3 pods: ImagePullBackOff: no such image")));
+    buf_addf(&later, "%s%s",
+             SET_SAYING(3, COUNTED(3, 0)
+                               TROUBLE("ImagePullBackOff", "2 of 3 pods: ImagePullBackOff: no such image")),
+             pods);
+    given.objects = later.at;
+    expect_plan(&given, "");
+}
+
+static void trouble_is_told_in_few_words_and_goes(void **state)
+{
+    (void)state;
+    struct given given =
+        with(SET_SAYING(1, COUNTED(1, 0)) WAITING("a", "CrashLoopBackOff", ", message: back-off 10s"));
+    expect_plan(&given, STATUS(COUNTED(1, 0) TROUBLE("CrashLoopBackOff",
+                                                     "1 of 1 pods: CrashLoopBackOff: Error, exit code 7")));
+    given.objects =
+        SET_SAYING(1, COUNTED(1, 0)) POD("a", "spec: {}, status: {conditions: [{type: PodScheduled, status: "
+                                              "'False', reason: Unschedulable, message: "
+                                              "no node has room}]}");
+    expect_plan(&given, STATUS(COUNTED(1, 0)
+                                   TROUBLE("Unschedulable", "1 of 1 pods: Unschedulable: no node has room")));
+    given.objects = SET_SAYING(1, COUNTED(1, 0)) WAITING("a", "ContainerCreating", "");
+    expect_plan(&given, "");
+    given.objects = SET_SAYING(1, COUNTED(1, 0) TROUBLE("CrashLoopBackOff", "x")) POD("a", PENDING);
+    expect_plan(&given, STATUS(COUNTED(1, 0) ", conditions: []"));
+}
+
 static void enough_pods_need_nothing(void **state)
 {
     (void)state;
@@ -165,6 +211,8 @@ int main(void)
         cmocka_unit_test(a_set_without_pods_makes_one_first),
         cmocka_unit_test(batches_double),
         cmocka_unit_test(a_refusal_begins_with_one_again_and_is_told_once),
+        cmocka_unit_test(what_keeps_most_pods_from_being_ready_is_told),
+        cmocka_unit_test(trouble_is_told_in_few_words_and_goes),
         cmocka_unit_test(enough_pods_need_nothing),
         cmocka_unit_test(pods_that_have_ended_or_are_going_are_replaced),
         cmocka_unit_test(the_least_useful_pods_go_first),
