@@ -1,37 +1,77 @@
-/* Reading directories. The names are taken when the directory is opened: what a reader gets is one moment's,
- * and its cookies (places in that list) stay good whatever is removed meanwhile. */
+/* Reading directories. The names are taken in slices, as they are asked for, and stay with the handle:
+ * cookies are good whatever is removed meanwhile. What is in the directory from the beginning to the end
+ * comes once; what comes or goes in between may be among them or not. */
 #include "fsd/leaf.h"
+#include "fsd/listing.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
 #include "fsd/vacancy.h"
+#include "fsd/window.h"
+#include "lib/clock.h"
+#include "lib/fault.h"
 #include <errno.h>
 
-/* In the handle's bytes, for each name: type, length, name. */
-enum entry_type { ENTRY_DIRECTORY = 'd', ENTRY_FILE = 'f', ENTRY_LINK = 'l' };
+#define PART_US         300
+#define ENTRIES_AT_ONCE 4096
 
-static void add_name(void *context, struct str name, bool directory, bool link)
-{
-    struct buf *names = context;
-    if (name.length == 0 || name.length > 255)
-        return; /* a key longer than a file's name can be: it is in the documents */
-    buf_add_char(names, link ? ENTRY_LINK : directory ? ENTRY_DIRECTORY : ENTRY_FILE);
-    buf_add_char(names, (char)name.length);
-    buf_add_str(names, name);
-}
+/* ---- taking the names ---- */
 
-/* What its own process has taken away isn't there for it. */
-struct listing {
+/* A slice of the names on its way into the handle. */
+struct taking {
     const struct call *call;
+    struct handle_record *record;
     uint32_t directory;
-    struct buf *names;
+    uint64_t end;
+    int status;
 };
 
-static void add_visible_name(void *context, struct str name, bool directory, bool link)
+static void take(struct taking *taking, struct str name, enum listed_type type)
 {
-    const struct listing *listing = context;
-    if (!vacancy_hides(listing->call, listing->directory, name))
-        add_name(listing->names, name, directory, link);
+    if (taking->status == 0)
+        taking->status =
+            listing_add(taking->call->fsd->memory->arena, &taking->record->names, &taking->end, name, type);
 }
+
+/* What its own process has taken away isn't there for it, and a key longer than a file's name can be is in
+ * the documents only. */
+static void take_visible(void *context, struct str name, bool directory, bool link)
+{
+    struct taking *taking = context;
+    if (name.length != 0 && name.length <= LISTING_NAME &&
+        !vacancy_hides(taking->call, taking->directory, name))
+        take(taking, name, link ? LISTED_LINK : directory ? LISTED_DIRECTORY : LISTED_FILE);
+}
+
+/* The next slice: of a directory that is gone nothing more comes. */
+static int take_some(struct call *call, struct handle_record *record, uint32_t directory)
+{
+    struct fsd *fsd = call->fsd;
+    struct arena *arena = fsd->memory->arena;
+    const struct list_window *now = &record->windows[record->window];
+    struct list_window *next = &record->windows[1 - record->window];
+    struct taking taking = {
+        .call = call, .record = record, .directory = directory, .end = now->started ? now->base : 0};
+    struct place place;
+    struct list_cursor cursor;
+    window_load(arena, now, &cursor);
+    if (!cursor.started) {
+        take(&taking, STR("."), LISTED_DIRECTORY);
+        take(&taking, STR(".."), LISTED_DIRECTORY);
+    }
+    next->ended = place_of_node(fsd, directory, &place) < 0 ||
+                  !place_list(fsd, &place, directory, &cursor, take_visible, &taking);
+    next->base = taking.end;
+    fault_point("window");
+    int status = taking.status < 0 ? taking.status : window_store(arena, next, &cursor);
+    buf_free(&cursor.name);
+    buf_free(&cursor.widths);
+    if (status < 0)
+        return status;
+    record->window = 1 - record->window;
+    return 0;
+}
+
+/* ---- opening ---- */
 
 static int open_directory(struct call *call, struct error **err)
 {
@@ -47,18 +87,8 @@ static int open_directory(struct call *call, struct error **err)
     if (handle == 0)
         return -ENFILE;
     struct handle_record *record = handle_record(fsd->handles, handle);
-    autobuf struct buf names = {0};
-    add_name(&names, STR("."), true, false);
-    add_name(&names, STR(".."), true, false);
-    struct listing listing = {call, node, &names};
-    place_list(fsd, &place, node, add_visible_name, &listing);
     record->opener = (uint32_t)call->asker.thread;
     record->flags = HANDLE_DIRECTORY;
-    record->bytes.length = 0;
-    if (arena_bytes_write(fsd->memory->arena, &record->bytes, 0, buf_str(&names)) < 0) {
-        leaf_handle_given(call, -ENOMEM);
-        return -ENOMEM;
-    }
     leaf_handle_given(call, fuse_reply_open(call->request, &call->file));
     call_free(call);
     return CALL_SILENT;
@@ -66,36 +96,19 @@ static int open_directory(struct call *call, struct error **err)
 
 const struct operation op_opendir = {"opendir", open_directory, NULL, LOOKS, false};
 
-struct listed {
-    struct str name;
-    mode_t mode;
-    size_t next; /* the cookie behind it */
-};
+/* ---- giving them ---- */
 
-/* The entry at a cookie. False at the end, and for a cookie that nobody has given: seekdir takes any number.
- */
-static bool listed_at(struct str names, size_t at, struct listed *listed)
+static mode_t mode_of(enum listed_type type)
 {
-    if (at >= names.length || names.length - at < 2)
-        return false;
-    char type = names.at[at];
-    size_t length = (unsigned char)names.at[at + 1];
-    if (names.length - at - 2 < length || length == 0)
-        return false;
-    listed->mode = type == ENTRY_DIRECTORY ? S_IFDIR
-                   : type == ENTRY_FILE    ? S_IFREG
-                   : type == ENTRY_LINK    ? S_IFLNK
-                                           : 0;
-    listed->name = (struct str){names.at + at + 2, length};
-    listed->next = at + 2 + length;
-    return listed->mode != 0 && memchr(listed->name.at, '/', length) == NULL;
+    return type == LISTED_DIRECTORY ? S_IFDIR : type == LISTED_FILE ? S_IFREG : S_IFLNK;
 }
 
 /* ".", ".." and names without a node have no attributes here: the kernel asks for them when it wants them. */
 static void entry_attributes(struct call *call, uint32_t parent, const struct listed *listed, bool plus,
                              struct fuse_entry_param *entry)
 {
-    const struct fuse_entry_param unknown = {.attr.st_mode = listed->mode, .attr.st_ino = 0xffffffff};
+    const struct fuse_entry_param unknown = {.attr.st_mode = mode_of(listed->type),
+                                             .attr.st_ino = 0xffffffff};
     char own[OWN_NAME_BYTES];
     struct str name = own_name(call, parent, listed->name, own);
     *entry = unknown;
@@ -122,22 +135,21 @@ static size_t add_entry(struct call *call, bool plus, char *to, size_t room, con
     return fuse_add_direntry(call->request, to, room, name, &entry->attr, cookie);
 }
 
-static int read_entries(struct call *call, bool plus)
+/* Answers with the names from the cookie on, as many as there is room and time for: at least one, if there is
+ * one. */
+static int give_entries(struct call *call, const struct handle_record *record, uint32_t parent, bool plus,
+                        int64_t end_us)
 {
     struct fsd *fsd = call->fsd;
-    struct handle_record *record = handle_of_number(fsd->handles, call->file.fh, NULL);
-    uint32_t parent = call_node(call);
-    if (record == NULL || parent == 0)
-        return -EBADF;
-    struct str names = arena_bytes_str(fsd->memory->arena, &record->bytes);
+    uint64_t names_end = record->windows[record->window].base;
     autofree char *out = memory_new(call->size);
-    uint32_t granted[4096];
+    uint32_t granted[ENTRIES_AT_ONCE];
     size_t used = 0, grants = 0;
-    /* A cookie is where the next entry begins in the list of names. */
-    size_t at = (size_t)call->offset;
+    uint64_t at = (uint64_t)call->offset;
     struct listed listed;
-    while (grants < 4096 && listed_at(names, at, &listed)) {
-        char name[256];
+    while (grants < ENTRIES_AT_ONCE &&
+           listing_at(fsd->memory->arena, &record->names, names_end, at, &listed)) {
+        char name[LISTING_NAME + 1];
         memcpy(name, listed.name.at, listed.name.length);
         name[listed.name.length] = '\0';
         struct fuse_entry_param entry;
@@ -155,12 +167,44 @@ static int read_entries(struct call *call, bool plus)
         }
         used += size;
         at = listed.next;
+        if (clock_us() > end_us)
+            break;
     }
     if (fuse_reply_buf(call->request, out, used) < 0)
         for (size_t i = 0; i < grants; i++)
             node_forget(fsd->nodes, granted[i], 1);
     call_free(call);
     return CALL_SILENT;
+}
+
+/* rewinddir() asks for what is there now. A repeated request may have been answered, with cookies that are in
+ * use. */
+static bool begins_anew(const struct call *call, const struct handle_record *record)
+{
+    return call->offset == 0 && call->work == NULL && !call->repeated &&
+           record->windows[record->window].started;
+}
+
+static int read_entries(struct call *call, bool plus)
+{
+    struct handle_record *record = handle_of_number(call->fsd->handles, call->file.fh, NULL);
+    uint32_t parent = call_node(call);
+    if (record == NULL || parent == 0)
+        return -EBADF;
+    int64_t end_us = clock_us() + PART_US;
+    if (begins_anew(call, record))
+        window_restart(record);
+    call->work = record; /* it has begun */
+    const struct list_window *window = &record->windows[record->window];
+    bool taken = window->started && (window->ended || (uint64_t)call->offset < window->base);
+    int status = taken ? 0 : take_some(call, record, parent);
+    if (status < 0)
+        return status;
+    window = &record->windows[record->window];
+    bool waits = !window->ended && (uint64_t)call->offset >= window->base;
+    if (waits || clock_us() > end_us)
+        return CALL_WAITING;
+    return give_entries(call, record, parent, plus, end_us);
 }
 
 static int read_directory(struct call *call, struct error **err)

@@ -390,28 +390,21 @@ struct field field_child(const struct field *parent, struct str name, struct buf
     return field;
 }
 
-static int compare_strs(const void *a, const void *b)
+static bool visit_map(const struct field *directory, struct str after, field_visit *visit, void *context)
 {
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
-
-static void visit_map(const struct field *directory, field_visit *visit, void *context)
-{
-    size_t count = value_count(directory->value), i = 0;
-    if (count == 0)
-        return;
-    autofree struct str *keys = memory_new(count * sizeof(*keys));
-    autobuf struct buf name = {0};
-    value_each (member, directory->value)
-        keys[i++] = value_key(member);
-    qsort(keys, count, sizeof(*keys), compare_strs);
-    for (i = 0; i < count; i++) {
-        if (keys[i].length == 0)
+    autobuf struct buf name = {0}, key = {0};
+    struct value member = after.length != 0 && field_decode(after, &key)
+                              ? value_after(directory->value, buf_str(&key))
+                              : value_first(directory->value);
+    for (; value_exists(member); member = value_next(member)) {
+        if (value_key(member).length == 0)
             continue; /* no name of a file */
         buf_clear(&name);
-        field_encode(keys[i], &name);
-        visit(context, buf_str(&name), type_of(directory->schema->items));
+        field_encode(value_key(member), &name);
+        if (!visit(context, buf_str(&name), type_of(directory->schema->items)))
+            return false;
     }
+    return true;
 }
 
 static void visit_properties(const struct field *directory, const struct schema *schema, field_visit *visit,
@@ -450,16 +443,17 @@ static void visit_root(const struct field *root, field_visit *visit, void *conte
         visit(context, STR(".top"), FIELD_DIRECTORY);
 }
 
-void field_list(const struct field *directory, field_visit *visit, void *context)
+bool field_list(const struct field *directory, struct str after, field_visit *visit, void *context)
 {
     if (directory->type != FIELD_DIRECTORY)
-        return;
+        return true;
     if (directory->root_part != PART_INSIDE)
         visit_root(directory, visit, context);
     else if (directory->schema->type == SCHEMA_MAP)
-        visit_map(directory, visit, context);
+        return visit_map(directory, after, visit, context);
     else if (directory->schema->type == SCHEMA_ARRAY)
         visit_elements(directory, visit, context);
     else
         visit_properties(directory, directory->schema, visit, context);
+    return true;
 }

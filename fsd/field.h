@@ -46,14 +46,19 @@ struct field field_root(const struct kind *kind, struct value object);
 /* One step down by a file name (encoded: %2F). FIELD_NONE where the schema has no such name. `scratch`, if
  * not NULL, holds the decoded key: it must outlive the field. */
 struct field field_child(const struct field *parent, struct str name, struct buf *scratch);
-/* The names of what is set below a directory, in the schema's order (maps: by bytes; lists: theirs), encoded.
- * Directories of maps are always listed; unset scalars and objects are not.
+/* The names of what is set below a directory, encoded: in the schema's order; those of maps and lists in the
+ * document's, which for a map is the canonical one. Directories of maps are always listed; unset scalars and
+ * objects are not.
+ *
+ * A map may be large: there the visitor may say false when it has enough, and `after` is the name that it has
+ * got last (STR_NONE: none), behind which another walk goes on, whether it is still there or not. Else all
+ * names come at once. False where the visitor said so.
  *
  * Entries of a list with keys are named after their keys: the first one, and behind hyphens those of the
  * others that differ from the schema's default, so ports are 53 (TCP) and 53-UDP. Where keys repeat (env
  * may), the second is FOO~2. Entries of other lists are 0, 1, 2 … */
-typedef void field_visit(void *context, struct str name, enum field_type type);
-void field_list(const struct field *directory, field_visit *visit, void *context);
+typedef bool field_visit(void *context, struct str name, enum field_type type);
+bool field_list(const struct field *directory, struct str after, field_visit *visit, void *context);
 /* The bytes of the file. A scalar: its text and a newline. A list of scalars: an item a line; an item that
  * holds a newline or another control character, or begins with a quote, is written as a JSON string, and a
  * line that is one is read as such. */

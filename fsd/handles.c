@@ -1,4 +1,6 @@
 #include "fsd/handles.h"
+
+#include "fsd/listing.h"
 #include "lib/fault.h"
 
 #include <stdatomic.h>
@@ -28,6 +30,8 @@ struct handles *handles_new(struct memory *memory)
         if (record->used) {
             arena_mark(memory->arena, record->bytes.ref);
             arena_mark(memory->arena, record->results.ref);
+            arena_mark(memory->arena, record->names.ref);
+            listing_mark(memory->arena, &record->names);
             for (int i = 0; i < 2; i++) {
                 arena_mark(memory->arena, record->windows[i].bytes.ref);
                 arena_mark(memory->arena, record->windows[i].name.ref);
@@ -78,6 +82,7 @@ void handle_close(struct handles *handles, uint32_t handle)
     atomic_signal_fence(memory_order_seq_cst);
     arena_bytes_free(handles->memory->arena, &record->bytes);
     arena_bytes_free(handles->memory->arena, &record->results);
+    listing_free(handles->memory->arena, &record->names);
     for (int i = 0; i < 2; i++) {
         arena_bytes_free(handles->memory->arena, &record->windows[i].bytes);
         arena_bytes_free(handles->memory->arena, &record->windows[i].name);

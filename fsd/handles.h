@@ -24,10 +24,11 @@ enum {
         2048 /* a write was refused: what has been collected is not whole, and never carried out */
 };
 
-/* How far a list that is rendered as it is read has been rendered, and what of it lies ready. There are two,
- * of which one is current: the next state is made in the other one, and takes its place by one store. */
+/* How far a list that is rendered as it is read has been rendered, and what of it lies ready; or how far a
+ * directory has been read. There are two, of which one is current: the next state is made in the other one,
+ * and takes its place by one store. */
 struct list_window {
-    uint64_t base; /* the file offset at which bytes begin */
+    uint64_t base; /* the file offset at which bytes begin; of a directory: where its names end */
     int64_t number, object;
     uint32_t started, measured, ended;
     struct arena_bytes bytes;
@@ -49,6 +50,7 @@ struct handle_record {
     int64_t version;       /* of the object that bytes show */
     struct arena_bytes bytes;
     struct arena_bytes results;
+    struct arena_bytes names; /* of a directory: see listing.h */
     struct list_window windows[2];
 };
 

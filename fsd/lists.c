@@ -4,6 +4,7 @@
 #include "fsd/documents.h"
 #include "fsd/fsd.h"
 #include "fsd/heavy.h"
+#include "fsd/scope.h"
 #include "fsd/txn.h"
 #include "lib/clock.h"
 #include "lib/yaml.h"
@@ -75,96 +76,6 @@ bool more_field_yaml(struct fsd *fsd, const struct place *place, uint32_t node, 
 
 /* ---- of many objects ---- */
 
-/* What a directory's lists have: objects of a kind (NULL: of all) in a namespace (NULL: in all), and, where
- * the directory has links to some of them, only those. */
-struct scope {
-    const struct kind *kind;
-    const char *namespace;
-    const struct object *bound_to, *owned_by;
-    bool nothing; /* what it belongs to is gone */
-};
-
-static struct scope scope_of(struct fsd *fsd, const struct place *file, uint32_t node)
-{
-    struct place directory;
-    struct scope scope = {.kind = file->kind, .namespace = file->namespace};
-    bool found = place_of_node(fsd, node_record(fsd->nodes, node)->parent, &directory) == 0;
-    if (!found || (directory.type != PLACE_BOUND && directory.type != PLACE_OWNED))
-        return scope;
-    const struct object *holder = object_by_id(fsd->objects, directory.object);
-    scope.namespace = NULL;
-    scope.nothing = holder == NULL;
-    if (directory.type == PLACE_BOUND)
-        scope.bound_to = holder;
-    else
-        scope = (struct scope){.owned_by = holder, .nothing = holder == NULL};
-    return scope;
-}
-
-static struct object *next_of_kind(struct fsd *fsd, const struct scope *scope, const struct kind *kind,
-                                   struct str namespace, struct str name)
-{
-    size_t count;
-    struct collection *const *collections = objects_collections(fsd->objects, kind, &count);
-    for (size_t c = 0; c < count; c++) {
-        const struct collection *collection = collections[c];
-        if (scope->namespace != NULL && scope->namespace != collection->namespace)
-            continue;
-        int order = name.at != NULL ? str_compare(str_of(collection->namespace), namespace) : 1;
-        if (order < 0)
-            continue;
-        size_t i = order == 0 ? collection_place(collection, name) : 0;
-        if (order == 0 && i < collection->count && str_is(name, collection->objects[i]->name))
-            i++;
-        for (; i < collection->count; i++) {
-            struct object *object = collection_visible(collection, i);
-            if (object != NULL && (object->committed->flags & VERSION_DRAFT) == 0)
-                return object;
-        }
-    }
-    return NULL;
-}
-
-/* The visible object behind the cursor (directory/namespace/name); NULL at the end. Drafts are in no list. */
-static struct object *next_object(struct fsd *fsd, const struct scope *scope,
-                                  const struct list_cursor *cursor)
-{
-    struct str rest = buf_str(&cursor->name), directory = STR_NONE, namespace = STR_NONE;
-    const struct kind *reached = NULL;
-    struct object *object = NULL;
-    if (scope->nothing)
-        return NULL;
-    if (rest.length != 0) {
-        str_split(&rest, '/', &directory);
-        str_split(&rest, '/', &namespace);
-        reached = kinds_by_directory(fsd->kinds, directory);
-    }
-    for (size_t k = reached != NULL ? reached->index : 0; k < kinds_count(fsd->kinds) && object == NULL;
-         k++) {
-        const struct kind *kind = kinds_at(fsd->kinds, k);
-        if (scope->kind == NULL || kind == scope->kind)
-            object = next_of_kind(fsd, scope, kind, namespace, kind == reached ? rest : STR_NONE);
-    }
-    return object;
-}
-
-static bool is_in(const struct scope *scope, const struct object *object)
-{
-    if (scope->bound_to != NULL)
-        return str_is(object->committed->node, scope->bound_to->name);
-    for (size_t i = 0; scope->owned_by != NULL && i < object->committed->owner_count; i++)
-        if (str_is(object->committed->owners[i], scope->owned_by->uid))
-            return true;
-    return scope->owned_by == NULL;
-}
-
-static void move_on(struct list_cursor *cursor, const struct object *object)
-{
-    buf_clear(&cursor->name);
-    buf_addf(&cursor->name, STR_FORMAT "/%s/%s", STR_ARGS(object->kind->directory), object->namespace,
-             object->name);
-}
-
 /* False: the worker has to do something first. */
 static bool is_at_hand(struct fsd *fsd, struct list_cursor *cursor, struct version *version, bool manifest)
 {
@@ -178,7 +89,7 @@ bool more_json(struct fsd *fsd, const struct place *place, uint32_t node, struct
                struct buf *out)
 {
     struct part part = part_begin(out);
-    const struct scope scope = scope_of(fsd, place, node);
+    const struct scope scope = scope_of_file(fsd, place, node);
     const struct kind *kind = scope.kind;
     if (!cursor->started)
         buf_addf(out,
@@ -187,16 +98,16 @@ bool more_json(struct fsd *fsd, const struct place *place, uint32_t node, struct
                  STR_ARGS(kind != NULL ? kind->api_version : STR("v1")),
                  STR_ARGS(kind != NULL ? kind->name : STR("")), (long long)txn_version(fsd));
     while (!part_is_enough(&part)) {
-        const struct object *object = next_object(fsd, &scope, cursor);
+        const struct object *object = scope_next(fsd, &scope, cursor);
         if (object == NULL) {
             buf_add_text(out, "]}\n");
             return false;
         }
-        if (is_in(&scope, object)) {
+        if (scope_has(&scope, object)) {
             buf_add_text(out, cursor->number++ != 0 ? ",\n" : "");
             buf_add_str(out, version_text(object->committed));
         }
-        move_on(cursor, object);
+        scope_pass(cursor, object);
     }
     return true;
 }
@@ -204,19 +115,19 @@ bool more_json(struct fsd *fsd, const struct place *place, uint32_t node, struct
 bool more_yaml(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
                struct buf *out)
 {
-    const struct scope scope = scope_of(fsd, place, node);
+    const struct scope scope = scope_of_file(fsd, place, node);
     struct part part = part_begin(out);
     while (!part_is_enough(&part)) {
-        struct object *object = next_object(fsd, &scope, cursor);
+        struct object *object = scope_next(fsd, &scope, cursor);
         if (object == NULL)
             return false;
-        if (is_in(&scope, object)) {
+        if (scope_has(&scope, object)) {
             if (!is_at_hand(fsd, cursor, object->committed, true))
                 return true;
             buf_add_text(out, cursor->number++ != 0 ? "---\n" : "");
             document_manifest(fsd->documents, object->committed, out);
         }
-        move_on(cursor, object);
+        scope_pass(cursor, object);
     }
     return true;
 }
@@ -225,7 +136,7 @@ bool more_yaml(struct fsd *fsd, const struct place *place, uint32_t node, struct
 bool more_table(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
                 struct buf *out)
 {
-    const struct scope scope = scope_of(fsd, place, node);
+    const struct scope scope = scope_of_file(fsd, place, node);
     struct part part = part_begin(out);
     if (!cursor->started)
         cursor->number = clock_wall_ms();
@@ -233,9 +144,9 @@ bool more_table(struct fsd *fsd, const struct place *place, uint32_t node, struc
                                     cursor->number, &cursor->widths);
     bool more = true;
     while (more && !part_is_enough(&part)) {
-        struct object *object = next_object(fsd, &scope, cursor);
-        if (object != NULL && !is_in(&scope, object)) {
-            move_on(cursor, object);
+        struct object *object = scope_next(fsd, &scope, cursor);
+        if (object != NULL && !scope_has(&scope, object)) {
+            scope_pass(cursor, object);
             continue;
         }
         if (object != NULL && !is_at_hand(fsd, cursor, object->committed, false))
@@ -246,7 +157,7 @@ bool more_table(struct fsd *fsd, const struct place *place, uint32_t node, struc
                 table_row(table, value, out);
             else
                 table_measure(table, value);
-            move_on(cursor, object);
+            scope_pass(cursor, object);
         } else if (cursor->measured) {
             more = false;
         } else {

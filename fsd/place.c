@@ -107,16 +107,15 @@ static int child_of_all(struct fsd *fsd, struct str name, struct place *child)
     return 0;
 }
 
-/* Whether links lead to the visible object: a draft is only where it was made. */
-static bool is_linked(const struct object *object)
+bool place_is_linked(const struct object *object)
 {
     return object != NULL && (object->committed->flags & VERSION_DRAFT) == 0;
 }
 
-static bool has_linked(const struct collection *collection)
+bool place_has_linked(const struct collection *collection)
 {
     for (size_t i = 0; collection != NULL && i < collection->count; i++)
-        if (is_linked(collection_visible(collection, i)))
+        if (place_is_linked(collection_visible(collection, i)))
             return true;
     return false;
 }
@@ -125,7 +124,7 @@ static int child_of_all_kind(struct fsd *fsd, const struct place *parent, struct
                              struct place *child)
 {
     const struct collection *collection = objects_collection(fsd->objects, parent->kind, name);
-    if (!has_linked(collection))
+    if (!place_has_linked(collection))
         return -ENOENT;
     *child =
         (struct place){.type = PLACE_ALL_NAMESPACE, .kind = parent->kind, .namespace = collection->namespace};
@@ -135,7 +134,7 @@ static int child_of_all_kind(struct fsd *fsd, const struct place *parent, struct
 static int child_of_kind(struct fsd *fsd, const struct place *parent, struct str name, struct place *child)
 {
     const struct object *object = object_visible(fsd->objects, parent->kind, str_of(parent->namespace), name);
-    if (object == NULL || (parent->type != PLACE_KIND && !is_linked(object)))
+    if (object == NULL || (parent->type != PLACE_KIND && !place_is_linked(object)))
         return -ENOENT;
     *child = (struct place){.type = parent->type == PLACE_KIND ? PLACE_OBJECT : PLACE_LINK,
                             .kind = object->kind,
@@ -181,7 +180,7 @@ static int child_of_links(struct fsd *fsd, const struct place *parent, struct st
         if (!owned)
             object = NULL;
     }
-    if (!is_linked(object))
+    if (!place_is_linked(object))
         return -ENOENT;
     *child = (struct place){
         .type = PLACE_LINK, .kind = object->kind, .namespace = object->namespace, .object = object->id};
@@ -330,156 +329,6 @@ int place_of_node(struct fsd *fsd, uint32_t node, struct place *place)
     }
     node_set_place(fsd->nodes, node, place);
     return 0;
-}
-
-/* ---- listing ---- */
-
-struct listing {
-    place_visit *visit;
-    void *context;
-};
-
-static void list_field(void *context, struct str name, enum field_type type)
-{
-    const struct listing *listing = context;
-    listing->visit(listing->context, name, type == FIELD_DIRECTORY, false);
-}
-
-static void list_kinds(struct fsd *fsd, const struct place *place, place_visit *visit, void *context)
-{
-    for (size_t i = 0; i < kinds_count(fsd->kinds); i++) {
-        const struct kind *kind = kinds_at(fsd->kinds, i);
-        bool link = place->type == PLACE_ROOT ? kind->namespaced : !kind->namespaced;
-        if (place->type != PLACE_OBJECT || kind->namespaced)
-            visit(context, kind->directory, true, place->type != PLACE_OBJECT && link);
-    }
-}
-
-static void list_collection(struct fsd *fsd, const struct place *place, place_visit *visit, void *context)
-{
-    const struct collection *collection =
-        objects_collection(fsd->objects, place->kind, str_of(place->namespace));
-    for (size_t i = 0; collection != NULL && i < collection->count; i++) {
-        const struct object *object = collection_visible(collection, i);
-        if (object != NULL && (place->type == PLACE_KIND || is_linked(object)))
-            visit(context, str_of(object->name), true, place->type == PLACE_ALL_NAMESPACE);
-    }
-}
-
-static void list_namespaces(struct fsd *fsd, const struct place *place, place_visit *visit, void *context)
-{
-    size_t count;
-    struct collection *const *collections = objects_collections(fsd->objects, place->kind, &count);
-    for (size_t i = 0; i < count; i++)
-        if (has_linked(collections[i]))
-            visit(context, str_of(collections[i]->namespace), true, false);
-}
-
-static void list_owned(struct fsd *fsd, const struct object *owner, place_visit *visit, void *context)
-{
-    autobuf struct buf name = {0};
-    for (size_t k = 0; k < kinds_count(fsd->kinds); k++) {
-        const struct kind *kind = kinds_at(fsd->kinds, k);
-        const struct collection *collection =
-            objects_collection(fsd->objects, kind, kind->namespaced ? str_of(owner->namespace) : STR(""));
-        for (size_t i = 0; collection != NULL && i < collection->count; i++) {
-            const struct object *object = collection_visible(collection, i);
-            for (size_t o = 0; is_linked(object) && o < object->committed->owner_count; o++) {
-                if (!str_is(object->committed->owners[o], owner->uid))
-                    continue;
-                buf_clear(&name);
-                buf_addf(&name, STR_FORMAT ".%s", STR_ARGS(kind->directory), object->name);
-                visit(context, buf_str(&name), true, true);
-                break;
-            }
-        }
-    }
-}
-
-static void list_bound(struct fsd *fsd, const struct place *place, const struct object *node,
-                       place_visit *visit, void *context)
-{
-    autobuf struct buf name = {0};
-    size_t count;
-    struct collection *const *collections = objects_collections(fsd->objects, place->kind, &count);
-    for (size_t c = 0; c < count; c++)
-        for (size_t i = 0; i < collections[c]->count; i++) {
-            const struct object *object = collection_visible(collections[c], i);
-            if (!is_linked(object) || !str_is(object->committed->node, node->name))
-                continue;
-            buf_clear(&name);
-            buf_addf(&name, "%s.%s", object->namespace, object->name);
-            visit(context, buf_str(&name), true, true);
-        }
-}
-
-static void list_object(struct fsd *fsd, const struct place *place, uint32_t node, place_visit *visit,
-                        void *context)
-{
-    struct object *object = object_by_id(fsd->objects, place->object);
-    if (object == NULL || !object_is_visible(object))
-        return;
-    struct listing listing = {visit, context};
-    autobuf struct buf path = {0}, scratch = {0};
-    if (place->type == PLACE_OBJECT) {
-        visit(context, STR("owned"), true, false);
-        if (kind_is(place->kind, "", "Namespace"))
-            list_kinds(fsd, place, visit, context);
-        for (size_t i = 0; i < kinds_count(fsd->kinds) && kind_is(place->kind, "", "Node"); i++)
-            if (kinds_at(fsd->kinds, i)->node_field.length != 0)
-                visit(context, kinds_at(fsd->kinds, i)->directory, true, false);
-    }
-    place_field_path(fsd, node, &path);
-    struct field directory = place_field(fsd, object, buf_str(&path), &scratch);
-    field_list(&directory, list_field, &listing);
-}
-
-void place_list(struct fsd *fsd, const struct place *place, uint32_t node, place_visit *visit, void *context)
-{
-    const struct special *special;
-    for (size_t i = 0; (special = special_at(i)) != NULL; i++)
-        if (special->listed && special_is_here(special, place))
-            visit(context, str_of(special->name), false, special->class == SPECIAL_LINK);
-    struct object *object = place->object != 0 ? object_by_id(fsd->objects, place->object) : NULL;
-    switch (place->type) {
-    case PLACE_ROOT:
-        visit(context, STR("all"), true, false);
-        visit(context, STR("api"), true, false);
-        list_kinds(fsd, place, visit, context);
-        break;
-    case PLACE_ALL:
-        list_kinds(fsd, place, visit, context);
-        break;
-    case PLACE_API:
-    case PLACE_API_GROUP:
-    case PLACE_API_VERSION:
-        discovery_list(fsd, place, visit, context);
-        break;
-    case PLACE_ALL_KIND:
-        list_namespaces(fsd, place, visit, context);
-        break;
-    case PLACE_KIND:
-    case PLACE_ALL_NAMESPACE:
-        list_collection(fsd, place, visit, context);
-        break;
-    case PLACE_OWNED:
-        if (object != NULL)
-            list_owned(fsd, object, visit, context);
-        break;
-    case PLACE_BOUND:
-        if (object != NULL)
-            list_bound(fsd, place, object, visit, context);
-        break;
-    case PLACE_OBJECT:
-    case PLACE_FIELD:
-        list_object(fsd, place, node, visit, context);
-        break;
-    default:
-        break;
-    }
-    for (uint32_t child = node_first(fsd->nodes, node); child != 0; child = node_next(fsd->nodes, child))
-        if ((node_record(fsd->nodes, child)->flags & NODE_SCRATCH) != 0)
-            visit(context, node_name(fsd->nodes, child), false, false);
 }
 
 /* ---- links ---- */

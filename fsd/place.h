@@ -63,9 +63,17 @@ bool place_is_scratch_name(struct str name);
  * are fields, every name is that the schema doesn't have. */
 bool place_makes_scratch(struct fsd *fsd, const struct place *directory, uint32_t node, struct str name);
 
-/* The names below a directory, in order. Unlisted files don't come. */
+/* The names below a directory, some at a time (place_names.c): visits the next ones, for less than half a
+ * millisecond, and moves the cursor (special.h), which is zeroed at the beginning; false when there are no
+ * more. What is there all the while comes once, whatever else comes and goes. Unlisted files don't come. */
+struct list_cursor;
 typedef void place_visit(void *context, struct str name, bool directory_or_link, bool link);
-void place_list(struct fsd *fsd, const struct place *place, uint32_t node, place_visit *visit, void *context);
+bool place_list(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
+                place_visit *visit, void *context);
+
+/* Whether links lead to the visible object: a draft is only where it was made. */
+bool place_is_linked(const struct object *object);
+bool place_has_linked(const struct collection *collection);
 
 /* Where a link leads. */
 void place_link_target(struct fsd *fsd, const struct place *place, uint32_t node, struct buf *out);

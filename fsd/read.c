@@ -3,6 +3,7 @@
 #include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
+#include "fsd/window.h"
 #include "lib/fault.h"
 #include <errno.h>
 
@@ -56,29 +57,6 @@ static int read_stream(struct call *call, const struct leaf *leaf)
 
 /* ---- lists ---- */
 
-/* Where the list goes on, as it lies in the window. */
-static void load_cursor(const struct arena *arena, const struct list_window *window,
-                        struct list_cursor *cursor)
-{
-    *cursor = (struct list_cursor){.started = window->started != 0,
-                                   .measured = window->measured != 0,
-                                   .number = window->number,
-                                   .object = window->object};
-    buf_add_str(&cursor->name, arena_bytes_str(arena, &window->name));
-    buf_add_str(&cursor->widths, arena_bytes_str(arena, &window->widths));
-}
-
-static int store_cursor(struct arena *arena, struct list_window *window, const struct list_cursor *cursor)
-{
-    window->started = 1;
-    window->measured = cursor->measured;
-    window->number = cursor->number;
-    window->object = cursor->object;
-    window->name.length = window->widths.length = 0;
-    int status = arena_bytes_write(arena, &window->name, 0, buf_str(&cursor->name));
-    return status < 0 ? status : arena_bytes_write(arena, &window->widths, 0, buf_str(&cursor->widths));
-}
-
 /* The window's successor: what lies before the latest READ is left out, the next part is added. */
 static int advance(struct call *call, const struct leaf *leaf, struct handle_record *handle)
 {
@@ -92,7 +70,7 @@ static int advance(struct call *call, const struct leaf *leaf, struct handle_rec
         read = kept.length;
     struct list_cursor cursor;
     autobuf struct buf part = {0};
-    load_cursor(arena, now, &cursor);
+    window_load(arena, now, &cursor);
     buf_add(&part, kept.at + read, kept.length - read);
     next->ended = !leaf->place.special->more(fsd, &leaf->place, leaf->node, &cursor, &part);
     next->base = now->base + read;
@@ -100,22 +78,13 @@ static int advance(struct call *call, const struct leaf *leaf, struct handle_rec
     fault_point("window");
     int status = arena_bytes_write(arena, &next->bytes, 0, buf_str(&part));
     if (status == 0)
-        status = store_cursor(arena, next, &cursor);
+        status = window_store(arena, next, &cursor);
     buf_free(&cursor.name);
     buf_free(&cursor.widths);
     if (status < 0)
         return status;
     handle->window = 1 - handle->window;
     return cursor.wanted != NULL ? heavy_document(call, cursor.wanted, true) : 0;
-}
-
-static void restart(struct handle_record *handle)
-{
-    struct list_window *next = &handle->windows[1 - handle->window];
-    struct arena_bytes bytes = next->bytes, name = next->name, widths = next->widths;
-    bytes.length = name.length = widths.length = 0;
-    *next = (struct list_window){.bytes = bytes, .name = name, .widths = widths};
-    handle->window = 1 - handle->window;
 }
 
 /* Is what the call asks for in the window? */
@@ -137,7 +106,7 @@ static int read_list(struct call *call, const struct leaf *leaf, struct handle_r
     bool goes_back = (size_t)call->offset < handle->windows[handle->window].base;
     call->work = handle;
     if (goes_back)
-        restart(handle);
+        window_restart(handle);
     if (comes || goes_back)
         handle->reading = (size_t)call->offset;
     int status = is_rendered(call, handle) ? 0 : advance(call, leaf, handle);

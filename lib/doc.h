@@ -144,6 +144,9 @@ void value_merge(struct value v, struct value patch);
 /* Puts the members of every object below v (and of v) into the canonical order: apiVersion, kind, metadata,
  * name, namespace, then by bytes. */
 void value_sort(struct value v);
+/* Of an object in that order the first member behind the key, which itself may not be there: where a walk
+ * that was interrupted goes on. */
+struct value value_after(struct value v, struct str key);
 
 /* ---- writing ---- */
 

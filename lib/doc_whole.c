@@ -272,3 +272,18 @@ void value_sort(struct value v)
     value_each (child, v)
         value_sort(child);
 }
+
+struct value value_after(struct value v, struct str key)
+{
+    struct value there = value_get(v, key);
+    if (value_exists(there))
+        return value_next(there);
+    const struct member sought = {.key = key, .rank = canonical_rank(key)};
+    value_each (child, v) {
+        const struct member member = {
+            .key = value_key(child), .rank = canonical_rank(value_key(child)), .at = child.at};
+        if (compare_members(&sought, &member) < 0)
+            return child;
+    }
+    return VALUE_ABSENT;
+}

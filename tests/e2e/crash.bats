@@ -41,6 +41,35 @@ tortured() {
     tortured --kills 40 --hollow 3 --victims fsd,notifier,scheduler,workloads,gc,hollow,supervisor
 }
 
+# ---- directories ----
+
+@test "a reader of a directory gets what stays once, across a kill, whatever comes and goes meanwhile" {
+    PODTREE_STATE=$BATS_TEST_TMPDIR/state
+    "$podtree" up --no-node
+    seq -w 0 3000 | sed 's/.*/{"op":"create","object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c&"}}}/' \
+        >"$K8S/configmaps/.bulk"
+    seq -w 1 2 2999 | sed 's/.*/{"op":"delete","name":"c&"}/' >"$BATS_TEST_TMPDIR/odd"
+    export FSD
+    FSD=$(pid_of fsd)
+    /usr/bin/python3 - "$K8S/configmaps" "$BATS_TEST_TMPDIR/odd" <<'PYTHON'
+import os, shutil, signal, sys
+path, odd = sys.argv[1:]
+directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+reader = os.scandir(directory)
+names = [next(reader).name for _ in range(10)]
+os.kill(int(os.environ["FSD"]), signal.SIGKILL)
+shutil.copyfile(odd, path + "/.bulk")
+os.mkdir(path + "/a-first")
+os.mkdir(path + "/z-last")
+names += [entry.name for entry in reader]
+stay = {f"c{i:04}" for i in range(0, 3001, 2)}
+assert len(names) == len(set(names)), "a name came twice"
+assert stay <= set(names), f"{sorted(stay - set(names))[:5]} did not come"
+now = os.listdir(directory)
+assert sorted(now) == sorted(stay | {"a-first", "z-last"}), "from the beginning it is not what is there now"
+PYTHON
+}
+
 # ---- streams ----
 
 # say NAME FROM TO: so many events of a configmap, with numbers

@@ -1,5 +1,6 @@
 /* Handles: numbers that are never given twice, and what has been read and collected outlives fsd. */
 #include "fsd/handles.h"
+#include "fsd/listing.h"
 #include "tests/unit/fsd/shared.h"
 
 struct world {
@@ -114,6 +115,11 @@ static void what_is_collected_lives_on_in_a_successor(void **state)
     collect(world, &record->results, "{\"ok\":true}");
     collect(world, &record->windows[1].bytes, "a page");
     collect(world, &record->windows[1].name, "web-1");
+    uint64_t names_end = 0;
+    struct listed listed;
+    assert_int_equal(
+        listing_add(world->shared->memory->arena, &record->names, &names_end, STR("web-2"), LISTED_DIRECTORY),
+        0);
     handle_close(world->handles, closed);
     take_over(world);
     record = handle_of_number(world->handles, number, NULL);
@@ -124,7 +130,10 @@ static void what_is_collected_lives_on_in_a_successor(void **state)
     struct arena *arena = world->shared->memory->arena;
     for (int i = 0; i < 100; i++)
         memset(arena_at(arena, arena_new(arena, 32)), 'x', 32);
+    memset(arena_at(arena, arena_new(arena, 8192)), 'x', 8192);
     assert_str(arena_bytes_str(arena, &record->bytes), "half a manifest");
+    assert_true(listing_at(arena, &record->names, names_end, 0, &listed));
+    assert_str(listed.name, "web-2");
     assert_str(arena_bytes_str(arena, &record->results), "{\"ok\":true}");
     assert_str(arena_bytes_str(arena, &record->windows[1].bytes), "a page");
     assert_str(arena_bytes_str(arena, &record->windows[1].name), "web-1");

@@ -437,6 +437,22 @@ static void the_canonical_order_puts_first_what_people_look_for(void **state)
                                "\"spec\":[{\"name\":3,\"namespace\":2,\"a\":4,\"b\":1}]}");
 }
 
+static void a_walk_goes_on_behind_a_key_that_is_gone(void **state)
+{
+    (void)state;
+    autodoc struct doc *doc = must_parse("{\"kind\":\"x\",\"name\":1,\"a\":2,\"c\":3,\"e\":4}");
+    struct value root = doc_root(doc);
+    assert_str(value_key(value_after(root, STR("apiVersion"))), "kind");
+    assert_str(value_key(value_after(root, STR("kind"))), "name");
+    assert_str(value_key(value_after(root, STR("name"))), "a");
+    assert_str(value_key(value_after(root, STR("namespace"))), "a");
+    assert_str(value_key(value_after(root, STR("b"))), "c");
+    assert_str(value_key(value_after(root, STR("c"))), "e");
+    assert_false(value_exists(value_after(root, STR("e"))));
+    assert_false(value_exists(value_after(root, STR("f"))));
+    assert_false(value_exists(value_after(VALUE_ABSENT, STR("a"))));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +477,7 @@ int main(void)
         cmocka_unit_test(members_of_large_objects_are_found_in_any_order_and_not_when_they_are_gone),
         cmocka_unit_test(large_patches_merge_like_small_ones),
         cmocka_unit_test(the_canonical_order_puts_first_what_people_look_for),
+        cmocka_unit_test(a_walk_goes_on_behind_a_key_that_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
