@@ -20,6 +20,7 @@ struct fsd {
     struct txn *txn;                 /* changes on their way: txn.h */
     struct announcer *announcer;     /* inotify's echo: announce.h */
     struct invalidator *invalidator; /* the kernel's caches: invalidator.h */
+    struct telling *tellings;        /* of large objects, as yet unfinished: tell.h */
     struct worker *worker;           /* what would take main too long: heavy.h */
     struct session *session;         /* FUSE: session.h */
     struct stream events;            /* /k8s/events: the last lines of all objects */

@@ -266,6 +266,7 @@ static void stop(struct fsd *fsd)
     txn_close(fsd);
     worker_stop(fsd->worker);
     invalidator_stop(fsd->invalidator);
+    tell_end(fsd);
     announcer_free(fsd->announcer);
     session_close(fsd->session);
     vacancies_free(fsd->vacancies);

@@ -2,10 +2,12 @@
 
 #include "fsd/announce.h"
 #include "fsd/documents.h"
+#include "fsd/heavy.h"
 #include "fsd/invalidator.h"
 #include "fsd/reply.h"
 #include "fsd/special.h"
 #include "fsd/txn.h"
+#include "lib/clock.h"
 #include <stdio.h>
 
 /* ---- finding what the kernel knows ---- */
@@ -109,9 +111,23 @@ static bool same_text(const struct both *both)
     return str_equal(buf_str(&a), buf_str(&b));
 }
 
-static void tell_fields(struct fsd *fsd, uint32_t directory, const struct both *both);
+/* A change of an object, as far as its fields have been compared: directories whose known children are still
+ * to be looked at. Small objects are done with at once. A large one may have very many: its telling waits in
+ * fsd->tellings, and goes on with the turns of main. Nodes are kept by number, because the kernel may let
+ * them go meanwhile. */
+struct telling {
+    const struct kind *kind;
+    struct version *before, *now; /* held */
+    uint64_t *directories;
+    size_t count, capacity;
+    uint64_t child; /* of the last of them: the one that was looked at last; 0: none yet */
+    int64_t end_us;
+    struct telling *next;
+};
 
-static void tell_field(struct fsd *fsd, uint32_t node, const struct both *both)
+#define CHILDREN_PER_CLOCK 64 /* looked at between two looks at the clock */
+
+static void tell_field(struct fsd *fsd, struct telling *telling, uint32_t node, const struct both *both)
 {
     if (both->now.type == FIELD_NONE || !both->now.set) {
         if ((node_record(fsd->nodes, node)->flags & (NODE_FORMING | NODE_MOVING)) == 0)
@@ -126,40 +142,139 @@ static void tell_field(struct fsd *fsd, uint32_t node, const struct both *both)
     node_record(fsd->nodes, node)->time_ms = txn_time_ms(fsd);
     if (both->now.type == FIELD_DIRECTORY) {
         stale_attributes(fsd, node);
-        tell_fields(fsd, node, both);
+        array_grow(telling->directories, telling->count, telling->capacity);
+        telling->directories[telling->count++] = node_number(fsd->nodes, node);
     } else if (is_held(fsd, node)) {
         stale_contents(fsd, node);
         announce_node(fsd->announcer, node);
     }
 }
 
-/* The known children of a directory below an object. */
-static void tell_fields(struct fsd *fsd, uint32_t directory, const struct both *both)
+/* A known child of a directory below an object. */
+static void tell_child(struct fsd *fsd, struct telling *telling, uint32_t child, const struct both *both)
 {
-    for (uint32_t child = node_first(fsd->nodes, directory), next; child != 0; child = next) {
-        next = node_next(fsd->nodes, child);
-        const struct place *place = node_place_cached(fsd->nodes, child);
-        if (place == NULL) {
-            struct place found;
-            if (place_of_node(fsd, child, &found) < 0) {
-                stale_name(fsd, child);
-                continue;
-            }
-            place = node_place_cached(fsd->nodes, child);
+    struct place place;
+    if (place_of_node(fsd, child, &place) < 0) {
+        stale_name(fsd, child);
+    } else if (place.type == PLACE_FILE && place.special->class == SPECIAL_TEXT) {
+        if (is_held(fsd, child)) {
+            stale_contents(fsd, child);
+            announce_node(fsd->announcer, child);
         }
-        if (place->type == PLACE_FILE && place->special->class == SPECIAL_TEXT) {
-            if (is_held(fsd, child)) {
-                stale_contents(fsd, child);
-                announce_node(fsd->announcer, child);
-            }
-        } else if (place->type == PLACE_FIELD) {
-            autobuf struct buf key_before = {0}, key_now = {0};
-            struct str name = node_name(fsd->nodes, child);
-            struct both below = {field_child(&both->before, name, &key_before),
-                                 field_child(&both->now, name, &key_now)};
-            tell_field(fsd, child, &below);
-        }
+    } else if (place.type == PLACE_FIELD) {
+        autobuf struct buf key_before = {0}, key_now = {0};
+        struct str name = node_name(fsd->nodes, child);
+        struct both below = {field_child(&both->before, name, &key_before),
+                             field_child(&both->now, name, &key_now)};
+        tell_field(fsd, telling, child, &below);
     }
+}
+
+/* The directory before and now. */
+static struct both both_of(struct fsd *fsd, const struct telling *telling, uint32_t directory,
+                           struct buf keys[2])
+{
+    autobuf struct buf path = {0};
+    place_field_path(fsd, directory, &path);
+    struct both both = {field_root(telling->kind, document_of(fsd->documents, telling->before)),
+                        field_root(telling->kind, document_of(fsd->documents, telling->now))};
+    struct str rest = buf_str(&path), name;
+    while (rest.length != 0 && str_split(&rest, '/', &name)) {
+        both.before = field_child(&both.before, name, &keys[0]);
+        both.now = field_child(&both.now, name, &keys[1]);
+    }
+    return both;
+}
+
+/* The children of the last directory, from where it stopped: new ones come first, and know what is now. When
+ * the child at which it stopped has gone it begins again: what has been told has no effect the second time.
+ * False: the time is up. */
+static bool tell_children(struct fsd *fsd, struct telling *telling)
+{
+    struct nodes *nodes = fsd->nodes;
+    uint32_t directory = node_of_number(nodes, telling->directories[telling->count - 1]);
+    uint32_t last = telling->child != 0 ? node_of_number(nodes, telling->child) : 0;
+    telling->child = 0;
+    telling->count--; /* it comes back, on top of what is found below it, when the time is up */
+    if (directory == 0)
+        return true;
+    struct buf keys[2] = {{0}, {0}};
+    const struct both both = both_of(fsd, telling, directory, keys);
+    bool there = last != 0 && node_record(nodes, last)->parent == directory &&
+                 (node_record(nodes, last)->flags & NODE_DETACHED) == 0;
+    uint32_t child = there ? node_next(nodes, last) : node_first(nodes, directory), looked_at = 0, next;
+    for (; child != 0; child = next) {
+        next = node_next(nodes, child);
+        uint64_t number = node_number(nodes, child);
+        tell_child(fsd, telling, child, &both);
+        if (++looked_at % CHILDREN_PER_CLOCK != 0 || next == 0 || clock_us() < telling->end_us)
+            continue;
+        array_grow(telling->directories, telling->count, telling->capacity);
+        telling->directories[telling->count++] = node_number(nodes, directory);
+        telling->child = number;
+        break;
+    }
+    buf_free(&keys[0]);
+    buf_free(&keys[1]);
+    return child == 0;
+}
+
+/* False: the time is up. */
+static bool tell_fields(struct fsd *fsd, struct telling *telling, int64_t end_us)
+{
+    telling->end_us = end_us;
+    while (telling->count > 0)
+        if (!tell_children(fsd, telling))
+            return false;
+    return true;
+}
+
+static void telling_free(struct telling *telling)
+{
+    version_drop(telling->before);
+    version_drop(telling->now);
+    free(telling->directories);
+    free(telling);
+}
+
+static void begin_telling(struct fsd *fsd, const struct object *object, uint32_t node, struct version *before,
+                          struct version *now)
+{
+    struct telling *telling = memory_zeroed(1, sizeof(*telling));
+    *telling =
+        (struct telling){.kind = object->kind, .before = version_hold(before), .now = version_hold(now)};
+    array_grow(telling->directories, telling->count, telling->capacity);
+    telling->directories[telling->count++] = node_number(fsd->nodes, node);
+    if (before->length + now->length <= HEAVY_BYTES) {
+        tell_fields(fsd, telling, INT64_MAX);
+        telling_free(telling);
+        return;
+    }
+    struct telling **end = &fsd->tellings;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = telling;
+}
+
+bool tell_turn(struct fsd *fsd, int64_t end_us)
+{
+    while (fsd->tellings != NULL) {
+        struct telling *telling = fsd->tellings;
+        if (!tell_fields(fsd, telling, end_us))
+            return false;
+        fsd->tellings = telling->next;
+        telling_free(telling);
+    }
+    return true;
+}
+
+void tell_end(struct fsd *fsd)
+{
+    for (struct telling *telling = fsd->tellings, *next; telling != NULL; telling = next) {
+        next = telling->next;
+        telling_free(telling);
+    }
+    fsd->tellings = NULL;
 }
 
 static void tell_links(struct fsd *fsd, const struct object *object, const struct version *before,
@@ -202,10 +317,8 @@ void tell_object(struct fsd *fsd, struct object *object, struct version *before,
     if (node != 0 && gone) {
         stale_name(fsd, node);
     } else if (node != 0 && before != NULL) {
-        struct both both = {field_root(object->kind, document_of(fsd->documents, before)),
-                            field_root(object->kind, document_of(fsd->documents, now))};
         stale_attributes(fsd, node);
-        tell_fields(fsd, node, &both);
+        begin_telling(fsd, object, node, before, now);
     }
     announce_object(fsd->announcer, object,
                     gone             ? ANNOUNCE_GONE

@@ -11,6 +11,11 @@
 void tell_version(struct fsd *fsd, const struct object *object);
 /* The object has been published: `before` is what readers saw until now, NULL if there was nothing. */
 void tell_object(struct fsd *fsd, struct object *object, struct version *before, struct version *now);
+/* Goes on with what of large objects has not been compared yet. False: `end_us` (clock_us()) has come, and
+ * there is more. Nobody may be answered before all has been told. */
+bool tell_turn(struct fsd *fsd, int64_t end_us);
+/* At the end of fsd. */
+void tell_end(struct fsd *fsd);
 /* Its status or its events have grown; NULL: the events of all. */
 void tell_lines(struct fsd *fsd, const struct object *object, enum stream_kind stream);
 /* Has somebody this stream open? */

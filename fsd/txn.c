@@ -297,6 +297,8 @@ static bool publish(struct fsd *fsd, struct batch *batch, int64_t end_us)
         if (clock_us() > end_us)
             return false;
     }
+    if (!tell_turn(fsd, end_us))
+        return false;
     while (txn->published_lines < batch->line_count) {
         publish_line(fsd, &batch->lines[txn->published_lines++]);
         if (clock_us() > end_us)
@@ -417,7 +419,7 @@ bool txn_turn(struct fsd *fsd)
     struct batch *batch;
     while ((batch = invalidator_reached(fsd->invalidator)) != NULL)
         answer(batch, NULL);
-    if (invalidator_is_idle(fsd->invalidator))
+    if (fsd->tellings == NULL && invalidator_is_idle(fsd->invalidator))
         fsd->memory->header->told = (uint64_t)txn->published;
     return txn->publishing != NULL;
 }

@@ -198,6 +198,80 @@ static void of_an_object_that_was_told_only_streams_are_doubted(void **state)
 
 #define in_scene(test) cmocka_unit_test_setup_teardown(test, scene_make, scene_free)
 
+/* ---- large objects ---- */
+
+enum { KEYS = 2000 };
+
+/* key0 to key1999, of which some have another value. */
+static void many_keys(struct buf *data, size_t from, size_t step, const char *other)
+{
+    buf_clear(data);
+    buf_add_char(data, '{');
+    for (size_t i = 0; i < KEYS; i++)
+        buf_addf(data, "%s\"key%04zu\":\"%s\"", i != 0 ? "," : "", i,
+                 i >= from && (i - from) % step == 0 ? other : "a value of some length");
+    buf_add_char(data, '}');
+}
+
+static void expect_contents_of(struct scene *scene, size_t from, size_t step)
+{
+    struct str rest = buf_str(&scene->told), line;
+    bool told[KEYS] = {false};
+    while (rest.length != 0 && str_split(&rest, '\n', &line)) {
+        size_t key;
+        if (sscanf(line.at, "contents key%zu", &key) == 1) {
+            assert_false(told[key]);
+            told[key] = true;
+        }
+    }
+    for (size_t i = 0; i < KEYS; i++)
+        assert_int_equal(told[i], i >= from && (i - from) % step == 0);
+    buf_clear(&scene->told);
+}
+
+/* … and none twice, though the kernel forgets some of them meanwhile, that at which it stopped too. */
+static void a_large_object_is_told_of_in_slices(void **state)
+{
+    struct scene *scene = *state;
+    autobuf struct buf data = {0};
+    uint32_t directory = scene_look(scene, scene->node, "data"), nodes[KEYS];
+    many_keys(&data, KEYS, 1, "");
+    change_to(scene, data.at);
+    assert_true(tell_turn(&scene->fsd, INT64_MAX));
+    for (size_t i = 0; i < KEYS; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "key%04zu", i);
+        nodes[i] = scene_look(scene, directory, name);
+    }
+    for (size_t step = 1; step < 100; step *= 3) {
+        buf_clear(&scene->told);
+        many_keys(&data, 5, step, step % 2 != 0 ? "odd" : "even");
+        change_to(scene, data.at);
+        size_t slices = 1;
+        for (; !tell_turn(&scene->fsd, 0); slices++)
+            assert_true(slices < 100);
+        assert_true(slices >= KEYS / 100);
+        expect_contents_of(scene, 5, step);
+        many_keys(&data, KEYS, 1, "");
+        change_to(scene, data.at);
+        assert_true(tell_turn(&scene->fsd, INT64_MAX));
+        for (size_t i = 0; i < KEYS; i++)
+            *flags_of(scene, nodes[i]) |= NODE_CACHED;
+    }
+    many_keys(&data, 5, 7, "other");
+    buf_clear(&scene->told);
+    change_to(scene, data.at);
+    assert_false(tell_turn(&scene->fsd, 0));
+    node_forget(scene->fsd.nodes, nodes[KEYS - 64], 1); /* the newest came first */
+    while (!tell_turn(&scene->fsd, 0))
+        ;
+    expect_contents_of(scene, 5, 7);
+    /* Nothing is left that is out of date. */
+    change_to(scene, "{}");
+    assert_true(tell_turn(&scene->fsd, INT64_MAX));
+    assert_int_equal(node_first(scene->fsd.nodes, directory), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +285,7 @@ int main(void)
         in_scene(a_stream_that_grew_has_another_size),
         in_scene(what_may_not_have_been_told_is_told_again),
         in_scene(of_an_object_that_was_told_only_streams_are_doubted),
+        in_scene(a_large_object_is_told_of_in_slices),
     };
     return cmocka_run_group_tests(tests, load_kinds, free_kinds);
 }
