@@ -15,7 +15,7 @@ void step_write(const struct step *at, struct buf *out)
         buf_addf(out, "%s" STR_FORMAT, at->up != NULL ? "." : "", STR_ARGS(at->name));
 }
 
-void check_say(struct check *check, const struct step *at, const char *format, ...)
+static void say(struct check *check, const struct step *at, const char *format, va_list args)
 {
     if (check->count++ >= CHECK_FINDINGS)
         return;
@@ -25,9 +25,32 @@ void check_say(struct check *check, const struct step *at, const char *format, .
         step_write(at, &check->sentence);
         buf_add_text(&check->sentence, ": ");
     }
+    buf_vaddf(&check->sentence, format, args);
+}
+
+void check_say(struct check *check, const struct step *at, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    buf_vaddf(&check->sentence, format, args);
+    say(check, at, format, args);
+    va_end(args);
+}
+
+static void list_missing(struct check *check, const struct step *at)
+{
+    if (check->missing.length != 0)
+        buf_add_text(&check->missing, ", ");
+    step_write(at, &check->missing);
+}
+
+void check_lacks(struct check *check, const struct step *at, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (check->draft)
+        list_missing(check, at);
+    else
+        say(check, at, format, args);
     va_end(args);
 }
 
@@ -39,6 +62,7 @@ int check_result(struct check *check, int number, struct error **err)
     if (check->count != 0)
         result = error_make(err, number, "%s", check->sentence.at);
     buf_free(&check->sentence);
+    buf_free(&check->missing);
     return result;
 }
 

@@ -23,13 +23,17 @@ struct step {
 
 struct check {
     struct buf sentence;
-    size_t count;     /* findings */
-    size_t malformed; /* of which the type is wrong, or the name unknown: rules can't be asked below */
-    bool draft;       /* what is required may be missing */
+    size_t count;       /* findings */
+    size_t malformed;   /* of which the type is wrong, or the name unknown: rules can't be asked below */
+    bool draft;         /* what is required may be missing … */
+    struct buf missing; /* … and is listed here: the paths */
 };
 
 /* Adds "path: " and the sentence. */
 void check_say(struct check *check, const struct step *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same of what is not wrong but lacking: in a draft it is no finding, and listed as missing. */
+void check_lacks(struct check *check, const struct step *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* 0 when nothing was found, else -number and the findings. Releases what the check holds. */
 int check_result(struct check *check, int number, struct error **err);

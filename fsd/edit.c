@@ -6,6 +6,7 @@
 #include "fsd/managed.h"
 #include "fsd/merge.h"
 #include "fsd/rules.h"
+#include "fsd/scaffold.h"
 #include "fsd/subject.h"
 #include "fsd/validate.h"
 #include "lib/clock.h"
@@ -535,6 +536,8 @@ static int complete_and_check(struct work *work, bool was_draft, struct error **
     const struct kind *kind = work->base->kind;
     struct value root = doc_root(work->after);
     schema_prune_nulls(kind->schema, root);
+    if (work->draft)
+        schema_scaffold(kind->schema, root);
     schema_default(kind->schema, root);
     int status = object_validate(kind, root, work->draft, err);
     if (status == 0 && value_exists(work->before) && !was_draft)

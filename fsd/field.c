@@ -64,7 +64,7 @@ static bool is_text_list(const struct schema *schema)
            type == SCHEMA_BOOLEAN || type == SCHEMA_INT_OR_STRING;
 }
 
-static enum field_type type_of(const struct schema *schema)
+enum field_type field_type_of(const struct schema *schema)
 {
     switch (schema->type) {
     case SCHEMA_OBJECT:
@@ -101,7 +101,7 @@ static struct field member_field(const struct field *parent, const struct schema
     struct value value = value_get(container, key);
     if (value_type(value) == VALUE_NULL)
         value = VALUE_ABSENT;
-    return (struct field){.type = type_of(schema),
+    return (struct field){.type = field_type_of(schema),
                           .kind = parent->kind,
                           .schema = schema,
                           .value = value,
@@ -401,7 +401,7 @@ static bool visit_map(const struct field *directory, struct str after, field_vis
             continue; /* no name of a file */
         buf_clear(&name);
         field_encode(value_key(member), &name);
-        if (!visit(context, buf_str(&name), type_of(directory->schema->items)))
+        if (!visit(context, buf_str(&name), field_type_of(directory->schema->items)))
             return false;
     }
     return true;

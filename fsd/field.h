@@ -41,6 +41,8 @@ struct field {
     bool in_spec;              /* internal: directly in the spec */
 };
 
+/* How a value of the schema is shown. */
+enum field_type field_type_of(const struct schema *schema);
 /* The directory of the object itself. `object` is the whole document. */
 struct field field_root(const struct kind *kind, struct value object);
 /* One step down by a file name (encoded: %2F). FIELD_NONE where the schema has no such name. `scratch`, if

@@ -18,8 +18,10 @@ static void label_selector_requirement(struct check *check, const struct step *a
     struct value operator= value_at(v, "operator");
     bool wants = value_is(operator, "In") || value_is(operator, "NotIn");
     struct step step = STEP_MEMBER(at, STR("values"));
+    if (!value_exists(operator))
+        return; /* required, and to be told first */
     if (wants && value_count(value_at(v, "values")) == 0)
-        check_say(check, &step, "is required when operator is " STR_FORMAT, STR_ARGS(value_str(operator)));
+        check_lacks(check, &step, "is required when operator is " STR_FORMAT, STR_ARGS(value_str(operator)));
     if (!wants && value_count(value_at(v, "values")) != 0)
         check_say(check, &step, "must not be there when operator is " STR_FORMAT,
                   STR_ARGS(value_str(operator)));

@@ -16,8 +16,8 @@ void rule_one_of(struct check *check, const struct step *at, struct value v, con
         if (value_exists(value_get(v, step.name)) && ++count == 2)
             check_say(check, &step, "must not be there beside another: only one of %s", all.at);
     }
-    if (count == 0 && required && !check->draft)
-        check_say(check, at, "must have one of %s", all.at);
+    if (count == 0 && required)
+        check_lacks(check, at, "must have one of %s", all.at);
 }
 
 /* ---- environment ---- */
@@ -227,8 +227,8 @@ static void seccomp_profile(struct check *check, const struct step *at, struct v
     struct value name = value_at(v, "localhostProfile");
     struct step step = STEP_MEMBER(at, STR("localhostProfile"));
     if (local && value_str(name).length == 0)
-        check_say(check, &step, "is required when type is Localhost");
-    if (!local && value_exists(name))
+        check_lacks(check, &step, "is required when type is Localhost");
+    if (!local && value_exists(name) && value_exists(value_at(v, "type")))
         check_say(check, &step, "must not be there unless type is Localhost");
 }
 

@@ -83,7 +83,7 @@ static void pod_spec(struct check *check, const struct step *at, struct value sp
     struct step nameservers = STEP_MEMBER(&dns, STR("nameservers"));
     if (value_is(value_at(spec, "dnsPolicy"), "None") &&
         value_count(value_at(spec, "dnsConfig", "nameservers")) == 0)
-        check_say(check, &nameservers, "is required when dnsPolicy is None");
+        check_lacks(check, &nameservers, "is required when dnsPolicy is None");
     struct step share = STEP_MEMBER(at, STR("shareProcessNamespace"));
     if (value_true(value_at(spec, "shareProcessNamespace")) && value_true(value_at(spec, "hostPID")))
         check_say(check, &share, "must not be true when hostPID is true");
@@ -241,11 +241,11 @@ static void fibre_channel(struct check *check, const struct step *at, struct val
     struct step targets_step = STEP_MEMBER(at, STR("targetWWNs"));
     struct step lun_step = STEP_MEMBER(at, STR("lun"));
     if (targets == 0 && names == 0)
-        check_say(check, &targets_step, "is required where there are no wwids");
+        check_lacks(check, &targets_step, "is required where there are no wwids");
     if (targets != 0 && names != 0)
         check_say(check, &targets_step, "must not be there beside wwids");
     if (targets != 0 && !value_exists(value_at(v, "lun")))
-        check_say(check, &lun_step, "is required when targetWWNs is set");
+        check_lacks(check, &lun_step, "is required when targetWWNs is set");
 }
 
 static void volume_projection(struct check *check, const struct step *at, struct value v)
@@ -263,14 +263,19 @@ static void node_selector_requirement(struct check *check, const struct step *at
     struct str name = value_str(operator);
     struct step step = STEP_MEMBER(at, STR("values"));
     int64_t number;
+    if (name.length == 0)
+        return; /* required, and to be told first */
     if (str_is(name, "Exists") || str_is(name, "DoesNotExist")) {
         if (value_count(values) != 0)
             check_say(check, &step, "must not be there when operator is " STR_FORMAT, STR_ARGS(name));
     } else if (str_is(name, "Gt") || str_is(name, "Lt")) {
-        if (value_count(values) != 1 || !str_to_int64(value_str(value_element(values, 0)), &number))
+        if (value_count(values) == 0)
+            check_lacks(check, &step, "must be one whole number when operator is " STR_FORMAT,
+                        STR_ARGS(name));
+        else if (value_count(values) != 1 || !str_to_int64(value_str(value_element(values, 0)), &number))
             check_say(check, &step, "must be one whole number when operator is " STR_FORMAT, STR_ARGS(name));
     } else if (value_count(values) == 0) {
-        check_say(check, &step, "is required when operator is " STR_FORMAT, STR_ARGS(name));
+        check_lacks(check, &step, "is required when operator is " STR_FORMAT, STR_ARGS(name));
     }
 }
 

@@ -10,8 +10,7 @@ static void selector_matches_template(struct check *check, const struct step *at
         return;
     if (value_count(value_at(selector, "matchLabels")) == 0 &&
         value_count(value_at(selector, "matchExpressions")) == 0) {
-        if (!check->draft)
-            check_say(check, &selector_step, "must not be empty: it would select every pod");
+        check_lacks(check, &selector_step, "must not be empty: it would select every pod");
         return;
     }
     if (!value_exists(template) || selector_matches(selector, value_at(template, "metadata", "labels")))
@@ -19,8 +18,7 @@ static void selector_matches_template(struct check *check, const struct step *at
     struct step template_step = STEP_MEMBER(at, STR("template"));
     struct step metadata = STEP_MEMBER(&template_step, STR("metadata"));
     struct step labels = STEP_MEMBER(&metadata, STR("labels"));
-    if (!check->draft)
-        check_say(check, &labels, "must match the selector, or the pods would not be found again");
+    check_lacks(check, &labels, "must match the selector, or the pods would not be found again");
 }
 
 static void pods_restart_always(struct check *check, const struct step *at, struct value spec)

@@ -72,8 +72,7 @@ static void check_text(struct check *check, const struct step *at, const struct 
 {
     struct str text = value_str(v);
     if (text.length == 0 && schema->min_length > 0) {
-        if (!check->draft)
-            check_say(check, at, "must not be empty");
+        check_lacks(check, at, "must not be empty");
         return;
     }
     if (schema->enumeration_count != 0 && !is_listed(schema, text))
@@ -234,8 +233,7 @@ static void check_list(struct check *check, const struct step *at, const struct 
         check_value(check, &step, schema->items, element);
     }
     if (count == 0 && schema->min_items > 0) {
-        if (!check->draft)
-            check_say(check, at, "must not be empty");
+        check_lacks(check, at, "must not be empty");
     } else if (count < schema->min_items) {
         check_say(check, at, "must have at least %lld elements, not %lld", (long long)schema->min_items,
                   (long long)count);
@@ -279,11 +277,11 @@ static void check_object(struct check *check, const struct step *at, const struc
         else
             say_unknown(check, &step, schema);
     }
-    for (size_t i = 0; i < schema->required_count && !check->draft; i++) {
+    for (size_t i = 0; i < schema->required_count; i++) {
         if (value_exists(value_get(object, schema->required[i])))
             continue;
         struct step step = STEP_MEMBER(at, schema->required[i]);
-        check_say(check, &step, "is required");
+        check_lacks(check, &step, "is required");
     }
 }
 
@@ -334,17 +332,30 @@ static void check_value(struct check *check, const struct step *at, const struct
             schema->rules[i]->check(check, at, v);
 }
 
-int object_validate(const struct kind *kind, struct value object, bool draft, struct error **err)
+static void check_all(struct check *check, const struct kind *kind, struct value object)
 {
-    struct check check = {.draft = draft};
     struct str name = value_str(value_at(object, "metadata", "name"));
     if (name.length != 0 && !kind->name_check->check(name)) {
         struct step metadata = STEP_MEMBER(NULL, STR("metadata"));
         struct step step = STEP_MEMBER(&metadata, STR("name"));
-        say_given(&check, &step, kind->name_check->wanted, value_at(object, "metadata", "name"));
+        say_given(check, &step, kind->name_check->wanted, value_at(object, "metadata", "name"));
     }
-    check_value(&check, NULL, kind->schema, object);
+    check_value(check, NULL, kind->schema, object);
+}
+
+int object_validate(const struct kind *kind, struct value object, bool draft, struct error **err)
+{
+    struct check check = {.draft = draft};
+    check_all(&check, kind, object);
     return check_result(&check, EINVAL, err);
+}
+
+void object_missing(const struct kind *kind, struct value object, struct buf *out)
+{
+    struct check check = {.draft = true};
+    check_all(&check, kind, object);
+    buf_add_str(out, buf_str(&check.missing));
+    (void)check_result(&check, EINVAL, NULL);
 }
 
 int object_check_name(const struct kind *kind, struct str name, struct error **err)
@@ -355,45 +366,6 @@ int object_check_name(const struct kind *kind, struct str name, struct error **e
     json_write_string(&quoted, name);
     return error_make(err, EINVAL, "the name of a " STR_FORMAT " must be %s, not %s",
                       STR_ARGS(kind->singular), kind->name_check->wanted, quoted.at);
-}
-
-/* ---- what is missing ---- */
-
-static void find_missing(const struct schema *schema, const struct step *at, struct value v, struct buf *out)
-{
-    if (schema->type == SCHEMA_ARRAY && value_type(v) == VALUE_ARRAY) {
-        size_t index = 0;
-        value_each (element, v) {
-            struct step step = STEP_ELEMENT(at, index++);
-            find_missing(schema->items, &step, element, out);
-        }
-    }
-    if (schema->type != SCHEMA_OBJECT || value_type(v) != VALUE_OBJECT)
-        return;
-    for (size_t i = 0; i < schema->required_count; i++) {
-        struct value member = value_get(v, schema->required[i]);
-        const struct schema *below = schema_property(schema, schema->required[i]);
-        bool empty =
-            (below->min_length > 0 && value_type(member) == VALUE_STRING && value_str(member).length == 0) ||
-            (below->min_items > 0 && value_type(member) == VALUE_ARRAY && value_count(member) == 0);
-        if (value_exists(member) && !empty)
-            continue;
-        struct step step = STEP_MEMBER(at, schema->required[i]);
-        if (out->length != 0)
-            buf_add_text(out, ", ");
-        step_write(&step, out);
-    }
-    value_each (member, v) {
-        const struct schema *below = schema_property(schema, value_key(member));
-        struct step step = STEP_MEMBER(at, value_key(member));
-        if (below != NULL)
-            find_missing(below, &step, member, out);
-    }
-}
-
-void object_missing(const struct kind *kind, struct value object, struct buf *out)
-{
-    find_missing(kind->schema, NULL, object, out);
 }
 
 /* ---- from one version to the next ---- */

@@ -25,7 +25,8 @@ int object_validate(const struct kind *kind, struct value object, bool draft, st
 int object_validate_update(const struct kind *kind, struct value before, struct value after,
                            struct error **err);
 
-/* The paths of required fields that are missing, for a draft's status: "spec.selector, spec.template". */
+/* The paths of what is missing, for a draft's status: "spec.template.spec.containers, spec.selector". When
+ * nothing is, and only then, the draft lacks nothing to be made live. */
 void object_missing(const struct kind *kind, struct value object, struct buf *out);
 
 /* Is it a name for an object of this kind (RFC 1123 subdomain, at most 253; labels of 63 where Kubernetes

@@ -28,7 +28,7 @@ last_status() {
 }
 
 fill() {
-    mkdir -p "$WEB/template/spec/containers/main" "$WEB/template/metadata" "$WEB/selector"
+    mkdir "$WEB/template/spec/containers/main"
     echo podtree/demo:1 >"$WEB/template/spec/containers/main/image"
     echo web >"$WEB/template/metadata/labels/app"
     echo web >"$WEB/selector/matchLabels/app"
@@ -37,7 +37,7 @@ fill() {
 @test "a draft has its defaults, and says what it lacks" {
     is_draft
     [ "$(cat "$WEB/replicas")" = 1 ]
-    [[ $(last_status) == *Draft*selector*template* ]]
+    [[ $(last_status) == *"Draft missing: spec.template.spec.containers, spec.selector" ]]
     [ "$(ls "$K8S/deployments")" = web ]
 }
 
@@ -99,6 +99,38 @@ fill() {
     wait_for_deployment web 2
 }
 
+@test "the directories that a draft needs are there at once" {
+    cd "$WEB"
+    [ -d selector/matchLabels ] && [ -d template/metadata/labels ]
+    [ -z "$(ls selector/matchLabels)$(ls template/spec/containers)" ]
+    echo web >template/metadata/labels/app
+    echo web >selector/matchLabels/app
+    [[ $(last_status) == *"Draft missing: spec.template.spec.containers" ]]
+    mkdir template/spec/containers/main
+    [[ $(last_status) == *"Draft missing: spec.template.spec.containers[0].image" ]]
+    echo podtree/demo:1 >template/spec/containers/main/image
+    [[ $(last_status) == *"Draft complete: echo live > ctl" ]]
+    echo live >ctl
+    is_live
+    wait_for_deployment web 1
+}
+
+@test "what a draft requires can't be taken out of it" {
+    refused "Operation not permitted" rmdir "$WEB/selector"
+    mkdir "$WEB/template/spec/containers/main"
+    rmdir "$WEB/template/spec/containers/main"
+    [ -d "$WEB/selector" ] && [ -z "$(ls "$WEB/template/spec/containers")" ]
+}
+
+@test "a pod's draft has its containers" {
+    mkdir "$K8S/pods/lone"
+    mkdir "$K8S/pods/lone/containers/main"
+    echo podtree/demo:1 >"$K8S/pods/lone/containers/main/image"
+    echo live >"$K8S/pods/lone/ctl"
+    wait_until "$K8S/pods" contains "$K8S/pods/lone/status" Running
+    rmdir "$K8S/pods/lone"
+}
+
 @test "what is wrong in itself is refused in a draft, too" {
     refused "Invalid argument" write_value "$WEB/replicas" many
     refused "Invalid argument" write_value "$WEB/replicas" -1
@@ -106,7 +138,7 @@ fill() {
 }
 
 @test "a draft that lacks something can't be made live" {
-    mkdir -p "$WEB/template/spec/containers/main"
+    mkdir "$WEB/template/spec/containers/main"
     refused "Invalid argument" write_value "$WEB/ctl" live
     error_says image
     is_draft

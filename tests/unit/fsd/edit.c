@@ -29,6 +29,9 @@ struct row {
 #define DEFAULTS                                                 \
     ", progressDeadlineSeconds: 600, revisionHistoryLimit: 10, " \
     "strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 25%, maxUnavailable: 25%}}"
+#define EMPTY_TEMPLATE                                                                                      \
+    "{metadata: {}, spec: {containers: [], dnsPolicy: ClusterFirst, restartPolicy: Always, schedulerName: " \
+    "default-scheduler, securityContext: {}, terminationGracePeriodSeconds: 30}}"
 #define WAITING_POD "spec: {containers: [{name: a, image: b}]}"
 #define TERMINATING "metadata: {deletionTimestamp: \"2026-01-31T12:00:10Z\", deletionGracePeriodSeconds: 10"
 #define CONF(rest)  "{apiVersion: v1, kind: ConfigMap" rest "}"
@@ -458,13 +461,29 @@ static void a_draft_becomes_an_object(void **state)
         {"replicasets", NULL, .edit = {EDIT_DRAFT}, .says = "replicasets/web: created",
          .changes =
              "{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web, namespace: default, uid: " UID
-             ", generation: 1, creationTimestamp: \"" NOW "\"}, spec: {replicas: 1}}",
+             ", generation: 1, creationTimestamp: \"" NOW
+             "\"}, spec: {replicas: 1, selector: {}, template: " EMPTY_TEMPLATE "}}",
+         .flags = VERSION_DRAFT},
+        /* What is required below what is made is there with it. */
+        {"pods", "{" WAITING_POD "}", true, .edit = {EDIT_FIELD_MAKE, .path = STR("affinity/nodeAffinity")},
+         .number = ENOENT, .says = "affinity/nodeAffinity: there is no affinity"},
+        {"pods", "{spec: {containers: [], affinity: {nodeAffinity: {}}}}", true,
+         .edit = {EDIT_FIELD_MAKE,
+                  .path = STR("affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution")},
+         .says = "pods/web: created",
+         .changes = "{spec: {affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: "
+                    "{nodeSelectorTerms: []}}}}, metadata: {generation: 2}}",
          .flags = VERSION_DRAFT},
         /* Fields in any order; what is required comes later. To the history it is new all the time. */
-        {"deployments", "{}", true, .edit = {EDIT_FIELD_MAKE, .path = STR("template")},
+        {"deployments", "{spec: {selector: {}, template: {spec: {containers: []}}}}", true,
+         .edit = {EDIT_FIELD_WRITE, .path = STR("selector/matchLabels/app"), .bytes = STR("x")},
          .says = "deployments/web: created",
-         .changes = "{spec: {replicas: 1, template: {}" DEFAULTS "}, metadata: {generation: 2}}",
+         .changes = "{spec: {selector: {matchLabels: {app: x}}}, metadata: {generation: 2}}",
          .flags = VERSION_DRAFT},
+        {"deployments", "{spec: {selector: {}, template: {spec: {containers: []}}}}", true,
+         .edit = {EDIT_LIVE}, .number = EINVAL,
+         .says = "spec.template.spec.containers: must not be empty; "
+                 "spec.selector: must not be empty: it would select every pod"},
         {"deployments", WEB, true, .edit = {EDIT_FIELD_WRITE, .path = STR("replicas"), .bytes = STR("5")},
          .says = "deployments/web: created", .changes = "{spec: {replicas: 5}, metadata: {generation: 2}}",
          .flags = VERSION_DRAFT},

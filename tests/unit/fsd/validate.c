@@ -185,7 +185,38 @@ static void a_draft_may_lack_what_is_required(void **state)
     autodoc struct doc *doc = must_yaml(manifest);
     autobuf struct buf missing = {0};
     object_missing(must_kind("deployments"), doc_root(doc), &missing);
-    assert_str(buf_str(&missing), "spec.selector, spec.template.spec.containers[0].image");
+    assert_str(buf_str(&missing), "spec.template.spec.containers[0].image, spec.selector");
+}
+
+static void missing_is_what_would_be_refused_as_lacking(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *manifest, *missing;
+    } rows[] = {
+        {"spec: {selector: {}, template: {metadata: {}, spec: {containers: []}}}",
+         "spec.template.spec.containers, spec.selector"},
+        {"spec: {selector: {matchLabels: {}}, template: {spec: {containers: [{name: a, image: b}]}}}",
+         "spec.selector"},
+        {"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {}, spec: {containers: [{name: a, "
+         "image: \"\"}]}}}",
+         "spec.template.spec.containers[0].image, spec.template.metadata.labels"},
+        {"spec: {selector: {matchExpressions: [{key: a}]}, template: {metadata: {labels: {a: b}}, spec: "
+         "{containers: [{name: a, image: b}]}}}",
+         "spec.selector.matchExpressions[0].operator, spec.template.metadata.labels"},
+        {"spec: {selector: {matchExpressions: [{key: a, operator: In}]}, template: {metadata: {labels: {a: "
+         "b}}, spec: {containers: [{name: a, image: b}]}}}",
+         "spec.selector.matchExpressions[0].values, spec.template.metadata.labels"},
+        {"spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: "
+         "[{name: a, image: b}]}}}",
+         ""},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        autodoc struct doc *doc = must_yaml(rows[i].manifest);
+        autobuf struct buf missing = {0};
+        object_missing(must_kind("deployments"), doc_root(doc), &missing);
+        assert_str(buf_str(&missing), rows[i].missing);
+    }
 }
 
 static void long_values_are_cut_between_characters(void **state)
@@ -303,6 +334,7 @@ int main(void)
         cmocka_unit_test(rules_over_several_fields_are_kept),
         cmocka_unit_test(up_to_five_findings_are_said),
         cmocka_unit_test(a_draft_may_lack_what_is_required),
+        cmocka_unit_test(missing_is_what_would_be_refused_as_lacking),
         cmocka_unit_test(long_values_are_cut_between_characters),
         cmocka_unit_test(many_elements_are_compared_in_no_time),
         cmocka_unit_test(what_may_not_change_is_refused),
