@@ -54,6 +54,12 @@ static void finish(struct call *call, int result)
         reply_error(call, result < 0 ? -result : 0);
 }
 
+/* It looks at the tree, and somebody has closed a file whose change can't be seen yet. */
+static bool is_early(const struct call *call)
+{
+    return call->fsd->closing > 0 && call->operation->regards != REGARDS_NOTHING;
+}
+
 void call_run(struct call *call)
 {
     const struct outcome *outcome = call->repeated ? txn_outcome(call->fsd, call->slot, call->unique) : NULL;
@@ -67,7 +73,7 @@ void call_run(struct call *call)
         finish(call, 0);
         return;
     }
-    if (vacancies_delay(call)) {
+    if (vacancies_delay(call) || is_early(call)) {
         session_run_later(call->fsd->session, call);
         return;
     }

@@ -79,6 +79,9 @@ int field_write(const struct kind *kind, struct value object, struct str path, s
  */
 int field_append(const struct kind *kind, struct value object, struct str path, struct str bytes, bool server,
                  struct error **err);
+/* Could there be something of that name, whether it is there or not? EINVAL for what is no field, with the
+ * nearest that is one, and for a key that the map doesn't take. */
+int field_check_name(const struct kind *kind, struct value object, struct str path, struct error **err);
 /* mkdir: an empty object, a list entry with its keys set. EEXIST when it is there, EINVAL for a name that is
  * no key, or a file. */
 int field_make_directory(const struct kind *kind, struct value object, struct str path, bool server,

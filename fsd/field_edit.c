@@ -5,6 +5,7 @@
  * there) and how Kubernetes calls the place, for the sentences. */
 #include "fsd/field.h"
 
+#include "fsd/validate.h"
 #include "lib/base64.h"
 #include "lib/utf8.h"
 #include "lib/yaml.h"
@@ -69,14 +70,17 @@ static int refuse(const struct walk *walk, int number, struct error **err, const
 static const struct schema *names_of(const struct field *directory)
 {
     const struct schema *schema = directory->schema;
-    if (schema == NULL && directory->kind->has_spec)
-        schema = schema_property(directory->kind->schema, STR("spec"));
+    const struct schema *whole = directory->kind->schema;
+    if (schema == NULL)
+        schema = directory->kind->has_spec ? schema_property(whole, STR("spec")) : whole;
     return schema != NULL && schema->type == SCHEMA_OBJECT ? schema : NULL;
 }
 
 static int refuse_unknown(const struct walk *walk, const struct field *directory, struct str name,
                           struct error **err)
 {
+    if (directory->schema != NULL && directory->schema->type == SCHEMA_MAP)
+        return refuse(walk, EINVAL, err, "\"" STR_FORMAT "\" is no name for a key", STR_ARGS(name));
     const struct schema *names = names_of(directory);
     struct str nearest = names != NULL ? schema_nearest(names, name) : STR_NONE;
     autobuf struct buf place = {0};
@@ -115,6 +119,21 @@ static int walk_path(struct walk *walk, const struct kind *kind, struct value ob
         walk->fields[++walk->depth] = child;
     }
     return 0;
+}
+
+int field_check_name(const struct kind *kind, struct value object, struct str path, struct error **err)
+{
+    cleanup(cleanup_walk) struct walk walk;
+    int result = walk_path(&walk, kind, object, path, err);
+    if (result < 0 || !last(&walk)->map_entry)
+        return result;
+    const struct field *map = &walk.fields[walk.depth - 1];
+    result = schema_check_key(map->schema, last(&walk)->key, err);
+    if (result == 0)
+        return 0;
+    autobuf struct buf place = {0};
+    write_place(&walk, &place);
+    return error_wrap(err, "%s", place.at);
 }
 
 static int find(struct walk *walk, const struct kind *kind, struct value object, struct str path, bool server,

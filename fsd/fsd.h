@@ -26,6 +26,7 @@ struct fsd {
     struct stream events;            /* /k8s/events: the last lines of all objects */
     int64_t events_time_ms;
     int64_t started_ms; /* wall clock */
+    unsigned closing;   /* files that have been closed, and what that changes is on its way to the disk */
     gid_t group;        /* podtree, or (gid_t)-1 */
 };
 

@@ -15,7 +15,7 @@ enum {
     HANDLE_DIRTY = 16,   /* collected bytes that have not been carried out */
     HANDLE_CHECKED = 32, /* they have been found good, and wait for the opener's close */
     HANDLE_EMPTIED =
-        64, /* opened with O_TRUNC (or created): an empty content is meant even if nothing is written */
+        64, /* opened with O_TRUNC, or created: an empty content is meant if nothing is written */
     HANDLE_RESULTS = 128, /* .bulk: reading gives the results */
     HANDLE_DIRECTORY = 256,
     HANDLE_REFUSED = 512, /* the refusal of the last flush has been said: a repetition is not said again */

@@ -34,7 +34,7 @@ static int of_field(struct fsd *fsd, struct leaf *leaf)
         return -EISDIR;
     leaf->reads = LEAF_TEXT;
     leaf->writes = field.type == FIELD_SCALAR ? WRITE_SCALAR : WRITE_COLLECT;
-    leaf->content = field.type != FIELD_SCALAR;
+    leaf->content = field.type != FIELD_SCALAR || forming;
     leaf->server_managed = field.server_managed;
     leaf->limit = OBJECT_LIMIT;
     return 0;

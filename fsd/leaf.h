@@ -27,7 +27,7 @@ struct leaf {
     struct place place;
     enum leaf_class reads;
     enum write_class writes;
-    bool content;        /* an empty one is a value too: lists and contents of fields */
+    bool content;        /* an empty one is a value too: lists and contents of fields, and any new one */
     bool server_managed; /* writes are refused with EPERM */
     size_t limit;        /* bytes that can be collected */
 };

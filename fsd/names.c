@@ -1,5 +1,6 @@
 /* Making and removing names. */
 #include "fsd/announce.h"
+#include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/removal.h"
 #include "fsd/reply.h"
@@ -191,6 +192,14 @@ static int start_rmdir(struct call *call, struct error **err)
 
 const struct operation op_rmdir = {"rmdir", start_rmdir, finish_removal, LOOKS, false};
 
+/* A file that the process has just created, and has still open: there for nobody else. */
+static bool is_its_making(const struct call *call, uint32_t parent)
+{
+    uint32_t node = node_find(call->fsd->nodes, parent, str_of(call->name));
+    return node != 0 && (node_record(call->fsd->nodes, node)->flags & NODE_FORMING) != 0 &&
+           leaf_is_writer(call, node);
+}
+
 static int start_unlink(struct call *call, struct error **err)
 {
     uint32_t parent;
@@ -202,7 +211,7 @@ static int start_unlink(struct call *call, struct error **err)
         return remove_for_notifier(call, parent, &place);
     status = place_child(call->fsd, &place, parent, str_of(call->name), &child);
     if (status < 0)
-        return status;
+        return is_its_making(call, parent) ? 0 : status;
     if (child.type == PLACE_SCRATCH || removal_covers(call, parent))
         return 0;
     if (child.type == PLACE_FILE && place.type == PLACE_OBJECT && strcmp(call->name, "manifest.yaml") == 0) {

@@ -1,5 +1,6 @@
 /* Opening and creating files. */
 #include "fsd/announce.h"
+#include "fsd/documents.h"
 #include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/removal.h"
@@ -126,9 +127,11 @@ static int creation_of(struct call *call, const struct place *place, uint32_t pa
         return error_make(err, EISDIR, "%s is a directory: mkdir makes it", call->name);
     if (field.type != FIELD_NONE && field.server_managed && call->asker.identity == IDENTITY_NONE)
         return error_make(err, EPERM, "%s is managed by the server and can't be written", call->name);
-    if (field.type == FIELD_NONE && directory.schema != NULL && directory.schema->type == SCHEMA_MAP)
-        return error_make(err, EINVAL, "\"%s\" is no name for a key", call->name);
-    return 0;
+    if (directory.schema == NULL || directory.schema->type != SCHEMA_MAP)
+        return 0;
+    buf_addf(&path, "/%s", call->name);
+    return field_check_name(object->kind, document_of(fsd->documents, object->committed), buf_str(&path),
+                            err);
 }
 
 static uint32_t make_node(struct call *call, const struct place *parent_place, uint32_t parent,
@@ -174,6 +177,7 @@ static int create_file(struct call *call, struct error **err)
         node = 0;
     if (node != 0 && (call->file.flags & O_EXCL) != 0 && !call->repeated)
         return -EEXIST;
+    bool is_new = node == 0 || call->repeated;
     if (node == 0) {
         enum creation creation;
         status = creation_of(call, &place, parent, &creation, err);
@@ -195,7 +199,8 @@ static int create_file(struct call *call, struct error **err)
     uint32_t handle = leaf_open_handle(call, node);
     if (handle == 0)
         return -ENFILE;
-    begin_handle(call, &leaf, handle, true);
+    is_new |= (node_record(fsd->nodes, node)->flags & NODE_FORMING) != 0;
+    begin_handle(call, &leaf, handle, is_new || (call->file.flags & O_TRUNC) != 0);
     call->file.direct_io = 1;
     reply_node(call, node, &call->file);
     return CALL_SILENT;

@@ -247,6 +247,13 @@ static void check_list(struct check *check, const struct step *at, const struct 
 
 /* ---- mappings ---- */
 
+int schema_check_key(const struct schema *map, struct str key, struct error **err)
+{
+    if (map->key_check == NULL || map->key_check->check(key))
+        return 0;
+    return error_make(err, EINVAL, "the key must be %s", map->key_check->wanted);
+}
+
 static void check_map(struct check *check, const struct step *at, const struct schema *schema,
                       struct value map)
 {
@@ -256,8 +263,9 @@ static void check_map(struct check *check, const struct step *at, const struct s
     }
     value_each (member, map) {
         struct step step = STEP_KEY(at, value_key(member));
-        if (schema->key_check != NULL && !schema->key_check->check(value_key(member)))
-            check_say(check, &step, "the key must be %s", schema->key_check->wanted);
+        autoerror struct error *err = NULL;
+        if (schema_check_key(schema, value_key(member), &err) < 0)
+            check_say(check, &step, "%s", err->message);
         check_value(check, &step, schema->items, member);
     }
 }

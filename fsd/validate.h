@@ -20,6 +20,9 @@ void schema_prune_nulls(const struct schema *schema, struct value v);
  * five findings joined by "; ". `draft`: required fields may be missing. Returns 0 or -EINVAL. */
 int object_validate(const struct kind *kind, struct value object, bool draft, struct error **err);
 
+/* May the map have an entry of this key? EINVAL, and what keys must be. */
+int schema_check_key(const struct schema *map, struct str key, struct error **err);
+
 /* What may not change between two versions: immutable and write-once fields, by schema. EPERM with the
  * field's path. Not for drafts. Server-managed fields are not looked at: txn keeps them by itself. */
 int object_validate_update(const struct kind *kind, struct value before, struct value after,

@@ -12,6 +12,8 @@
 
 #define SCALAR_LIMIT 4096
 
+#define RELEASE_CHANGES 1 /* call->flags of a release that carries something out */
+
 /* ---- write ---- */
 
 /* Where the bytes go. An append goes to the end of what there is; a repeated one to where it went first,
@@ -144,6 +146,7 @@ static int start_write(struct call *call, struct error **err)
     case WRITE_COLLECT:
         return collect(call, &leaf, handle, err);
     case WRITE_SCALAR:
+        handle->flags &= ~(uint32_t)HANDLE_EMPTIED; /* accepted or refused: it was not meant to be empty */
         status = write_scalar(call, &leaf, handle, err);
         return status < 0 ? refuse_scalar(call, handle, status) : status;
     case WRITE_NOT:
@@ -282,21 +285,30 @@ static void finish_flush(struct call *call, int result)
 const struct operation op_flush = {"flush", start_flush, finish_flush, REGARDS_NOTHING, false};
 const struct operation op_fsync = {"fsync", start_fsync, finish_flush, REGARDS_NOTHING, false};
 
-/* Nobody hears what release says: what is refused here is said in errors. */
+/* Opened with O_TRUNC, or created, and nothing written: only now, because > file is opened, flushed by the
+ * shell that moves the descriptor, and then written. What has been removed meanwhile stays so. */
+static bool stays_empty(const struct call *call, const struct leaf *leaf, const struct handle_record *handle)
+{
+    return (handle->flags & (HANDLE_EMPTIED | HANDLE_DIRTY)) == HANDLE_EMPTIED && leaf->content &&
+           (node_record(call->fsd->nodes, leaf->node)->flags & NODE_DETACHED) == 0;
+}
+
+/* Nobody hears what release says: what is refused here is said in errors. Its closer goes on, and sees what
+ * it did: whoever looks waits until it is over. */
 static int start_release(struct call *call, struct error **err)
 {
     struct leaf leaf;
     struct handle_record *handle;
     int status = leaf_of_call(call, &leaf, &handle, NULL);
-    if (status < 0 || leaf.writes != WRITE_COLLECT ||
-        (handle->flags & (HANDLE_WRITE | HANDLE_REFUSED)) != HANDLE_WRITE)
+    if (status < 0 || (handle->flags & (HANDLE_WRITE | HANDLE_REFUSED)) != HANDLE_WRITE)
         return 0;
-    bool left = (handle->flags & HANDLE_DIRTY) != 0 &&
+    bool left = leaf.writes == WRITE_COLLECT && (handle->flags & HANDLE_DIRTY) != 0 &&
                 ((handle->flags & HANDLE_TRIED) == 0 || *call_note(call) == NOTE_TRYING);
-    bool emptied =
-        (handle->flags & HANDLE_EMPTIED) != 0 && (handle->flags & HANDLE_DIRTY) == 0 && leaf.content;
-    if (!left && !emptied)
+    if (!left && !stays_empty(call, &leaf, handle))
         return 0;
+    if (call->flags != RELEASE_CHANGES)
+        call->fsd->closing++;
+    call->flags = RELEASE_CHANGES;
     call->asker.uid = handle->uid; /* release comes from nobody in particular */
     call->asker.gid = handle->gid;
     call->asker.identity = identity_of(handle->uid, handle->gid);
@@ -327,6 +339,8 @@ static void close_handle(struct call *call)
 
 static void finish_release(struct call *call, int result)
 {
+    if (call->flags == RELEASE_CHANGES)
+        call->fsd->closing--;
     if (result >= 0)
         finish_collected(call);
     close_handle(call);

@@ -396,6 +396,65 @@ removes_entry() {
     [ "$(stat -c %s "$CONF"/data/nothing*)" = $'0\n0\n0' ]
 }
 
+labels_of_conf() { jq -c .metadata.labels "$CONF/.json"; }
+
+@test "touch and : > make an entry with an empty value, seen at once" {
+    local i
+    for i in 1 2 3 4 5; do
+        touch "$CONF/metadata/labels/touched$i"
+        [ "$(cat "$CONF/metadata/labels/touched$i")" = "" ]
+        touch "$CONF/data/touched$i"
+        [ "$(stat -c %s "$CONF/data/touched$i")" = 0 ]
+    done
+    : >"$CONF/metadata/labels/emptied"
+    cp /dev/null "$CONF/metadata/annotations/copied"
+    [ "$(jq -r '.metadata.labels.emptied' "$CONF/.json")" = "" ]
+    [ "$(jq -r '.metadata.annotations.copied' "$CONF/.json")" = "" ]
+    touch "$CONF/metadata/labels/tier"
+    : >"$CONF/metadata/labels/tier"
+    [ "$(cat "$CONF/metadata/labels/tier")" = front ]
+    rm "$CONF"/metadata/labels/{touched*,emptied} "$CONF/metadata/annotations/copied"
+}
+
+@test "a new value is one change, with no moment of an empty one" {
+    local labels=$WEB/template/metadata/labels before i
+    before=$(cat "$WEB/metadata/generation")
+    while sleep 0.001; do jq -r .role "$labels/.json"; done >seen &
+    local reader=$!
+    for i in {1..50}; do
+        echo "back$i" >"$labels/role"
+        rm "$labels/role"
+    done
+    kill "$reader"
+    wait "$reader" || true
+    [ "$(cat "$WEB/metadata/generation")" = $((before + 100)) ]
+    [ -s seen ]
+    run ! grep -vxE 'null|back[0-9]+' seen
+}
+
+@test "a value that is refused makes no empty entry, nor does a file that is taken away again" {
+    local before
+    before=$(labels_of_conf)
+    refused "Invalid argument" write_value "$CONF/metadata/labels/role" "not ok!"
+    /usr/bin/python3 -c '
+import os, sys
+fd = os.open(sys.argv[1], os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+os.unlink(sys.argv[1])
+os.close(fd)' "$CONF/metadata/labels/probe"
+    [ "$(labels_of_conf)" = "$before" ]
+    [ ! -e "$CONF/metadata/labels/role" ] && [ ! -e "$CONF/metadata/labels/probe" ]
+}
+
+@test "where a value can't be empty, touch makes nothing, and errors says so" {
+    touch "$WEB/paused"
+    [ ! -e "$WEB/paused" ]
+    error_says "spec.paused: must be true or false, not empty"
+    mkdir -p "$WEB/template/spec/containers/main/resources/limits"
+    touch "$WEB/template/spec/containers/main/resources/limits/cpu"
+    [ ! -e "$WEB/template/spec/containers/main/resources/limits/cpu" ]
+    error_says 'spec.template.spec.containers[0].resources.limits[cpu]: must be a quantity'
+}
+
 # ---- trees ----
 
 @test "an object is copied to another name with its manifest" {

@@ -422,6 +422,38 @@ static void the_server_writes_what_it_manages(void **state)
     assert_json(doc_root(doc), "{\"status\":{\"replicas\":2}}");
 }
 
+static void a_name_is_checked_before_anything_is_made(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *path, *sentence; /* NULL: it may be */
+    } rows[] = {
+        {"configmaps", "data/a.conf", NULL},
+        {"configmaps", "data/there", NULL},
+        {"configmaps", "data/bad key!",
+         "data[bad key!]: the key must be a file name: at most 253 of letters, digits, -, _ and ., not . or "
+         "beginning with .."},
+        {"configmaps", "data/100%", "data: \"100%\" is no name for a key"},
+        {"configmaps", "metadata/labels/a.b%2Fc", NULL},
+        {"configmaps", "metadata/labels/-",
+         "metadata.labels[-]: the key must be a qualified name: at most 63 of letters, digits, -, _ and ., "
+         "beginning and ending with a letter or digit, perhaps behind a DNS subdomain and a slash"},
+        {"configmaps", "immutable", NULL},
+        {"configmaps", "dato", "unknown field \"dato\": did you mean \"data\"?"},
+        {"pods", "nodeNam", "unknown field \"nodeNam\": did you mean \"nodeName\"?"},
+        {"pods", "containers/a/imag", "unknown field \"spec.containers[0].imag\": did you mean \"image\"?"},
+    };
+    autodoc struct doc *doc = must_yaml("{data: {there: x}, spec: {containers: [{name: a}]}, metadata: {}}");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autoerror struct error *err = NULL;
+        int result = field_check_name(must_kind(rows[i].kind), doc_root(doc), str_of(rows[i].path), &err);
+        if (rows[i].sentence == NULL)
+            assert_int_equal(result, 0);
+        else
+            assert_error(result, EINVAL, err, rows[i].sentence);
+    }
+}
+
 /* What is read from a list of lines can be written back. */
 static void lines_read_back_as_they_were(void **state)
 {
@@ -459,6 +491,7 @@ int main(void)
         cmocka_unit_test(a_removal_unsets),
         cmocka_unit_test(a_rename_moves_a_key_within_its_map),
         cmocka_unit_test(the_server_writes_what_it_manages),
+        cmocka_unit_test(a_name_is_checked_before_anything_is_made),
         cmocka_unit_test(lines_read_back_as_they_were),
     };
     return cmocka_run_group_tests(tests, load_kinds, free_kinds);
