@@ -11,6 +11,7 @@
 #include "fsd/invalidator.h"
 #include "fsd/removal.h"
 #include "fsd/session.h"
+#include "fsd/strays.h"
 #include "fsd/tell.h"
 #include "fsd/txn.h"
 #include "fsd/vacancy.h"
@@ -193,6 +194,7 @@ static void tick(struct daemon *daemon)
         return;
     daemon->next_tick_ms = now + TICK_MS;
     removals_expire(&daemon->fsd, clock_wall_ms());
+    strays_expire(&daemon->fsd, clock_wall_ms());
     nodes_drop_scratch(daemon->fsd.nodes, clock_wall_ms() - SCRATCH_KEPT_MS, drop_scratch, &daemon->fsd);
 }
 

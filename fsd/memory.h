@@ -52,6 +52,14 @@ struct vacancy_record {
 };
 #define MEMORY_VACANCIES 256
 
+/* A file whose name is no field's: see strays.h. */
+struct stray_record {
+    uint64_t node;       /* its number; 0: free */
+    int64_t deadline_ms; /* wall clock */
+    uint32_t uid;
+};
+#define MEMORY_STRAYS 64
+
 /* The highest numbers that have been given: those of objects that live in memory only are not in the store,
  * and none may be given twice. */
 struct given_numbers {
@@ -78,6 +86,7 @@ struct memory_header {
     char init[MEMORY_INIT_BYTES];
     struct removal_record removals[MEMORY_REMOVALS];
     struct vacancy_record vacancies[MEMORY_VACANCIES];
+    struct stray_record strays[MEMORY_STRAYS];
 };
 
 struct slot_record;

@@ -23,7 +23,8 @@ enum {
     NODE_FORMING = 8,  /* created, but nothing written: the field behind it is not set */
     NODE_MOVING = 32,  /* it is being renamed: its old name goes, and it stays */
     NODE_TAINTED = 16, /* the page cache may hold an older version: drop it at the next open */
-    NODE_CACHED = 64   /* the kernel may have attributes or contents of it in its caches */
+    NODE_CACHED = 64,  /* the kernel may have attributes or contents of it in its caches */
+    NODE_TOLD = 128    /* of a scratch file: its user has been told that it is no field (strays.h) */
 };
 
 struct node_record {

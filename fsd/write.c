@@ -2,6 +2,7 @@
 #include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
+#include "fsd/strays.h"
 #include "fsd/txn.h"
 #include "fsd/vacancy.h"
 #include "lib/clock.h"
@@ -285,6 +286,13 @@ static void finish_flush(struct call *call, int result)
 const struct operation op_flush = {"flush", start_flush, finish_flush, REGARDS_NOTHING, false};
 const struct operation op_fsync = {"fsync", start_fsync, finish_flush, REGARDS_NOTHING, false};
 
+/* A release comes from nobody in particular. */
+static struct asker asker_of_handle(const struct handle_record *handle)
+{
+    return (struct asker){
+        .uid = handle->uid, .gid = handle->gid, .identity = identity_of(handle->uid, handle->gid)};
+}
+
 /* Opened with O_TRUNC, or created, and nothing written: only now, because > file is opened, flushed by the
  * shell that moves the descriptor, and then written. What has been removed meanwhile stays so. */
 static bool stays_empty(const struct call *call, const struct leaf *leaf, const struct handle_record *handle)
@@ -309,9 +317,7 @@ static int start_release(struct call *call, struct error **err)
     if (call->flags != RELEASE_CHANGES)
         call->fsd->closing++;
     call->flags = RELEASE_CHANGES;
-    call->asker.uid = handle->uid; /* release comes from nobody in particular */
-    call->asker.gid = handle->gid;
-    call->asker.identity = identity_of(handle->uid, handle->gid);
+    call->asker = asker_of_handle(handle);
     *call_note(call) = NOTE_TRYING;
     return carry_out(call, &leaf, handle, err);
 }
@@ -325,8 +331,11 @@ static void close_handle(struct call *call)
         return;
     uint32_t node = handle->node;
     bool writes = (handle->flags & HANDLE_WRITE) != 0;
+    const struct asker closer = asker_of_handle(handle);
     handle_close(fsd->handles, index);
     node_closed(fsd->nodes, node, writes);
+    if (writes)
+        stray_closed(fsd, node, &closer);
     const struct node_record *record = node_record(fsd->nodes, node);
     /* Created, never written, and not something that can be empty: there was nothing. */
     if ((record->flags & NODE_FORMING) != 0 && record->handles == 0) {

@@ -344,6 +344,29 @@ removes_entry() {
     rm "$WEB/minReadySeconds~" "$CONF/manifest.yaml.bak"
 }
 
+@test "a file whose name is no field is talked about once, and an editor's never" {
+    local typo=$WEB/template/spec/containers/main/imagee name
+    echo 3 >"$WEB/replica"
+    echo x >"$typo"
+    for name in sedAbCdEf .imagee.swp 4913 "replica~" ".#replica" .imagee.AbCdEf replica.bak; do
+        echo x >"$WEB/$name"
+    done
+    echo 40 >"$WEB/newname" && mv "$WEB/newname" "$WEB/minReadySeconds"
+    echo x >"$WEB/gone" && rm "$WEB/gone"
+    said() { grep -q "imagee" "$K8S/errors" && grep -q "web/replica:" "$K8S/errors"; }
+    wait_until "$K8S/errors" said
+    [ "$(grep -F "is only a scratch file" "$K8S/errors" | cut -d ' ' -f 2- | sort)" = \
+"/namespaces/default/deployments/web/replica: is only a scratch file, as editors make them, and will be dropped: unknown field \"replica\": did you mean \"replicas\"?
+/namespaces/default/deployments/web/template/spec/containers/main/imagee: is only a scratch file, as editors make them, and will be dropped: unknown field \"spec.template.spec.containers[0].imagee\": did you mean \"image\"?" ]
+    [ "$(cat "$WEB/minReadySeconds")" = 40 ]
+    echo 4 >"$WEB/replica"
+    echo 5 >"$WEB/second"
+    said() { grep -q "web/second:" "$K8S/errors"; }
+    wait_until "$K8S/errors" said
+    [ "$(grep -c "web/replica:" "$K8S/errors")" = 1 ]
+    rm "$WEB"/{replica,second,sedAbCdEf,.imagee.swp,4913,replica~,.#replica,.imagee.AbCdEf,replica.bak} "$typo"
+}
+
 # ---- parts of files ----
 
 @test "echo >> appends to a list, and only to its end" {
