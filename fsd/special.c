@@ -27,7 +27,7 @@ static const char readme[] =
     "  mkdir /k8s/pods/mine/containers/main       … its status says what is missing,\n"
     "  echo live > /k8s/pods/mine/ctl             … and then it counts\n"
     "  rm -r /k8s/deployments/web                 delete it (rmdir does, too)\n"
-    "  tail /k8s/errors                           why something of yours was refused\n"
+    "  tail /k8s/errors                           why something of yours was refused, or did nothing\n"
     "\n"
     "  namespaces/<ns>/<plural>/<name>/   where objects are; deployments -> namespaces/default/deployments\n"
     "  nodes/<name>/                      the machines; nodes/<name>/pods/ what runs there\n"
