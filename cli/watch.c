@@ -7,11 +7,14 @@
 #include "cli/settings.h"
 #include "lib/clock.h"
 #include "lib/doc.h"
+#include "lib/file.h"
 #include "lib/map.h"
+#include "lib/name.h"
 #include "lib/tree.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* inotify may be silent on a tree that comes over a network; then its versions are asked for. */
 #define ASK_MS 2000
@@ -114,16 +117,26 @@ static int catch_up(struct tree *tree, struct followed *all, struct error **err)
     return 0;
 }
 
-/* A misspelt name would be waited for in vain. */
-static void say_what_is_missing(const struct interest *interests, size_t count)
+/* An object that has not been seen, or a namespace that isn't there. */
+static bool is_missing(const struct interest *interest, const char *mount)
+{
+    if (interest->name.length > 0)
+        return !interest->seen;
+    autofree char *space = path_format("%s/namespaces/" STR_FORMAT, mount, STR_ARGS(interest->space));
+    return interest->space.length > 0 && access(space, F_OK) < 0 && errno == ENOENT;
+}
+
+/* It may come; but a misspelt name would be waited for in vain. */
+static void say_what_is_missing(const struct interest *interests, size_t count, const char *mount)
 {
     for (size_t i = 0; i < count; i++)
-        if (interests[i].name.length > 0 && !interests[i].seen)
-            fprintf(stderr, "podtree watch: " STR_FORMAT " is not there yet\n", STR_ARGS(interests[i].word));
+        if (is_missing(&interests[i], mount))
+            fprintf(stderr, "podtree watch: " STR_FORMAT " is not there yet: waiting for it\n",
+                    STR_ARGS(interests[i].word));
 }
 
 static int watch(struct tree *tree, struct followed *all, struct interest *interests, size_t count,
-                 struct error **err)
+                 const char *mount, struct error **err)
 {
     for (struct followed *followed = all; followed != NULL; followed = followed->next)
         tree_follow(tree, followed->resource, &followed->changed);
@@ -134,7 +147,7 @@ static int watch(struct tree *tree, struct followed *all, struct interest *inter
         if (result < 0)
             return result;
         if (first)
-            say_what_is_missing(interests, count);
+            say_what_is_missing(interests, count, mount);
         struct pollfd waiting = {.fd = tree_descriptor(tree), .events = POLLIN};
         int ready = poll(&waiting, 1, ASK_MS);
         for (struct followed *followed = all; ready == 0 && followed != NULL; followed = followed->next)
@@ -170,6 +183,34 @@ static void free_followed(struct followed **all)
     }
 }
 
+/* Kinds don't come by themselves, so one that isn't there is not waited for. */
+static int refuse_kind(struct str name, struct str known, struct error **err)
+{
+    struct name_search search = name_search(name);
+    struct str rest = known, kind;
+    while (str_split(&rest, '\n', &kind))
+        name_search_try(&search, kind);
+    if (search.name.length != 0)
+        return error_make(err, ENOENT, "there is no kind " STR_FORMAT ": did you mean " STR_FORMAT "?",
+                          STR_ARGS(name), STR_ARGS(search.name));
+    autobuf struct buf list = {0};
+    for (rest = known; str_split(&rest, '\n', &kind);)
+        buf_addf(&list, "%s" STR_FORMAT, list.length != 0 ? ", " : "", STR_ARGS(kind));
+    return error_make(err, ENOENT, "there is no kind " STR_FORMAT ", but: %s", STR_ARGS(name), list.at);
+}
+
+static int check_kind(struct tree *tree, struct str name, const char *mount, struct error **err)
+{
+    autofree char *path = path_format("%s/all/" STR_FORMAT, mount, STR_ARGS(name));
+    if (access(path, F_OK) == 0)
+        return 0;
+    if (errno != ENOENT)
+        return error_errno(err, errno, "cannot look for %s", path);
+    autobuf struct buf names = {0};
+    int result = tree_resources(tree, &names, err);
+    return result < 0 ? result : refuse_kind(name, str_trim(buf_str(&names)), err);
+}
+
 /* Without a word: everything that there is. */
 static int choose(struct tree *tree, char **words, int count, const char *mount, struct interest *interests,
                   struct followed **all, struct error **err)
@@ -181,6 +222,8 @@ static int choose(struct tree *tree, char **words, int count, const char *mount,
         follow(all, name, NULL, 0);
     for (int i = 0; i < count && result == 0; i++)
         result = interest_parse(words[i], mount, &interests[i], err);
+    for (int i = 0; i < count && result == 0; i++)
+        result = check_kind(tree, interests[i].resource, mount, err);
     for (int i = 0; i < count && result == 0; i++)
         follow(all, interests[i].resource, interests, (size_t)count);
     return result;
@@ -211,5 +254,5 @@ int command_watch(int argc, char **argv, struct error **err)
     autofree struct interest *interests = memory_zeroed((size_t)count + 1, sizeof(*interests));
     cleanup(free_followed) struct followed *all = NULL;
     result = choose(tree, words, count, directories.mount, interests, &all, err);
-    return result < 0 ? result : watch(tree, all, interests, (size_t)count, err);
+    return result < 0 ? result : watch(tree, all, interests, (size_t)count, directories.mount, err);
 }

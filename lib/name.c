@@ -18,6 +18,21 @@ bool name_is_made_of(struct str s, const char *between, bool capitals, size_t at
     return true;
 }
 
+struct name_search name_search(struct str given)
+{
+    size_t half = given.length / 2;
+    return (struct name_search){.given = given, .name = STR_NONE, .distance = half < 4 ? half + 1 : 4};
+}
+
+void name_search_try(struct name_search *search, struct str name)
+{
+    size_t distance = str_distance(name, search->given, search->distance);
+    if (distance >= search->distance)
+        return;
+    search->distance = distance;
+    search->name = name;
+}
+
 bool name_is_label(struct str s)
 {
     return name_is_made_of(s, "-", false, NAME_LABEL_AT_MOST);

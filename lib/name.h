@@ -1,4 +1,5 @@
-/* What names may be made of, as RFC 1123 and Kubernetes have it. */
+/* What names may be made of, as RFC 1123 and Kubernetes have it, and which one was meant by a misspelt one.
+ */
 #ifndef PODTREE_NAME_H
 #define PODTREE_NAME_H
 
@@ -15,5 +16,14 @@ bool name_is_label(struct str s);
  * not asked for: Kubernetes doesn't either. */
 #define NAME_SUBDOMAIN_AT_MOST 253
 bool name_is_subdomain(struct str s);
+
+/* Looks among names, one after another, for the one that is nearest to one that there is not: it ends up in
+ * `name`, or STR_NONE is there because none is near. */
+struct name_search {
+    struct str given, name;
+    size_t distance; /* the next one must be nearer */
+};
+struct name_search name_search(struct str given);
+void name_search_try(struct name_search *search, struct str name);
 
 #endif

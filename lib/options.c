@@ -1,6 +1,6 @@
 #include "lib/options.h"
 
-#include "lib/str.h"
+#include "lib/name.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -30,18 +30,12 @@ static void print_help(const struct usage *usage)
 }
 
 /* The option whose name is nearest to what was given, if one is near at all. */
-static const char *nearest(const struct option_row *rows, struct str given)
+static struct str nearest(const struct option_row *rows, struct str given)
 {
-    const char *best = NULL;
-    size_t least = 4;
-    for (const struct option_row *row = rows; row->name != NULL; row++) {
-        size_t distance = str_distance(str_of(row->name), given, least);
-        if (distance < least) {
-            least = distance;
-            best = row->name;
-        }
-    }
-    return best;
+    struct name_search search = name_search(given);
+    for (const struct option_row *row = rows; row->name != NULL; row++)
+        name_search_try(&search, str_of(row->name));
+    return search.name;
 }
 
 static int refuse_unknown(const struct usage *usage, const char *word, struct error **err)
@@ -54,9 +48,10 @@ static int refuse_unknown(const struct usage *usage, const char *word, struct er
     for (const struct option_row *row = usage->options; row->name != NULL; row++)
         if (str_is(name, row->name))
             return error_make(err, EINVAL, "--%s takes no value", row->name);
-    const char *near = nearest(usage->options, name);
-    if (near != NULL)
-        return error_make(err, EINVAL, "there is no option %s: did you mean --%s?", word, near);
+    struct str near = nearest(usage->options, name);
+    if (near.length != 0)
+        return error_make(err, EINVAL, "there is no option %s: did you mean --" STR_FORMAT "?", word,
+                          STR_ARGS(near));
     return error_make(err, EINVAL, "there is no option %s", word);
 }
 

@@ -241,13 +241,22 @@ mount_count() {
     local watcher=$!
     local line
     read -r -t "$patience" -u "$lines" line
-    [ "$line" = "podtree watch: configmaps/nope is not there yet" ]
+    [ "$line" = "podtree watch: configmaps/nope is not there yet: waiting for it" ]
     configmap nope | apply
     read -r -t "$patience" -u "$lines" line
     [[ $line == *created*configmaps/default/nope* ]]
     kill "$watcher"
     exec {lines}<&-
     rmdir "$K8S/configmaps/nope" "$K8S/configmaps/seen"
+}
+
+@test "podtree watch refuses a kind that there is not, with the nearest name" {
+    run -1 timeout "$patience" "$podtree" watch deploymentz/web
+    [ "$output" = "podtree watch: there is no kind deploymentz: did you mean deployments?" ]
+    run -1 timeout "$patience" "$podtree" watch configmaps namespaces/default/podz
+    [[ $output == *"there is no kind podz: did you mean pods?" ]]
+    run -1 timeout "$patience" "$podtree" watch elephants
+    [[ $output == *"there is no kind elephants, but: configmaps, "* ]]
 }
 
 @test "podtree watch prints changes as lines" {

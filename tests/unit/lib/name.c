@@ -47,11 +47,33 @@ static void names_are_no_longer_than_that(void **state)
     assert_false(name_is_subdomain((struct str){text, 254}));
 }
 
+static void the_nearest_name_is_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *given, *found;
+    } rows[] = {{"deploymentz", "deployments"},
+                {"deployment", "deployments"},
+                {"podz", "pods"},
+                {"nodes", "nodes"},
+                {"elephants", ""},
+                {"po", ""},
+                {"", ""}};
+    static const char *const names[] = {"configmaps", "deployments", "nodes", "pods"};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct name_search search = name_search(str_of(rows[i].given));
+        for (size_t j = 0; j < COUNT(names); j++)
+            name_search_try(&search, str_of(names[j]));
+        assert_true(str_is(search.name, rows[i].found));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_made_of_what_RFC_1123_says),
         cmocka_unit_test(names_are_no_longer_than_that),
+        cmocka_unit_test(the_nearest_name_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
