@@ -256,6 +256,7 @@ static int serve(struct daemon *daemon, struct error **err)
         heavy_turn(fsd);
         more = session_run_waiting(fsd->session) || more;
         vacancies_turn(fsd);
+        vacancies_expire(fsd, !more);
         more = txn_turn(fsd) || more;
         announcer_turn(fsd->announcer, ready[SOURCE_NOTIFIER]);
         tick(daemon);

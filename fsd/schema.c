@@ -3,6 +3,7 @@
 #include "fsd/default.h"
 #include "fsd/formats.h"
 #include "fsd/rules.h"
+#include "lib/name.h"
 #include <errno.h>
 
 struct definition {
@@ -151,16 +152,10 @@ const struct schema *schema_property(const struct schema *schema, struct str nam
 
 struct str schema_nearest(const struct schema *schema, struct str name)
 {
-    struct str nearest = STR_NONE;
-    size_t distance = name.length / 2 < 4 ? name.length / 2 + 1 : 4;
-    for (size_t i = 0; i < schema->property_count; i++) {
-        size_t from_here = str_distance(schema->properties[i].name, name, distance);
-        if (from_here < distance) {
-            distance = from_here;
-            nearest = schema->properties[i].name;
-        }
-    }
-    return nearest;
+    struct name_search search = name_search(name);
+    for (size_t i = 0; i < schema->property_count; i++)
+        name_search_try(&search, schema->properties[i].name);
+    return search.name;
 }
 
 static int read_properties(struct schema_set *set, struct schema *schema, struct value text,

@@ -1,6 +1,7 @@
 #include "fsd/vacancy.h"
 
 #include "fsd/errors.h"
+#include "fsd/pace.h"
 #include "fsd/tell.h"
 #include "fsd/txn.h"
 #include "lib/clock.h"
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define RETRY_MS 1000
+#define BUSY_MS  1000       /* so long requests that wait may hold up what is due */
 #define NOBODY   UINT32_MAX /* the process of a promise whose process is not known any more */
 
 enum {
@@ -24,7 +26,8 @@ enum {
 struct side {
     int pidfd; /* 0: none is watched */
     bool carried_out;
-    bool inherited; /* after a takeover: the store has its promise */
+    int64_t had_cpu_ms; /* its process, when its time was up and it was held up; -1: has not happened */
+    bool inherited;     /* after a takeover: the store has its promise */
 };
 
 struct vacancies {
@@ -149,6 +152,7 @@ static int make(struct fsd *fsd, uint32_t process, uint32_t uid, uint32_t gid, i
         return -1;
     atomic_signal_fence(memory_order_seq_cst);
     record->process = process;
+    fsd->vacancies->sides[index].had_cpu_ms = -1;
     fsd->vacancies->open++;
     return index;
 }
@@ -279,11 +283,32 @@ void vacancies_turn(struct fsd *fsd)
     int count = epoll_wait(vacancies->epoll_fd, events, 64, 0);
     for (int i = 0; i < count; i++)
         process_ended(fsd, (int)events[i].data.u32);
+}
+
+/* Has the process had the time to go on, or is it only held up by others? */
+static bool has_had_its_time(struct fsd *fsd, int index)
+{
+    struct side *side = &fsd->vacancies->sides[index];
+    struct pace pace;
+    if (!pace_of((pid_t)record_at(fsd, index)->process, &pace) || !pace.held_up)
+        return true;
+    if (side->had_cpu_ms < 0)
+        side->had_cpu_ms = pace.cpu_ms;
+    return pace.cpu_ms - side->had_cpu_ms >= VACANCY_MS;
+}
+
+void vacancies_expire(struct fsd *fsd, bool idle)
+{
     int64_t now = clock_wall_ms();
-    for (int i = 0; i < MEMORY_VACANCIES; i++) {
-        const struct vacancy_record *record = record_at(fsd, i);
-        if (record->process != 0 && record->deadline_ms != 0 && record->deadline_ms <= now)
+    for (int i = 0; fsd->vacancies->open > 0 && i < MEMORY_VACANCIES; i++) {
+        struct vacancy_record *record = record_at(fsd, i);
+        if (record->process == 0 || record->deadline_ms == 0 ||
+            record->deadline_ms + (idle ? 0 : BUSY_MS) > now)
+            continue;
+        if (has_had_its_time(fsd, i))
             end(fsd, i);
+        else
+            record->deadline_ms = now + VACANCY_MS / 2;
     }
 }
 
@@ -529,6 +554,7 @@ struct vacancies *vacancies_new(struct memory *memory)
         }
         arena_mark(memory->arena, record->path.ref);
         vacancies->open++;
+        vacancies->sides[i].had_cpu_ms = -1;
         if (watch(vacancies, i, record->process) < 0)
             record->deadline_ms = 1;
     }

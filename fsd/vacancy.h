@@ -7,7 +7,8 @@
  *
  *   - has ended (its pidfd says so), or
  *   - goes on to something else: opens or makes something in that object or among the lists, or
- *   - has let VACANCY_MS pass.
+ *   - has let VACANCY_MS pass. Not when it had no processor in that time, or when its next request has been
+ *     waiting here: on a busy machine that happens between two calls of tar.
  *
  * Until then the process itself finds no such name, and everybody else finds the field as it was. If the
  * process creates the name instead, or renames something to it, what it writes is the field's new value.
@@ -46,8 +47,11 @@ void vacancies_take_over(struct fsd *fsd);
  * none. */
 int vacancies_fd(const struct vacancies *vacancies);
 int vacancies_timeout(const struct fsd *fsd);
-/* Main, before each request: carries out what is due. */
+/* Main, before each request: carries out what processes have left that have ended. */
 void vacancies_turn(struct fsd *fsd);
+/* Main, now and then: the same with those that have let their time pass. `idle`: no request waits; one may be
+ * theirs. */
+void vacancies_expire(struct fsd *fsd, bool idle);
 /* The call has to wait: for what it would see, or because its process goes on, which decides. */
 bool vacancies_delay(struct call *call);
 
