@@ -99,6 +99,8 @@ kill_component() {
 show_logs_of_failure() {
     [ -z "${BATS_TEST_COMPLETED:-}" ] && [ -z "${BATS_TEST_SKIPPED:-}" ] && [ -d "${PODTREE_RUN:-/nowhere}/log" ] || return 0
     tail -n 20 "$PODTREE_RUN"/log/*.log
+    timeout 5 cat "$K8S/pods/.table" "$K8S/deployments/.table" || true
+    timeout 5 tail -n 40 "$K8S/events" || true
 }
 
 # ---- waiting ----
