@@ -117,17 +117,18 @@ static const struct filter filters[] = {
 };
 enum { FILTER_COUNT = sizeof(filters) / sizeof(*filters) };
 
-/* ---- scores: from 0 to 100 ---- */
+/* ---- scores: from 0 to 100, with fractions: a small pod on a large node is less than one of a hundred, and
+ * many of them are to be spread all the same ---- */
 
-typedef int64_t score_fn(const struct place *place, const struct pod *pod);
+typedef double score_fn(const struct place *place, const struct pod *pod);
 
-static int64_t percent_left(int64_t used, int64_t all)
+static double percent_left(int64_t used, int64_t all)
 {
-    return all > 0 && used < all ? (all - used) * 100 / all : 0;
+    return all > 0 && used < all ? (double)(all - used) * 100 / (double)all : 0;
 }
 
 /* Much is left. */
-static int64_t least_allocated(const struct place *place, const struct pod *pod)
+static double least_allocated(const struct place *place, const struct pod *pod)
 {
     int64_t cpu = place->likely_cpu_milli + pod->requests.likely_cpu_milli;
     int64_t memory = place->likely_memory + pod->requests.likely_memory;
@@ -135,21 +136,21 @@ static int64_t least_allocated(const struct place *place, const struct pod *pod)
 }
 
 /* Processor and memory are used alike: none is left over when the other is gone. */
-static int64_t balanced(const struct place *place, const struct pod *pod)
+static double balanced(const struct place *place, const struct pod *pod)
 {
-    int64_t cpu = percent_left(place->cpu_milli + pod->requests.cpu_milli, place->node->cpu_milli);
-    int64_t memory = percent_left(place->memory + pod->requests.memory, place->node->memory);
+    double cpu = percent_left(place->cpu_milli + pod->requests.cpu_milli, place->node->cpu_milli);
+    double memory = percent_left(place->memory + pod->requests.memory, place->node->memory);
     return 100 - (cpu > memory ? cpu - memory : memory - cpu) / 2;
 }
 
 static const struct score {
     score_fn *score;
-    int64_t weight;
+    double weight;
 } scores[] = {{least_allocated, 1}, {balanced, 1}};
 
-static int64_t total_score(const struct place *place, const struct pod *pod)
+static double total_score(const struct place *place, const struct pod *pod)
 {
-    int64_t total = 0;
+    double total = 0;
     for (size_t i = 0; i < sizeof(scores) / sizeof(*scores); i++)
         total += scores[i].weight * scores[i].score(place, pod);
     return total;
@@ -243,14 +244,14 @@ static size_t enough(size_t count)
 struct place *placement_choose(struct place *places, size_t count, const struct pod *pod, struct buf *why)
 {
     struct place *best = NULL;
-    int64_t best_score = -1;
+    double best_score = -1;
     size_t start = count != 0 ? str_hash(pod->meta.uid) % count : 0, wanted = enough(count), found = 0;
     for (size_t i = 0; i < count && found < wanted; i++) {
         struct place *place = &places[start + i < count ? start + i : start + i - count];
         if (!fits(place, pod))
             continue;
         found++;
-        int64_t score = total_score(place, pod);
+        double score = total_score(place, pod);
         if (score > best_score) {
             best_score = score;
             best = place;

@@ -28,6 +28,12 @@ ${3:-}
 YAML
 }
 
+# As deployment. Its pods may be asked to stop before their program listens: then they are killed, which must not
+# take the half minute that is the default.
+quick_deployment() {
+    deployment "$@" | sed 's/^    spec:$/&\n      terminationGracePeriodSeconds: 1/'
+}
+
 says() { # POD TEXT: does its newest status line say so?
     tail -n 1 "$K8S/pods/$1/status" | grep -q -- "$2"
 }
@@ -74,7 +80,7 @@ nothing_is_left() {
 }
 
 @test "a Deployment of three is three real containers that serve" {
-    deployment web 3 | apply
+    quick_deployment web 3 | apply
     wait_for_deployment web 3
     run_containers 3
     local one pid
@@ -108,7 +114,7 @@ nothing_is_left() {
 }
 
 @test "an agent that is killed again and again neither loses nor doubles a container" {
-    deployment web 1 | apply
+    quick_deployment web 1 | apply
     local i
     for i in 4 2 5 1 4 3; do
         kill_component nodeagent
@@ -143,7 +149,7 @@ pods_are_at_least() {
 }
 
 @test "a Deployment says that there is no such image" {
-    deployment web 2 nosuch:1 | apply
+    quick_deployment web 2 nosuch:1 | apply
     deployment_says() { tail -n 1 "$K8S/deployments/web/status" | grep -q -- "$1"; }
     wait_until "$K8S/deployments/web/status" deployment_says '2 of 2 pods: ImagePullBackOff: there is no image nosuch:1 on this node'
     grep -q '2 of 2 pods: ImagePullBackOff' "$K8S/deployments/.table"
@@ -199,7 +205,7 @@ pods_are_at_least() {
 }
 
 @test "down --pods ends everything here, and up runs it again" {
-    deployment web 2 | apply
+    quick_deployment web 2 | apply
     wait_for_deployment web 2
     "$podtree" down --pods
     nothing_is_left

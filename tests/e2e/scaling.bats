@@ -33,7 +33,7 @@ teardown() {
     deployment web 6 | apply
     wait_for_deployment web 6
     for node in "$K8S"/nodes/*; do
-        [ "$(ls "$node/pods" | wc -l)" -ge 1 ] # what still ends there from before counts in the choice
+        [ "$(ls "$node/pods" | wc -l)" = 2 ]
     done
 }
 
