@@ -299,12 +299,21 @@ int main(int argc, char **argv)
     struct settings *settings = &daemon.settings;
     int64_t fuse_fd = -1, memory_fd = -1, notifier_fd = -1;
     const struct option_row options[] = {
-        {"mount", "DIR", "where the tree is mounted", &settings->mount, NULL, NULL},
-        {"state", "DIR", "where the store and the history are", &settings->state, NULL, NULL},
-        {"kinds", "DIR", "the kinds' files", &settings->kinds, NULL, NULL},
-        {"fuse-fd", "N", "the mounted /dev/fuse", NULL, NULL, &fuse_fd},
-        {"memory-fd", "N", "the memory that outlives this process", NULL, NULL, &memory_fd},
-        {"notifier-fd", "N", "the socket of the notifier", NULL, NULL, &notifier_fd},
+        {.name = "mount", .argument = "DIR", .help = "where the tree is mounted", .text = &settings->mount},
+        {.name = "state",
+         .argument = "DIR",
+         .help = "where the store and the history are",
+         .text = &settings->state},
+        {.name = "kinds", .argument = "DIR", .help = "the kinds' files", .text = &settings->kinds},
+        {.name = "fuse-fd", .argument = "N", .help = "the mounted /dev/fuse", .number = &fuse_fd},
+        {.name = "memory-fd",
+         .argument = "N",
+         .help = "the memory that outlives this process",
+         .number = &memory_fd},
+        {.name = "notifier-fd",
+         .argument = "N",
+         .help = "the socket of the notifier",
+         .number = &notifier_fd},
         {0}};
     const struct usage usage = {.synopsis = "podtree-fsd OPTIONS",
                                 .about = "The filesystem daemon; podtree up starts it.\n",

@@ -344,14 +344,20 @@ int main(int argc, char **argv)
     settings.victims = "fsd";
     settings.kills = 200;
     const struct option_row options[] = {
-        {"podtree", "PROGRAM", "the program", &settings.podtree, NULL, NULL},
-        {"dir", "DIR", "for the mount, the state and the run directory", &settings.directory, NULL, NULL},
-        {"victims", "NAME,…", "what is killed: fsd, notifier, …, supervisor", &settings.victims, NULL, NULL},
-        {"faults", NULL, "fsd dies at its fault points", NULL, &settings.faults, NULL},
-        {"only", "LOAD,…", "only these loads", &settings.only, NULL, NULL},
-        {"kills", "N", "how often", NULL, NULL, &settings.kills},
-        {"hollow", "N", "nodes", NULL, NULL, &settings.hollow},
-        {"seed", "N", "of the random numbers", NULL, NULL, &settings.seed},
+        {.name = "podtree", .argument = "PROGRAM", .help = "the program", .text = &settings.podtree},
+        {.name = "dir",
+         .argument = "DIR",
+         .help = "for the mount, the state and the run directory",
+         .text = &settings.directory},
+        {.name = "victims",
+         .argument = "NAME,…",
+         .help = "what is killed: fsd, notifier, …, supervisor",
+         .text = &settings.victims},
+        {.name = "faults", .help = "fsd dies at its fault points", .flag = &settings.faults},
+        {.name = "only", .argument = "LOAD,…", .help = "only these loads", .text = &settings.only},
+        {.name = "kills", .argument = "N", .help = "how often", .number = &settings.kills},
+        {.name = "hollow", .argument = "N", .help = "nodes", .number = &settings.hollow},
+        {.name = "seed", .argument = "N", .help = "of the random numbers", .number = &settings.seed},
         {0}};
     const struct usage usage = {.synopsis = "torture OPTIONS",
                                 .about = "Kills a cluster while clients work on it.\n",
