@@ -9,6 +9,7 @@
 
 typedef int command_fn(int argc, char **argv, struct error **err);
 
-command_fn command_up, command_down, command_status, command_run, command_watch, command_image;
+command_fn command_up, command_down, command_status, command_run, command_delete, command_watch,
+    command_image;
 
 #endif

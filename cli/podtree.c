@@ -14,6 +14,7 @@ static const struct command {
     {"down", command_down, "stop it, in order"},
     {"status", command_status, "each process, the mount, the nodes; exits with 1 if not well"},
     {"run", command_run, "run an image: makes a Deployment"},
+    {"delete", command_delete, "delete objects, and what they own or not"},
     {"watch", command_watch, "print changes as lines"},
     {"image", command_image, "import, list and remove images"},
 };

@@ -4,17 +4,16 @@
  * what is there, so that creation can be told from change afterwards. */
 #include "cli/command.h"
 #include "cli/interest.h"
+#include "cli/kinds.h"
 #include "cli/settings.h"
 #include "lib/clock.h"
 #include "lib/doc.h"
 #include "lib/file.h"
 #include "lib/map.h"
-#include "lib/name.h"
 #include "lib/tree.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <unistd.h>
 
 /* inotify may be silent on a tree that comes over a network; then its versions are asked for. */
 #define ASK_MS 2000
@@ -183,34 +182,6 @@ static void free_followed(struct followed **all)
     }
 }
 
-/* Kinds don't come by themselves, so one that isn't there is not waited for. */
-static int refuse_kind(struct str name, struct str known, struct error **err)
-{
-    struct name_search search = name_search(name);
-    struct str rest = known, kind;
-    while (str_split(&rest, '\n', &kind))
-        name_search_try(&search, kind);
-    if (search.name.length != 0)
-        return error_make(err, ENOENT, "there is no kind " STR_FORMAT ": did you mean " STR_FORMAT "?",
-                          STR_ARGS(name), STR_ARGS(search.name));
-    autobuf struct buf list = {0};
-    for (rest = known; str_split(&rest, '\n', &kind);)
-        buf_addf(&list, "%s" STR_FORMAT, list.length != 0 ? ", " : "", STR_ARGS(kind));
-    return error_make(err, ENOENT, "there is no kind " STR_FORMAT ", but: %s", STR_ARGS(name), list.at);
-}
-
-static int check_kind(struct tree *tree, struct str name, const char *mount, struct error **err)
-{
-    autofree char *path = path_format("%s/all/" STR_FORMAT, mount, STR_ARGS(name));
-    if (access(path, F_OK) == 0)
-        return 0;
-    if (errno != ENOENT)
-        return error_errno(err, errno, "cannot look for %s", path);
-    autobuf struct buf names = {0};
-    int result = tree_resources(tree, &names, err);
-    return result < 0 ? result : refuse_kind(name, str_trim(buf_str(&names)), err);
-}
-
 /* Without a word: everything that there is. */
 static int choose(struct tree *tree, char **words, int count, const char *mount, struct interest *interests,
                   struct followed **all, struct error **err)
@@ -223,7 +194,7 @@ static int choose(struct tree *tree, char **words, int count, const char *mount,
     for (int i = 0; i < count && result == 0; i++)
         result = interest_parse(words[i], mount, &interests[i], err);
     for (int i = 0; i < count && result == 0; i++)
-        result = check_kind(tree, interests[i].resource, mount, err);
+        result = kinds_check(tree, mount, interests[i].resource, err);
     for (int i = 0; i < count && result == 0; i++)
         follow(all, interests[i].resource, interests, (size_t)count);
     return result;

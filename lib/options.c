@@ -23,6 +23,8 @@ static void print_help(const struct usage *usage)
     printf("usage: %s\n\n%s", usage->synopsis, usage->about);
     for (const struct option_row *row = usage->options; row->name != NULL; row++) {
         autobuf struct buf left = {0};
+        if (row->letter != '\0')
+            buf_addf(&left, "-%c, ", row->letter);
         buf_addf(&left, "--%s%s%s", row->name, row->argument != NULL ? " " : "",
                  row->argument != NULL ? row->argument : "");
         printf("%s  %-22s %s\n", row == usage->options ? "\n" : "", left.at, row->help);
@@ -70,6 +72,34 @@ static bool is_in_full(const struct option_row *row, char **argv)
     return str_split(&rest, '=', &name) && str_is(name, row->name);
 }
 
+/* What getopt is told of one-letter names, behind its own signs: words in their order (-), and ':' for a
+ * missing value. */
+static void list_letters(const struct option_row *rows, struct buf *letters)
+{
+    buf_add_text(letters, "-:h");
+    for (; rows->name != NULL; rows++)
+        if (rows->letter != '\0')
+            buf_addf(letters, "%c%s", rows->letter, rows->argument != NULL ? ":" : "");
+}
+
+/* The row of what getopt has found, NULL when it is no option of the table. A letter stands for itself, a
+ * long name must stand there in full. */
+static const struct option_row *find_row(const struct option_row *rows, int found, char **argv)
+{
+    if (found >= VALUE_FIRST_ROW)
+        return is_in_full(&rows[found - VALUE_FIRST_ROW], argv) ? &rows[found - VALUE_FIRST_ROW] : NULL;
+    for (; rows->name != NULL; rows++)
+        if (rows->letter != '\0' && rows->letter == found)
+            return rows;
+    return NULL;
+}
+
+/* The word that refuse_unknown() is to name. */
+static const char *unknown_word(const struct option_row *rows, int found, char **argv)
+{
+    return found < VALUE_FIRST_ROW ? argv[optind - 1] : word_of(&rows[found - VALUE_FIRST_ROW], argv);
+}
+
 static int take(const struct option_row *row, const char *value, struct error **err)
 {
     if (row->argument == NULL) {
@@ -108,10 +138,12 @@ int options_parse(const struct usage *usage, int argc, char **argv, char ***word
                                    .has_arg = usage->options[i].argument != NULL,
                                    .val = VALUE_FIRST_ROW + (int)i};
     table[rows] = (struct option){.name = "help", .val = 'h'};
+    autobuf struct buf letters = {0};
+    list_letters(usage->options, &letters);
     optind = 0; /* zero starts getopt afresh: a process may parse more than once */
     opterr = 0;
     int found, before = 0;
-    while ((found = getopt_long(argc, argv, "-:h", table, NULL)) != -1) {
+    while ((found = getopt_long(argc, argv, letters.at, table, NULL)) != -1) {
         if (found == VALUE_WORD) { /* the words move together at the front, where getopt has been */
             argv[1 + before++] = optarg;
             continue;
@@ -122,11 +154,9 @@ int options_parse(const struct usage *usage, int argc, char **argv, char ***word
         }
         if (found == ':')
             return error_make(err, EINVAL, "%s wants a value", argv[optind - 1]);
-        if (found < VALUE_FIRST_ROW)
-            return refuse_unknown(usage, argv[optind - 1], err);
-        const struct option_row *row = &usage->options[found - VALUE_FIRST_ROW];
-        if (!is_in_full(row, argv))
-            return refuse_unknown(usage, word_of(row, argv), err);
+        const struct option_row *row = find_row(usage->options, found, argv);
+        if (row == NULL)
+            return refuse_unknown(usage, unknown_word(usage->options, found, argv), err);
         int result = take(row, optarg, err);
         if (result < 0)
             return result;

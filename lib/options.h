@@ -1,4 +1,5 @@
-/* Command line options, by a table: --name=VALUE, --name VALUE, --flag, --help. */
+/* Command line options, by a table: --name=VALUE, --name VALUE, --flag, --help; and -n VALUE where a row has
+ * a letter. */
 #ifndef PODTREE_OPTIONS_H
 #define PODTREE_OPTIONS_H
 
@@ -8,6 +9,7 @@
 
 struct option_row {
     const char *name;     /* without its dashes; NULL ends the table */
+    char letter;          /* a short name that people know from elsewhere; 0: none */
     const char *argument; /* what the value is called, "DIR"; NULL: a flag */
     const char *help;     /* one line */
     const char **text;    /* where it goes: exactly one of the three */

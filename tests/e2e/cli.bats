@@ -187,7 +187,7 @@ mount_count() {
 }
 
 @test "every command explains itself" {
-    for command in up down status run watch image; do
+    for command in up down status run delete watch image; do
         run -0 "$podtree" "$command" --help
         [[ $output == *"usage: podtree"* ]]
     done
@@ -271,4 +271,85 @@ mount_count() {
     [[ $line == *deleted* ]]
     kill "$watcher"
     exec {lines}<&-
+}
+
+# owned_by_shop: a Deployment without pods, and a replica set that somebody holds with a finalizer
+owned_by_shop() {
+    deployment shop 0 | apply
+    wait_until "$K8S/replicasets" has_set
+    set=$(ls "$K8S/replicasets")
+    echo test/held >"$K8S/replicasets/$set/metadata/finalizers"
+}
+
+has_set() {
+    [ -n "$(ls "$K8S/replicasets")" ]
+}
+
+let_go() { # a replica set
+    : >"$K8S/replicasets/$1/metadata/finalizers"
+}
+
+is_terminating() {
+    [ -e "$1/metadata/deletionTimestamp" ]
+}
+
+@test "podtree delete --cascade foreground keeps the owner until what it owns is gone" {
+    local set
+    owned_by_shop
+    run -0 "$podtree" delete --cascade=foreground deployments/shop
+    [ "$output" = "deployments/shop is being deleted" ]
+    wait_until "$K8S/replicasets" is_terminating "$K8S/replicasets/$set"
+    is_terminating "$K8S/deployments/shop"
+    [ "$(cat "$K8S/deployments/shop/metadata/finalizers")" = foregroundDeletion ]
+    let_go "$set"
+    wait_until "$K8S/deployments" is_gone "$K8S/deployments/shop"
+    is_gone "$K8S/replicasets/$set"
+}
+
+@test "podtree delete --cascade orphan leaves what is owned, without an owner" {
+    local set
+    owned_by_shop
+    let_go "$set"
+    run -0 "$podtree" delete --cascade orphan --wait deployments/shop
+    [ "$output" = "deployments/shop is gone" ]
+    ! is_terminating "$K8S/replicasets/$set"
+    [ ! -e "$K8S/replicasets/$set/metadata/ownerReferences" ]
+    run -0 "$podtree" delete --wait "$K8S/replicasets/$set/"
+}
+
+@test "podtree delete has what is owned follow" {
+    local set
+    owned_by_shop
+    run -0 "$podtree" delete deployments/shop
+    [ "$output" = "deployments/shop is gone" ]
+    wait_until "$K8S/replicasets" is_terminating "$K8S/replicasets/$set"
+    let_go "$set"
+    wait_until "$K8S/replicasets" is_gone "$K8S/replicasets/$set"
+}
+
+@test "podtree delete takes several objects, of any namespace and kind" {
+    mkdir "$K8S/namespaces/team" "$K8S/namespaces/team/configmaps/one" "$K8S/configmaps/one" "$K8S/nodes/lost"
+    run -0 "$podtree" delete -n team configmaps/one nodes/lost
+    [ "$output" = $'configmaps/one is gone\nnodes/lost is gone' ]
+    [ -e "$K8S/configmaps/one" ]
+    run -0 "$podtree" delete configmaps/one namespaces/team --wait
+    [ "$output" = $'configmaps/one is gone\nnamespaces/team is gone' ]
+}
+
+@test "podtree delete refuses what isn't there, and deletes nothing then" {
+    mkdir "$K8S/configmaps/one"
+    run -1 "$podtree" delete configmaps/one configmap/two
+    [ "$output" = "podtree delete: there is no kind configmap: did you mean configmaps?" ]
+    run -1 "$podtree" delete configmaps/one configmaps/two
+    [[ $output == "podtree delete: there is no configmaps/two ("*/namespaces/default/configmaps/two\) ]]
+    run -1 "$podtree" delete -n nowhere configmaps/one
+    [[ $output == *"there is no configmaps/one ("*/namespaces/nowhere/configmaps/one\) ]]
+    run -1 "$podtree" delete configmaps
+    [[ $output == *"configmaps is a kind: say which object"* ]]
+    run -1 "$podtree" delete --cascade=all configmaps/one
+    [[ $output == *"must be background, foreground or orphan, not all"* ]]
+    run -1 "$podtree" delete namespaces/default
+    [[ $output == *"belongs to every cluster"* ]]
+    [ -e "$K8S/configmaps/one" ]
+    run -0 "$podtree" delete configmaps/one
 }

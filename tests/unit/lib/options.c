@@ -20,7 +20,7 @@ static struct error *failure;
 static const struct option_row rows[] = {
     {.name = "mount", .argument = "DIR", .help = "where", .text = &place},
     {.name = "loud", .help = "be loud", .flag = &loud},
-    {.name = "nodes", .argument = "N", .help = "how many", .number = &count_option},
+    {.name = "nodes", .letter = 'N', .argument = "N", .help = "how many", .number = &count_option},
     {0},
 };
 
@@ -51,6 +51,12 @@ static int parse(int least, int most, const char *const *given)
 
 #define PARSE(least, most, ...) parse(least, most, (const char *const[]){"test", __VA_ARGS__, NULL})
 
+static void expect_refusal(int result, const char *sentence)
+{
+    assert_int_equal(result, -EINVAL);
+    assert_string_equal(error_message(failure), sentence);
+}
+
 static void values_follow_behind_equals_or_as_the_next_word(void **state)
 {
     (void)state;
@@ -59,6 +65,18 @@ static void values_follow_behind_equals_or_as_the_next_word(void **state)
     assert_int_equal(count_option, 3);
     assert_true(loud);
     assert_int_equal(word_count, 0);
+}
+
+static void a_letter_is_a_short_name(void **state)
+{
+    (void)state;
+    assert_int_equal(PARSE(1, 1, "-N", "3", "web"), 0);
+    assert_int_equal(count_option, 3);
+    assert_string_equal(words[0], "web");
+    assert_int_equal(PARSE(1, 1, "web", "-N4"), 0);
+    assert_int_equal(count_option, 4);
+    expect_refusal(PARSE(0, 0, "-N"), "-N wants a value");
+    expect_refusal(PARSE(0, 0, "-N", "many"), "--nodes: must be a whole number, not many");
 }
 
 static void words_may_stand_anywhere(void **state)
@@ -90,12 +108,6 @@ static void words_behind_dashes_can_be_something_else(void **state)
     assert_int_equal(PARSE(1, 1, "--", "sleep"), -EINVAL);
     assert_string_equal(error_message(failure), "something is missing (usage: test [WORD])");
     behind = NULL;
-}
-
-static void expect_refusal(int result, const char *sentence)
-{
-    assert_int_equal(result, -EINVAL);
-    assert_string_equal(error_message(failure), sentence);
 }
 
 static void what_is_wrong_is_said(void **state)
@@ -134,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_follow_behind_equals_or_as_the_next_word),
+        cmocka_unit_test(a_letter_is_a_short_name),
         cmocka_unit_test(words_may_stand_anywhere),
         cmocka_unit_test_teardown(words_behind_dashes_can_be_something_else, forget_failure),
         cmocka_unit_test_teardown(what_is_wrong_is_said, forget_failure),
