@@ -16,19 +16,28 @@ static void print_line(void *context, const char *text)
     fflush(stdout);
 }
 
-/* Nobody supervises: what is left is stopped from here. */
-static int clean_up(const char *run, bool pods, struct error **err)
+static int clean_up_locked(const char *run, bool pods, struct error **err)
 {
-    autoclose int lock = supervisor_lock(run, err);
-    if (lock == -EWOULDBLOCK)
-        return error_wrap(err, "a supervisor holds the lock, but does not answer");
-    if (lock < 0)
-        return lock;
     bool found, stopped = false;
     int result = supervisor_clean_up(run, pods, print_line, &stopped, &found, err);
     if (result == 0 && !found)
         printf("podtree is not running\n");
     return result;
+}
+
+/* Nobody supervises: what is left is stopped from here. */
+static int clean_up(const char *run, bool pods, struct error **err)
+{
+    autoerror struct error *unlocked = NULL;
+    autoclose int lock = supervisor_lock(run, &unlocked);
+    if (lock >= 0)
+        return clean_up_locked(run, pods, err);
+    if (lock == -ENOENT) {
+        printf("podtree is not running\n"); /* there is not even its directory */
+        return 0;
+    }
+    error_move(err, take_pointer(unlocked));
+    return lock == -EWOULDBLOCK ? error_wrap(err, "a supervisor holds the lock, but does not answer") : lock;
 }
 
 int command_down(int argc, char **argv, struct error **err)
@@ -56,11 +65,12 @@ int command_down(int argc, char **argv, struct error **err)
         return result < 0 ? result : EXIT_SUCCESS;
     if (geteuid() != 0)
         return error_make(err, EPERM, "only root can stop a cluster");
+    result = settings_resolve(&directories, &settings, err);
+    if (result == 0 && chdir("/") < 0) /* or it would itself be one who still uses the tree */
+        result = error_errno(err, errno, "cannot go to /");
+    if (result < 0)
+        return result;
     autoerror struct error *unasked = NULL;
-    if (settings_resolve(&directories, NULL, &settings, &unasked) < 0) {
-        printf("podtree is not running (%s)\n", error_message(unasked));
-        return EXIT_SUCCESS;
-    }
     bool stopped = false;
     result =
         control_ask(settings.run, pods ? "down pods" : "down", PATIENCE_MS, print_line, &stopped, &unasked);

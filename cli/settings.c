@@ -8,10 +8,14 @@
 #include <sys/stat.h>
 
 const struct settings_field settings_fields[] = {
-    {"mount", offsetof(struct settings, mount)},   {"state", offsetof(struct settings, state)},
-    {"run", offsetof(struct settings, run)},       {"node", offsetof(struct settings, node)},
-    {"hollow", offsetof(struct settings, hollow)}, {"libexec", offsetof(struct settings, libexec)},
-    {"kinds", offsetof(struct settings, kinds)},   {NULL, 0},
+    {"mount", offsetof(struct settings, mount), false},
+    {"state", offsetof(struct settings, state), false},
+    {"run", offsetof(struct settings, run), false},
+    {"node", offsetof(struct settings, node), false},
+    {"hollow", offsetof(struct settings, hollow), false},
+    {"libexec", offsetof(struct settings, libexec), true},
+    {"kinds", offsetof(struct settings, kinds), true},
+    {NULL, 0, false},
 };
 
 char **settings_member(struct settings *settings, struct str name)
@@ -44,20 +48,30 @@ struct directories directories_default(void)
     };
 }
 
-/* A directory that is there is not looked at: it may be a mount that doesn't answer. */
-static int make_path(const char *path, mode_t mode, bool *made, struct error **err)
+static const char *value_of(const struct settings *settings, const struct settings_field *field)
 {
-    *made = mkdir(path, mode) == 0;
-    if (*made || errno == EEXIST)
-        return 0;
-    *made = true;
-    return directory_make(path, mode, err);
+    return *(char *const *)(const void *)((const char *)settings + field->offset);
 }
 
-/* Only the parent is resolved, so that nothing is asked of what is mounted there. */
+bool settings_differ(const struct settings *running, const struct settings *wanted, struct buf *how)
+{
+    size_t before = how->length;
+    for (const struct settings_field *field = settings_fields; field->name != NULL; field++) {
+        const char *is = value_of(running, field), *wish = value_of(wanted, field);
+        bool same = is == NULL || wish == NULL ? is == wish : strcmp(is, wish) == 0;
+        if (same || (wish == NULL && field->is_found))
+            continue;
+        buf_addf(how, "%s%s is %s, not %s", how->length > before ? "; " : "", field->name,
+                 is != NULL ? is : "none", wish != NULL ? wish : "none");
+    }
+    return how->length > before;
+}
+
+/* Only the parent is resolved, so that nothing is asked of what is mounted there. Of a parent that isn't
+ * there what can't be resolved stays as it was written. */
 static int absolute_path(const char *path, char **out, struct error **err)
 {
-    autofree char *copy = str_dup(str_of(path));
+    autofree char *copy = str_dup(str_of(path)), *real = NULL;
     size_t length = strlen(copy);
     while (length > 1 && copy[length - 1] == '/')
         copy[--length] = '\0';
@@ -67,33 +81,51 @@ static int absolute_path(const char *path, char **out, struct error **err)
     const char *parent = whole ? copy : slash == NULL ? "." : slash == copy ? "/" : copy;
     if (!whole && slash != NULL && slash != copy)
         *slash = '\0';
-    autofree char *real = realpath(parent, NULL);
-    if (real == NULL)
-        return error_errno(err, errno, "cannot find %s", path);
-    *out = whole ? take_pointer(real) : path_format("%s%s%s", real, strcmp(real, "/") == 0 ? "" : "/", name);
-    return 0;
+    real = realpath(parent, NULL);
+    int number = real == NULL ? errno : 0;
+    if (number == ENOENT && !whole)
+        number = -absolute_path(parent, &real, err);
+    else if (number != 0)
+        return error_errno(err, number, "cannot find %s", path);
+    if (number == 0)
+        *out =
+            whole ? take_pointer(real) : path_format("%s%s%s", real, strcmp(real, "/") == 0 ? "" : "/", name);
+    return -number;
 }
 
-int settings_resolve(const struct directories *directories, unsigned *made, struct settings *settings,
-                     struct error **err)
+/* The directories of a cluster. */
+static const struct {
+    size_t given, member; /* in struct directories, struct settings */
+    mode_t mode;
+    unsigned bit;
+} places[] = {
+    {offsetof(struct directories, mount), offsetof(struct settings, mount), 0755, MADE_MOUNT},
+    /* what is secret in it protects itself */
+    {offsetof(struct directories, state), offsetof(struct settings, state), 0711, MADE_STATE},
+    {offsetof(struct directories, run), offsetof(struct settings, run), 0755, MADE_RUN},
+};
+#define PLACES (sizeof(places) / sizeof(places[0]))
+
+int settings_resolve(const struct directories *directories, struct settings *settings, struct error **err)
 {
-    const struct {
-        const char *given;
-        char **member;
-        mode_t mode;
-        unsigned bit;
-    } rows[] = {
-        {directories->mount, &settings->mount, 0755, MADE_MOUNT},
-        {directories->state, &settings->state, 0711, MADE_STATE}, /* what is secret in it protects itself */
-        {directories->run, &settings->run, 0755, MADE_RUN},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        bool is_new = false;
-        int result = made != NULL ? make_path(rows[i].given, rows[i].mode, &is_new, err) : 0;
-        if (is_new)
-            *made |= rows[i].bit;
-        if (result == 0)
-            result = absolute_path(rows[i].given, rows[i].member, err);
+    int result = 0;
+    for (size_t i = 0; i < PLACES && result == 0; i++)
+        result =
+            absolute_path(*(const char *const *)(const void *)((const char *)directories + places[i].given),
+                          (char **)(void *)((char *)settings + places[i].member), err);
+    return result;
+}
+
+/* A directory that is there is not looked at: it may be a mount that doesn't answer. */
+int settings_make(const struct settings *settings, unsigned *made, struct error **err)
+{
+    for (size_t i = 0; i < PLACES; i++) {
+        const char *path = *(char *const *)(const void *)((const char *)settings + places[i].member);
+        bool is_new = mkdir(path, places[i].mode) == 0;
+        if (!is_new && errno == EEXIST)
+            continue;
+        *made |= places[i].bit;
+        int result = is_new ? 0 : directory_make(path, places[i].mode, err);
         if (result < 0)
             return result;
     }

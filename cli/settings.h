@@ -40,16 +40,21 @@ struct settings {
 struct settings_field {
     const char *name;
     size_t offset;
+    bool is_found; /* by itself, where nobody says it */
 };
 extern const struct settings_field settings_fields[]; /* ends with a NULL name */
 /* The member called `name`, NULL when there is none. */
 char **settings_member(struct settings *settings, struct str name);
 
-/* Makes the directories' paths absolute. Those that are not there are made, and noted in *made (NULL: nothing
- * is made). The other members stay empty. */
+/* Makes the directories' paths absolute; they need not be there. The other members stay as they are. */
+int settings_resolve(const struct directories *directories, struct settings *settings, struct error **err);
+/* Does a running cluster differ from what is wanted? Adds "state is /a, not /b; node is none, not c" to *how.
+ * What would be found and has not been told (NULL) may be anything. */
+bool settings_differ(const struct settings *running, const struct settings *wanted, struct buf *how);
+
+/* Makes the directories that are not there, and notes them in *made. */
 enum { MADE_MOUNT = 1, MADE_STATE = 2, MADE_RUN = 4 };
-int settings_resolve(const struct directories *directories, unsigned *made, struct settings *settings,
-                     struct error **err);
+int settings_make(const struct settings *settings, unsigned *made, struct error **err);
 /* Takes away what was made for a cluster that then didn't start: the state only where nothing is in it. */
 void settings_unmake(const struct settings *settings, unsigned made);
 /* Finds the programs and kinds that belong to this very program: beside it, in a build tree as well as

@@ -71,7 +71,7 @@ static int find_cluster(const struct directories *directories, struct settings *
 {
     autorecord struct record record;
     record_init(&record);
-    int result = settings_resolve(directories, NULL, settings, err);
+    int result = settings_resolve(directories, settings, err);
     if (result == 0)
         result = record_read(settings->run, &record, err);
     if (result <= 0)

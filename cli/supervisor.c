@@ -423,9 +423,12 @@ static int take_over(struct supervisor *s, struct error **err)
     int result = record_read(s->settings->run, &record, err);
     if (result <= 0)
         return result;
-    if (strcmp(record.settings.mount, s->settings->mount) != 0)
-        return error_make(err, EBUSY, "%s belongs to a cluster that is mounted at %s: stop that first",
-                          s->settings->run, record.settings.mount);
+    const struct settings *was = &record.settings, *is = s->settings;
+    if (strcmp(was->mount, is->mount) != 0 || was->state == NULL || strcmp(was->state, is->state) != 0)
+        return error_make(
+            err, EBUSY,
+            "%s belongs to a cluster that is mounted at %s, with its state in %s: stop that first", is->run,
+            was->mount, was->state != NULL ? was->state : "?");
     units_adopt(s->units, &record);
     if (!units_any_running(s->units, STOP_USERS, STOP_FSD))
         return 0;

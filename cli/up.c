@@ -61,8 +61,9 @@ static int read_wishes(int argc, char **argv, struct wishes *wishes, struct erro
     const struct usage usage = {
         .synopsis = "podtree up [OPTION…]",
         .about = "Mounts the tree, starts the cluster, and returns when the tree answers. Where it is "
-                 "running already,\n"
-                 "nothing happens; where its supervisor has died, this takes over.\n",
+                 "running already\n"
+                 "with these settings, nothing happens, with others this fails; where its supervisor has "
+                 "died, this takes over.\n",
         .options = options,
     };
     char **words;
@@ -100,23 +101,22 @@ static int choose_node(const struct wishes *wishes, char **out, struct error **e
                       wishes->node != NULL ? "" : "; give another with --node");
 }
 
-/* What can be said against the wishes comes before anything is made. */
-static int make_settings(const struct wishes *wishes, struct settings *settings, unsigned *made,
-                         struct error **err)
+/* What is wanted, as far as it was said. Nothing is made. */
+static int make_settings(const struct wishes *wishes, struct settings *settings, struct error **err)
 {
     int result = choose_node(wishes, &settings->node, err);
     if (result == 0 && wishes->hollow > HOLLOW_AT_MOST)
         result = error_make(err, EINVAL, "--hollow: at most %d nodes can be played, not %lld", HOLLOW_AT_MOST,
                             (long long)wishes->hollow);
     if (result == 0)
-        result = settings_resolve(&wishes->directories, made, settings, err);
+        result = settings_resolve(&wishes->directories, settings, err);
     if (result < 0)
         return result;
     if (wishes->hollow > 0 && asprintf(&settings->hollow, "%lld", (long long)wishes->hollow) < 0)
         abort();
     if (wishes->libexec != NULL && (settings->libexec = realpath(wishes->libexec, NULL)) == NULL)
         return error_errno(err, errno, "cannot find %s", wishes->libexec);
-    return settings_find_programs(settings, err);
+    return 0;
 }
 
 /* Mounting over files would hide them. */
@@ -271,16 +271,18 @@ static int run_in_background(const struct settings *settings, int lock, struct e
     return result;
 }
 
+/* Success where that is what is wanted. */
 static int find_running(const struct settings *settings, struct error **err)
 {
     autorecord struct record record;
     record_init(&record);
+    autobuf struct buf how = {0};
     int result = record_read(settings->run, &record, err);
     if (result < 0)
         return result;
-    if (result > 0 && strcmp(record.settings.mount, settings->mount) != 0)
-        return error_make(err, EBUSY, "%s belongs to a cluster that is mounted at %s: stop that first",
-                          settings->run, record.settings.mount);
+    if (result > 0 && settings_differ(&record.settings, settings, &how))
+        return error_make(err, EBUSY, "podtree is running already with other settings (%s): stop it first",
+                          how.at);
     result = probe_tree(settings->mount, OTHER_MS);
     if (result < 0)
         return error_errno(err, -result, "podtree is running already, but %s does not answer",
@@ -289,45 +291,71 @@ static int find_running(const struct settings *settings, struct error **err)
     return 0;
 }
 
-/* The lock is held for as long as this process lives, or the daemon. */
-static int start_cluster(const struct wishes *wishes, const struct settings *settings, int *lock,
+/* The lock is held for as long as this process lives, or the daemon. 1 when a cluster runs there already. */
+static int take_lock(const struct settings *settings, int *lock, struct error **err)
+{
+    autoerror struct error *failure = NULL;
+    *lock = supervisor_lock(settings->run, &failure);
+    if (*lock >= 0)
+        return 0;
+    if (*lock != -EWOULDBLOCK) {
+        error_move(err, take_pointer(failure));
+        return *lock;
+    }
+    int result = find_running(settings, err);
+    return result < 0 ? result : 1;
+}
+
+static int start_cluster(const struct wishes *wishes, const struct settings *settings, int lock,
                          struct error **err)
 {
     int64_t began_ms = clock_ms();
-    autoerror struct error *held = NULL;
-    *lock = supervisor_lock(settings->run, &held);
-    if (*lock == -EWOULDBLOCK)
-        return find_running(settings, err);
-    if (*lock < 0) {
-        error_move(err, take_pointer(held));
-        return *lock;
-    }
     int result = check_mount_point(settings->mount, err), nobody = -1;
     if (result < 0)
         return result;
     if (wishes->foreground)
         return supervise(settings, &nobody, err);
-    result = run_in_background(settings, *lock, err);
+    result = run_in_background(settings, lock, err);
     if (result == 0)
         printf("%s answers after %lld ms\n", settings->mount, (long long)(clock_ms() - began_ms));
     return result;
 }
 
+static int make_and_start(const struct wishes *wishes, struct settings *settings, int *lock,
+                          struct error **err)
+{
+    unsigned made = 0;
+    int result = settings_find_programs(settings, err);
+    if (result == 0)
+        result = settings_make(settings, &made, err);
+    if (result == 0 && *lock < 0 && (result = take_lock(settings, lock, err)) != 0)
+        return result; /* another one has begun here at the same time: what was made serves it */
+    if (result == 0)
+        result = start_cluster(wishes, settings, *lock, err);
+    if (result < 0 && result != -EOWNERDEAD)
+        settings_unmake(settings, made);
+    return result;
+}
+
+/* What runs already is asked for before anything is made, and can only be where the directory is. */
 int command_up(int argc, char **argv, struct error **err)
 {
     struct wishes wishes = {.directories = directories_default()};
     autosettings struct settings settings = {0};
     autoclose int lock = -1;
-    unsigned made = 0;
+    autoerror struct error *unlocked = NULL;
     int result = read_wishes(argc, argv, &wishes, err);
     if (result != 0)
         return result < 0 ? result : EXIT_SUCCESS;
     if (geteuid() != 0)
         return error_make(err, EPERM, "only root can start a cluster");
-    result = make_settings(&wishes, &settings, &made, err);
-    if (result == 0)
-        result = start_cluster(&wishes, &settings, &lock, err);
-    if (result < 0 && result != -EOWNERDEAD)
-        settings_unmake(&settings, made);
-    return result;
+    result = make_settings(&wishes, &settings, err);
+    if (result < 0)
+        return result;
+    result = take_lock(&settings, &lock, &unlocked);
+    if (result == 0 || lock == -ENOENT)
+        result = make_and_start(&wishes, &settings, &lock, err);
+    else
+        error_move(err, take_pointer(unlocked));
+    return result < 0 ? result : EXIT_SUCCESS;
 }

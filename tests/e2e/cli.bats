@@ -170,9 +170,31 @@ mount_count() {
 @test "where a cluster is mounted, it says itself" {
     run -0 "$podtree" status --mount "$BATS_TEST_TMPDIR/elsewhere"
     [[ $output == *"$K8S answers"* ]]
-    run -1 "$podtree" up --no-node --mount "$BATS_TEST_TMPDIR/elsewhere"
-    [[ $output == *"belongs to a cluster that is mounted at $K8S"* ]]
-    [ ! -e "$BATS_TEST_TMPDIR/elsewhere" ]
+}
+
+@test "podtree up says what differs from what is running, and makes nothing" {
+    local elsewhere=$BATS_TEST_TMPDIR/deep/elsewhere
+    run -1 "$podtree" up --no-node --mount "$elsewhere"
+    [[ $output == *"running already with other settings (mount is $K8S, not $elsewhere): stop it first" ]]
+    run -1 "$podtree" up --node other --hollow 3 --state "$elsewhere"
+    [[ $output == *"(state is $PODTREE_STATE, not $elsewhere; node is none, not other; hollow is none, not 3)"* ]]
+    [ -z "$(ls "$BATS_TEST_TMPDIR")" ]
+    kill -9 "$(pid_of supervisor)"
+    run -1 "$podtree" up --no-node --state "$elsewhere"
+    [[ $output == *"belongs to a cluster that is mounted at $K8S, with its state in $PODTREE_STATE"* ]]
+    [ ! -e "$elsewhere" ]
+    run -0 "$podtree" up --no-node
+}
+
+@test "podtree down doesn't count itself among those who use the tree" {
+    cd "$K8S"
+    run -0 "$podtree" down
+    [[ $output == *"still in use by $$ "* || $output == *"still in use by $BASHPID "* ]]
+    [[ $output != *" podtree "* ]]
+    cd /
+    run -0 "$podtree" down --run "$BATS_TEST_TMPDIR/no/where"
+    [ "$output" = "podtree is not running" ]
+    run -0 "$podtree" up --no-node
 }
 
 @test "podtree up says what fsd said when it can't start" {

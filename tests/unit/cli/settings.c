@@ -28,7 +28,7 @@ static void the_environment_comes_before_the_defaults(void **state)
     assert_string_equal(directories.state, "/var/lib/podtree");
 }
 
-static void directories_are_made_and_become_absolute(void **state)
+static void paths_become_absolute_and_directories_are_made(void **state)
 {
     const char *place = *state;
     assert_int_equal(chdir(place), 0);
@@ -36,13 +36,16 @@ static void directories_are_made_and_become_absolute(void **state)
     const struct directories directories = {.mount = "m", .state = "./s/", .run = deep};
     unsigned made = 0;
     autosettings struct settings settings = {0};
-    assert_int_equal(settings_resolve(&directories, &made, &settings, NULL), 0);
+    assert_int_equal(settings_resolve(&directories, &settings, NULL), 0);
     autofree char *mount = path_format("%s/m", place), *kept = path_format("%s/s", place),
                   *run = path_format("%s/a/b/run", place);
     assert_string_equal(settings.mount, mount);
     assert_string_equal(settings.state, kept);
     assert_string_equal(settings.run, run);
     struct stat status;
+    assert_int_equal(stat(run, &status), -1);
+    assert_int_equal(settings_make(&settings, &made, NULL), 0);
+    assert_int_equal(made, MADE_MOUNT | MADE_STATE | MADE_RUN);
     assert_int_equal(stat(run, &status), 0);
     assert_int_equal(chdir("/"), 0);
 }
@@ -62,7 +65,8 @@ static void what_was_made_can_be_taken_away(void **state)
     for (int round = 0; round < 2; round++) {
         autosettings struct settings settings = {0};
         unsigned made = 0;
-        assert_int_equal(settings_resolve(&directories, &made, &settings, NULL), 0);
+        assert_int_equal(settings_resolve(&directories, &settings, NULL), 0);
+        assert_int_equal(settings_make(&settings, &made, NULL), 0);
         assert_int_equal(made, round == 0 ? MADE_STATE | MADE_RUN : MADE_RUN);
         assert_int_equal(mkdir(log, 0700), 0);
         autofree char *file = path_format("%s/file", kept);
@@ -74,14 +78,39 @@ static void what_was_made_can_be_taken_away(void **state)
     }
 }
 
-static void a_parent_that_is_not_there_is_named(void **state)
+static void what_can_not_be_a_path_is_named(void **state)
 {
-    autofree char *lost = path_format("%s/nowhere/run", (char *)*state);
+    autofree char *file = path_format("%s/file", (char *)*state);
+    autofree char *lost = path_format("%s/x/run", file);
+    assert_int_equal(file_write(file, STR("no directory"), 0600, NULL), 0);
     const struct directories directories = {.mount = "/k8s", .state = "/var", .run = lost};
     autosettings struct settings settings = {0};
     autoerror struct error *err = NULL;
-    assert_int_equal(settings_resolve(&directories, NULL, &settings, &err), -ENOENT);
-    assert_non_null(strstr(error_message(err), "nowhere/run"));
+    assert_int_equal(settings_resolve(&directories, &settings, &err), -ENOTDIR);
+    assert_non_null(strstr(error_message(err), "file/x/run"));
+}
+
+static void what_differs_is_said(void **state)
+{
+    (void)state;
+    static char k8s[] = "/k8s", other[] = "/other", node[] = "a", here[] = "/here", three[] = "3";
+    static const struct {
+        struct settings running, wanted;
+        const char *how; /* NULL: nothing */
+    } rows[] = {
+        {{.mount = k8s, .node = node}, {.mount = k8s, .node = node}, NULL},
+        {{.mount = k8s}, {.mount = other}, "mount is /k8s, not /other"},
+        {{.node = node}, {0}, "node is a, not none"},
+        {{0}, {.state = other, .hollow = three}, "state is none, not /other; hollow is none, not 3"},
+        {{.libexec = here, .kinds = here}, {0}, NULL}, /* they were found, and nobody said where */
+        {{.libexec = here}, {.libexec = other}, "libexec is /here, not /other"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        autobuf struct buf how = {0};
+        assert_int_equal(settings_differ(&rows[i].running, &rows[i].wanted, &how), rows[i].how != NULL);
+        if (rows[i].how != NULL)
+            assert_string_equal(how.at, rows[i].how);
+    }
 }
 
 static void members_are_found_by_name(void **state)
@@ -98,9 +127,10 @@ int main(void)
         cmocka_unit_test_setup(the_defaults_are_the_usual_places, forget_environment),
         cmocka_unit_test_setup_teardown(the_environment_comes_before_the_defaults, forget_environment,
                                         forget_environment),
-        place_test(directories_are_made_and_become_absolute),
+        place_test(paths_become_absolute_and_directories_are_made),
         place_test(what_was_made_can_be_taken_away),
-        place_test(a_parent_that_is_not_there_is_named),
+        place_test(what_can_not_be_a_path_is_named),
+        cmocka_unit_test(what_differs_is_said),
         cmocka_unit_test(members_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
