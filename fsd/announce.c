@@ -355,8 +355,8 @@ void announcer_take_over(struct announcer *announcer)
     int64_t from = (int64_t)fsd->memory->header->announced;
     for (size_t k = 0; k < kinds_count(fsd->kinds); k++) {
         const struct kind *kind = kinds_at(fsd->kinds, k);
-        struct object *object = NULL;
-        for (int64_t version = from; (object = objects_after(fsd->objects, kind, version, object)) != NULL;
+        const struct object *object;
+        for (int64_t version = from; (object = objects_after(fsd->objects, kind, version)) != NULL;
              version = object->committed->number) {
             bool gone = (object->committed->flags & VERSION_GONE) != 0;
             announce_object(announcer, object, gone ? ANNOUNCE_GONE : ANNOUNCE_CREATED);

@@ -1,5 +1,6 @@
 #include "fsd/batch.h"
 
+#include "lib/clock.h"
 #include <stdio.h>
 
 #define FILE_NAME_BYTES 250 /* 255, and .yaml */
@@ -157,38 +158,58 @@ struct txn_mark batch_mark(struct batch *batch)
     return (struct txn_mark){batch->undo_count, batch->line_count, batch->promise_count};
 }
 
-void batch_keep(struct batch *batch, struct txn_mark mark)
+bool batch_keep(struct batch *batch, struct txn_mark mark, int64_t end_us)
 {
     (void)mark;
-    if (--batch->marked == 0)
-        forget_undo(batch);
+    while (batch->marked == 1 && batch->undo_count > 0) {
+        version_drop(batch->undo[--batch->undo_count].pending);
+        if (clock_us() > end_us)
+            return false;
+    }
+    batch->marked--;
+    return true;
 }
 
-void batch_undo(struct batch *batch, struct objects *objects, struct txn_mark mark)
+/* What was pending before may have become durable meanwhile. */
+static bool is_published(const struct object *object, const struct version *version)
+{
+    return object->committed != NULL && object->committed->number >= version->number;
+}
+
+static void take_back(struct batch *batch, struct objects *objects, struct batch_undo *undo)
+{
+    struct object *object = object_by_id(objects, undo->object);
+    struct batch_entry *entry = &batch->entries[object->batch_place - 1];
+    version_drop(entry->version);
+    if (undo->added_change)
+        drop_change(&batch->changes[--batch->change_count]);
+    if (undo->replaced) {
+        entry->version = version_hold(undo->pending);
+    } else {
+        batch->entry_count--; /* they were added in this order */
+        object->batch_place = 0;
+    }
+    if (undo->pending != NULL && !is_published(object, undo->pending)) {
+        object_change(object, undo->pending);
+    } else {
+        version_drop(undo->pending);
+        object_discard(objects, object);
+    }
+}
+
+bool batch_undo(struct batch *batch, struct objects *objects, struct txn_mark mark, int64_t end_us)
 {
     while (batch->line_count > mark.line_count)
         free(batch->lines[--batch->line_count].text);
     while (batch->promise_count > mark.promise_count)
         free(batch->promises[--batch->promise_count].path);
     while (batch->undo_count > mark.undo_count) {
-        struct batch_undo *undo = &batch->undo[--batch->undo_count];
-        struct object *object = object_by_id(objects, undo->object);
-        struct batch_entry *entry = &batch->entries[object->batch_place - 1];
-        version_drop(entry->version);
-        if (undo->added_change)
-            drop_change(&batch->changes[--batch->change_count]);
-        if (undo->replaced) {
-            entry->version = version_hold(undo->pending);
-        } else {
-            batch->entry_count--; /* they were added in this order */
-            object->batch_place = 0;
-        }
-        if (undo->pending != NULL)
-            object_change(object, undo->pending);
-        else
-            object_discard(objects, object);
+        take_back(batch, objects, &batch->undo[--batch->undo_count]);
+        if (clock_us() > end_us)
+            return false;
     }
     batch->marked--;
+    return true;
 }
 
 void batch_add_line(struct batch *batch, int64_t object, enum stream_kind stream, int64_t number, char *text)

@@ -89,13 +89,14 @@ void batch_add_promise(struct batch *batch, struct batch_promise promise);
 void batch_add_call(struct batch *batch, struct call *call);
 
 /* batch_undo takes back everything that has been added since the mark, batch_keep lets it stand; one of them
- * ends each mark. Marks nest. */
+ * ends each mark. Marks nest. False when the time (clock_us()) has come before it was done: then it has to be
+ * called again, and nothing may be added before that. */
 struct txn_mark {
     size_t undo_count, line_count, promise_count;
 };
 struct txn_mark batch_mark(struct batch *batch);
-void batch_undo(struct batch *batch, struct objects *objects, struct txn_mark mark);
-void batch_keep(struct batch *batch, struct txn_mark mark);
+bool batch_undo(struct batch *batch, struct objects *objects, struct txn_mark mark, int64_t end_us);
+bool batch_keep(struct batch *batch, struct txn_mark mark, int64_t end_us);
 
 /* Fills batch->stored, once. `done` is the version up to which the history is written. False: there is
  * nothing to store. The objects are in no filling batch any more. */

@@ -2,6 +2,8 @@
 
 #include "fsd/check.h"
 #include "fsd/errors.h"
+#include "fsd/exclusive.h"
+#include "fsd/heavy.h"
 #include "fsd/tell.h"
 #include "fsd/txn.h"
 #include "lib/clock.h"
@@ -13,12 +15,17 @@
 
 /* A bulk on its way. */
 struct bulk {
-    struct str rest; /* lines to come, in the handle's memory */
-    size_t line;
-    bool atomic, failed;
-    struct txn_mark mark; /* of an atomic one */
+    struct place place; /* of the directory that its file is in */
+    size_t done;        /* bytes */
+    size_t line, results;
+    bool failed;
     uint64_t failures;    /* txn_failures() when it began */
     struct buf made_name; /* of the line at work */
+    /* An atomic one: */
+    bool atomic, settled; /* … taken back, or kept */
+    struct txn_mark mark;
+    struct buf refusals; /* the number of the result, and its line */
+    size_t refusals_done, canceled;
 };
 
 /* One line. */
@@ -233,73 +240,120 @@ static void say_refusal(struct call *call, size_t number, const char *message)
     tell_errors(call->fsd, call->asker.uid);
 }
 
+/* The first line may say that all are to be carried out or none. Those that change something meanwhile wait:
+ * what is taken back must not have changes of others among it. */
+static bool begins_atomic(const struct bulk_line *line, const struct bulk *bulk)
+{
+    return bulk->line == 1 && str_is(member(line, "op"), "atomic");
+}
+
+static void begin_atomic(struct call *call, struct bulk *bulk)
+{
+    exclusive_begin(call);
+    bulk->atomic = true;
+    bulk->mark = txn_mark(call->fsd);
+}
+
+/* Of an atomic bulk the refusals are kept, and whose they are: what all results are is known at the end. */
+static void add_outcome(struct call *call, struct bulk *bulk, const struct bulk_line *line, int status,
+                        const struct error *err)
+{
+    size_t result = bulk->results++;
+    if (status < 0) {
+        struct buf *out = bulk->atomic ? &bulk->refusals : &call->payload;
+        bulk->failed = true;
+        if (bulk->atomic)
+            buf_add(out, &result, sizeof(result));
+        add_refusal(out, -status, error_message(err));
+        say_refusal(call, bulk->line, error_message(err));
+    } else if (!bulk->failed || !bulk->atomic) {
+        add_result(&call->payload, line);
+    }
+}
+
 /* False when the worker has it, and the line has to be run again. */
-static bool run_line(struct call *call, const struct place *place, struct bulk *bulk, struct str text)
+static bool run_line(struct call *call, struct bulk *bulk, struct str text)
 {
     struct bulk_line line = {
-        .call = call, .place = place, .weight = text.length, .made_name = &bulk->made_name};
-    struct error *err = NULL;
-    struct doc *doc = doc_parse(text, &err);
-    line.request = doc_root(doc);
-    if (doc != NULL && bulk->line == 1 && str_is(member(&line, "op"), "atomic")) {
-        bulk->atomic = true;
-        bulk->mark = txn_mark(call->fsd);
-        doc_free(doc);
-        return true;
-    }
-    int status = doc == NULL ? -err->number : run_operation(&line, &err);
+        .call = call, .place = &bulk->place, .weight = text.length, .made_name = &bulk->made_name};
+    autoerror struct error *err = NULL;
+    struct doc *doc;
+    int status = heavy_parse_line(call, text, &doc, &err);
     if (status == 0) {
-        add_result(&call->payload, &line);
-    } else if (status != -EINPROGRESS) {
-        bulk->failed = true;
-        add_refusal(&call->payload, -status, error_message(err));
-        say_refusal(call, bulk->line, error_message(err));
+        line.request = doc_root(doc);
+        if (begins_atomic(&line, bulk)) {
+            begin_atomic(call, bulk);
+            return true;
+        }
+        status = run_operation(&line, &err);
     }
-    error_free(err);
-    doc_free(doc);
     if (status == -EINPROGRESS)
         return false;
+    add_outcome(call, bulk, &line, status, err);
     buf_free(&bulk->made_name);
     return true;
 }
 
 /* ---- everything ---- */
 
-static struct bulk *begin(struct call *call, struct str bytes)
+static struct bulk *begin(struct call *call, const struct place *place)
 {
     struct bulk *bulk = memory_zeroed(1, sizeof(*bulk));
-    bulk->rest = bytes;
+    bulk->place = *place;
     bulk->failures = txn_failures(call->fsd);
     txn_hold(call->fsd);
     call->work = bulk;
     return bulk;
 }
 
-/* All or none: where one line failed, those that were good are taken back, and say so. */
-static void cancel_all(struct call *call)
+/* What was done before the store failed is gone with it. */
+static bool is_lost(const struct call *call, const struct bulk *bulk)
 {
-    autobuf struct buf results = {0};
-    struct str rest = buf_str(&call->payload), text;
-    while (str_split(&rest, '\n', &text))
-        if (text.length != 0 && !str_starts(text, STR("{\"error\"")))
-            add_refusal(&results, ECANCELED, "another line of this atomic bulk was refused");
-        else if (text.length != 0)
-            buf_addf(&results, STR_FORMAT "\n", STR_ARGS(text));
-    buf_clear(&call->payload);
-    buf_add_str(&call->payload, buf_str(&results));
+    return bulk->failures != txn_failures(call->fsd);
+}
+
+/* All or none: where one line failed, those that were good have been taken back, and say so. */
+static bool add_canceled(struct call *call, struct bulk *bulk, int64_t end_us)
+{
+    if (bulk->canceled == 0)
+        buf_clear(&call->payload);
+    for (; bulk->canceled < bulk->results; bulk->canceled++) {
+        if (clock_us() > end_us)
+            return false;
+        struct str rest = {bulk->refusals.at + bulk->refusals_done,
+                           bulk->refusals.length - bulk->refusals_done};
+        size_t refused = SIZE_MAX;
+        if (rest.length != 0)
+            memcpy(&refused, rest.at, sizeof(refused));
+        if (refused == bulk->canceled) {
+            struct str text;
+            rest = (struct str){rest.at + sizeof(refused), rest.length - sizeof(refused)};
+            (void)str_split(&rest, '\n', &text);
+            buf_addf(&call->payload, STR_FORMAT "\n", STR_ARGS(text));
+            bulk->refusals_done += sizeof(refused) + text.length + 1;
+        } else {
+            add_refusal(&call->payload, ECANCELED, "another line of this atomic bulk was refused");
+        }
+    }
+    return true;
+}
+
+/* False when there was not the time for all. */
+static bool settle_atomic(struct call *call, struct bulk *bulk, int64_t end_us)
+{
+    if (!bulk->settled)
+        bulk->settled = (bulk->failed ? txn_undo_some : txn_keep_some)(call->fsd, bulk->mark, end_us);
+    return bulk->settled && (!bulk->failed || add_canceled(call, bulk, end_us));
 }
 
 static int end(struct call *call, struct bulk *bulk, struct error **err)
 {
-    bool lost = bulk->failures != txn_failures(call->fsd);
-    if (!lost && bulk->atomic && bulk->failed) {
-        txn_undo(call->fsd, bulk->mark);
-        cancel_all(call);
-    } else if (!lost && bulk->atomic) {
-        txn_keep(call->fsd, bulk->mark);
-    }
+    bool lost = is_lost(call, bulk);
+    if (bulk->atomic)
+        exclusive_end(call);
     txn_release(call->fsd);
     buf_free(&bulk->made_name);
+    buf_free(&bulk->refusals);
     free(bulk);
     call->work = NULL;
     return lost ? error_make(err, EIO,
@@ -307,25 +361,35 @@ static int end(struct call *call, struct bulk *bulk, struct error **err)
                 : 0;
 }
 
+/* 0 when all lines have been run. */
+static int run_lines(struct call *call, struct bulk *bulk, struct str bytes, int64_t end_us)
+{
+    while (bulk->done < bytes.length && !is_lost(call, bulk)) {
+        if (clock_us() > end_us)
+            return CALL_WAITING;
+        struct str rest = {bytes.at + bulk->done, bytes.length - bulk->done}, text;
+        (void)str_split(&rest, '\n', &text);
+        bulk->line++;
+        if (str_trim(text).length != 0 && !run_line(call, bulk, text)) {
+            bulk->line--;
+            return -EINPROGRESS;
+        }
+        heavy_forget(call);
+        bulk->done += text.length + 1;
+    }
+    return 0;
+}
+
 int bulk_write(struct call *call, const struct place *place, uint32_t node, struct str bytes,
                struct error **err)
 {
     (void)node;
-    struct bulk *bulk = call->work != NULL ? call->work : begin(call, bytes);
+    struct bulk *bulk = call->work != NULL ? call->work : begin(call, place);
     int64_t end_us = clock_us() + SLICE_US;
-    struct str text;
-    for (struct str before = bulk->rest;
-         bulk->failures == txn_failures(call->fsd) && str_split(&bulk->rest, '\n', &text);
-         before = bulk->rest) {
-        bulk->line++;
-        if (str_trim(text).length != 0 && !run_line(call, place, bulk, text)) {
-            bulk->line--;
-            bulk->rest = (struct str){text.at, before.length};
-            return -EINPROGRESS;
-        }
-        /* An atomic one goes on to its end: what is taken back must not have changes of others among it. */
-        if (bulk->rest.at != NULL && !bulk->atomic && clock_us() > end_us)
-            return CALL_WAITING;
-    }
+    int status = run_lines(call, bulk, bytes, end_us);
+    if (status != 0)
+        return status;
+    if (bulk->atomic && !is_lost(call, bulk) && !settle_atomic(call, bulk, end_us))
+        return CALL_WAITING;
     return end(call, bulk, err);
 }

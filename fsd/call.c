@@ -2,6 +2,7 @@
 
 #include "fsd/authorize.h"
 #include "fsd/errors.h"
+#include "fsd/exclusive.h"
 #include "fsd/heavy.h"
 #include "fsd/reply.h"
 #include "fsd/session.h"
@@ -73,6 +74,8 @@ void call_run(struct call *call)
         finish(call, 0);
         return;
     }
+    if (exclusive_delays(call))
+        return;
     if (vacancies_delay(call) || is_early(call)) {
         session_run_later(call->fsd->session, call);
         return;

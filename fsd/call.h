@@ -75,11 +75,11 @@ struct call {
     int result;
     struct buf payload;
 
-    /* What start() keeps from turn to turn while it says CALL_WAITING. */
+    /* What start() keeps from turn to turn while it says CALL_WAITING or -EINPROGRESS. */
     void *work;
     struct heavy *heavy; /* what the worker has done for it, or does: heavy.h */
 
-    struct call *next; /* of those parked in a batch */
+    struct call *next; /* of those that wait in the same place */
 };
 
 /* The slot's note. */

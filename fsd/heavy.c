@@ -77,14 +77,55 @@ static void parse(struct job *job)
                                     &parsing->lines, &parsing->err);
 }
 
+/* In an array, as the others are. */
+static void parse_line(struct job *job)
+{
+    struct parsing *parsing = (struct parsing *)job;
+    struct doc *doc = doc_parse((struct str){parsing->text, parsing->length}, &parsing->err);
+    parsing->docs = memory_zeroed(1, sizeof(struct doc *));
+    parsing->docs[0] = doc;
+    parsing->count = doc != NULL ? 1 : -parsing->err->number;
+}
+
+static struct parsing *parsing_new(struct str text)
+{
+    struct parsing *parsing = memory_zeroed(1, sizeof(*parsing));
+    parsing->text = str_dup(text);
+    parsing->length = text.length;
+    return parsing;
+}
+
+static void parsing_free(struct parsing *parsing)
+{
+    if (parsing == NULL)
+        return;
+    yaml_free_all(parsing->docs, parsing->count > 0 ? parsing->count : 0);
+    free(parsing->lines);
+    free(parsing->text);
+    error_free(parsing->err);
+    free(parsing);
+}
+
+int heavy_parse_line(struct call *call, struct str line, struct doc **doc, struct error **err)
+{
+    struct heavy *heavy = heavy_of(call);
+    struct parsing *parsing = heavy->parsed;
+    if (parsing == NULL) {
+        parsing = heavy->parsed = parsing_new(line);
+        if (line.length > HEAVY_BYTES)
+            return hand_over(call, &parsing->job, parse_line);
+        parse_line(&parsing->job);
+    }
+    *doc = parsing->docs[0];
+    return parsing->count < 0 ? repeat_error(parsing->count, parsing->err, err) : 0;
+}
+
 int heavy_parse(struct call *call, struct str text, struct doc ***docs, int **lines, struct error **err)
 {
     struct heavy *heavy = heavy_of(call);
     struct parsing *parsing = heavy->parsed;
     if (parsing == NULL) {
-        parsing = heavy->parsed = memory_zeroed(1, sizeof(*parsing));
-        parsing->text = str_dup(text);
-        parsing->length = text.length;
+        parsing = heavy->parsed = parsing_new(text);
         if (text.length > HEAVY_BYTES)
             return hand_over(call, &parsing->job, parse);
         parse(&parsing->job);
@@ -303,17 +344,16 @@ void heavy_free(struct heavy *heavy)
 {
     if (heavy == NULL)
         return;
-    if (heavy->parsed != NULL) {
-        yaml_free_all(heavy->parsed->docs, heavy->parsed->count > 0 ? heavy->parsed->count : 0);
-        free(heavy->parsed->lines);
-        free(heavy->parsed->text);
-        error_free(heavy->parsed->err);
-        free(heavy->parsed);
-    }
+    parsing_free(heavy->parsed);
     rendering_free(heavy->rendered);
     for (struct computing *computing = heavy->computed, *next; computing != NULL; computing = next) {
         next = computing->next;
         computing_free(computing);
     }
     free(heavy);
+}
+
+void heavy_forget(struct call *call)
+{
+    heavy_free(take_pointer(call->heavy));
 }

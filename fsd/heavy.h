@@ -18,6 +18,11 @@
  * errno. */
 int heavy_parse(struct call *call, struct str text, struct doc ***docs, int **lines, struct error **err);
 
+/* The document of a line of JSON, which belongs to the call. 0, or a negative errno. */
+int heavy_parse_line(struct call *call, struct str line, struct doc **doc, struct error **err);
+/* Everything that has been done for the call so far is over: what is asked next is another line's. */
+void heavy_forget(struct call *call);
+
 /* edit_compute(). `call` may be NULL: then it is done at once, whatever its size. The uid of an object that
  * is made is base->new_uid afterwards. */
 int heavy_compute(struct call *call, struct edit_base *base, const struct edit *edit, int64_t now_ms,

@@ -214,9 +214,8 @@ static bool since(struct fsd *fsd, const struct place *place, struct list_cursor
             cursor->number = 0;
         }
     }
-    struct object *object = cursor->object != 0 ? object_by_id(fsd->objects, cursor->object) : NULL;
     while (!part_is_enough(&part)) {
-        object = objects_after(fsd->objects, place->kind, cursor->number, object);
+        struct object *object = objects_after(fsd->objects, place->kind, cursor->number);
         if (object == NULL) {
             buf_addf(out, "{\"version\":\"%lld\"}\n", (long long)txn_version(fsd));
             return false;
@@ -229,7 +228,6 @@ static bool since(struct fsd *fsd, const struct place *place, struct list_cursor
         if (here && (!gone || place->number != 0))
             add_since_line(fsd, object, metadata_only, out);
         cursor->number = object->committed->number;
-        cursor->object = object->id;
     }
     return true;
 }

@@ -7,6 +7,7 @@
 #include "fsd/announce.h"
 #include "fsd/documents.h"
 #include "fsd/errors.h"
+#include "fsd/exclusive.h"
 #include "fsd/heavy.h"
 #include "fsd/invalidator.h"
 #include "fsd/removal.h"
@@ -156,6 +157,7 @@ static int start(struct daemon *daemon, struct error **err)
     take_over_memory(fsd);
     fsd->objects = objects_new(fsd->kinds);
     fsd->documents = documents_new();
+    fsd->exclusive = exclusive_new();
     status = txn_open(fsd, settings->state, daemon->wake_fd, err);
     if (status == 0)
         status = session_open(fsd, settings->fuse_fd, &fsd->session, err);
@@ -255,6 +257,7 @@ static int serve(struct daemon *daemon, struct error **err)
         more = status == -EAGAIN;
         heavy_turn(fsd);
         more = session_run_waiting(fsd->session) || more;
+        more = exclusive_turn(fsd) || more;
         vacancies_turn(fsd);
         vacancies_expire(fsd, !more);
         more = txn_turn(fsd) || more;
@@ -272,6 +275,7 @@ static void stop(struct fsd *fsd)
     tell_end(fsd);
     announcer_free(fsd->announcer);
     session_close(fsd->session);
+    exclusive_free(fsd->exclusive);
     vacancies_free(fsd->vacancies);
     documents_free(fsd->documents);
     objects_free(fsd->objects);
@@ -285,12 +289,15 @@ static void stop(struct fsd *fsd)
 }
 
 /* Memory that main gives back to the kernel and takes again with the next request costs more than the
- * request: each time the processors of all threads have to be told. */
+ * request: each time the processors of all threads have to be told. And what has been freed is joined with
+ * its neighbours at once: kept for later, as small pieces would be, some hundred thousand of them hold up
+ * whoever next asks for a large one, for up to a tenth of a second. */
 static void keep_memory(void)
 {
     mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
     mallopt(M_TOP_PAD, KEPT_BYTES / 16);
+    mallopt(M_MXFAST, 0);
 }
 
 int main(int argc, char **argv)

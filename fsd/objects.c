@@ -1,10 +1,12 @@
 #include "fsd/objects.h"
 
+#include "fsd/order.h"
+
 /* What belongs to one kind. */
 struct of_kind {
     struct collection **collections; /* by namespace */
     size_t count, capacity;
-    struct object *oldest, *newest; /* the order of versions */
+    struct order order; /* of committed versions, drafts' excepted */
     int64_t newest_version;
     int64_t names_ms;
     int64_t forgotten; /* version */
@@ -153,6 +155,7 @@ void objects_free(struct objects *objects)
             free(objects->of_kind[k].collections[c]);
         }
         free(objects->of_kind[k].collections);
+        order_free(&objects->of_kind[k].order);
     }
     for (size_t i = 0; i < objects->interned.capacity; i++)
         free(objects->interned.texts[i]);
@@ -276,43 +279,9 @@ struct object *collection_visible(const struct collection *collection, size_t pl
 
 /* ---- the order of versions ---- */
 
-static void order_remove(struct of_kind *of, struct object *object)
+struct object *objects_after(struct objects *objects, const struct kind *kind, int64_t version)
 {
-    if (!object->listed)
-        return;
-    *(object->previous != NULL ? &object->previous->next : &of->oldest) = object->next;
-    *(object->next != NULL ? &object->next->previous : &of->newest) = object->previous;
-    object->previous = object->next = NULL;
-    object->listed = false;
-}
-
-/* At its place by committed version: nearly always the end. */
-static void order_insert(struct of_kind *of, struct object *object)
-{
-    struct object *before = of->newest;
-    while (before != NULL && before->committed->number > object->committed->number)
-        before = before->previous;
-    object->previous = before;
-    object->next = before != NULL ? before->next : of->oldest;
-    *(object->next != NULL ? &object->next->previous : &of->newest) = object;
-    *(before != NULL ? &before->next : &of->oldest) = object;
-    object->listed = true;
-}
-
-struct object *objects_after(struct objects *objects, const struct kind *kind, int64_t version,
-                             struct object *hint)
-{
-    if (hint != NULL && hint->listed && hint->committed->number == version)
-        return hint->next;
-    const struct of_kind *of = &objects->of_kind[kind->index];
-    struct object *object = of->newest;
-    if (object == NULL || object->committed->number <= version)
-        return NULL;
-    if (of->oldest->committed->number > version) /* a fresh list, which may be long */
-        return of->oldest;
-    while (object->previous != NULL && object->previous->committed->number > version)
-        object = object->previous;
-    return object;
+    return order_after(&objects->of_kind[kind->index].order, version);
 }
 
 int64_t objects_newest(const struct objects *objects, const struct kind *kind, const char *namespace)
@@ -410,7 +379,7 @@ static void note_version(struct objects *objects, struct object *object)
     int64_t number = object->committed->number;
     if ((object->committed->flags & VERSION_DRAFT) != 0)
         return;
-    order_insert(of, object);
+    order_add(&of->order, number, object);
     if (number > of->newest_version)
         of->newest_version = number;
     struct collection *collection = ensure_collection(objects, object->kind, str_of(object->namespace));
@@ -435,7 +404,8 @@ static void bury(struct objects *objects, struct object *object)
 void object_publish(struct objects *objects, struct object *object, struct version *version)
 {
     struct of_kind *of = &objects->of_kind[object->kind->index];
-    order_remove(of, object);
+    if (object->committed != NULL)
+        order_remove(&of->order, object->committed->number);
     bool was_draft = object->committed == NULL || (object->committed->flags & VERSION_DRAFT) != 0;
     struct version *old = object->committed;
     object->committed = version_hold(version);
@@ -496,7 +466,7 @@ void objects_trim_tombstones(struct objects *objects, size_t keep)
         /* Of one batch they need not be in order. */
         if (object->committed->number > of->forgotten)
             of->forgotten = object->committed->number;
-        order_remove(of, object);
+        order_remove(&of->order, object->committed->number);
         id_remove(objects, object->id);
         object_free(object);
         objects->tombstones--;

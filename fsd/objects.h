@@ -9,8 +9,8 @@
  *                    discard: the disk refused; pending goes, committed stays
  *
  * Objects of a kind in a namespace form a collection, sorted by name: it answers lookups and listings. All of
- * a kind are linked in the order of their committed versions, deleted ones (as tombstones) included: that is
- * .since. */
+ * a kind are sorted by their committed versions too, deleted ones (as tombstones) included: that is .since.
+ */
 #ifndef PODTREE_OBJECTS_H
 #define PODTREE_OBJECTS_H
 
@@ -56,9 +56,7 @@ struct object {
     struct version *committed; /* NULL: not there yet. VERSION_GONE: a tombstone */
     struct version *pending;   /* NULL: nothing is on its way */
     struct object *older; /* one of the same name whose removal is on its way; of a tombstone: the next one */
-    struct object *previous, *next; /* in the kind's order of versions */
-    bool listed;                    /* in that order */
-    struct stream streams[2];       /* by enum stream_kind */
+    struct stream streams[2]; /* by enum stream_kind */
     int64_t history_version; /* of its committed version, if a person made it and it goes to the history; else
                                 0 */
     size_t batch_place;      /* 1 + index in the filling batch; 0: not in it */
@@ -124,10 +122,8 @@ size_t collection_place(const struct collection *collection, struct str name);
 
 /* ---- the order of versions ---- */
 
-/* The oldest object of the kind whose committed version is above `version`; drafts are not in the order.
- * `hint` (may be NULL) is an object where a walk stopped: it makes going on cheap. */
-struct object *objects_after(struct objects *objects, const struct kind *kind, int64_t version,
-                             struct object *hint);
+/* The oldest object of the kind whose committed version is above `version`; drafts are not in the order. */
+struct object *objects_after(struct objects *objects, const struct kind *kind, int64_t version);
 int64_t objects_newest(const struct objects *objects, const struct kind *kind,
                        const char *namespace); /* NULL: all */
 /* When a name of the kind came or went, 0: not since fsd was started. */

@@ -222,12 +222,22 @@ struct txn_mark txn_mark(struct fsd *fsd)
 
 void txn_keep(struct fsd *fsd, struct txn_mark mark)
 {
-    batch_keep(fsd->txn->filling, mark);
+    (void)batch_keep(fsd->txn->filling, mark, INT64_MAX);
 }
 
 void txn_undo(struct fsd *fsd, struct txn_mark mark)
 {
-    batch_undo(fsd->txn->filling, fsd->objects, mark);
+    (void)batch_undo(fsd->txn->filling, fsd->objects, mark, INT64_MAX);
+}
+
+bool txn_keep_some(struct fsd *fsd, struct txn_mark mark, int64_t end_us)
+{
+    return batch_keep(fsd->txn->filling, mark, end_us);
+}
+
+bool txn_undo_some(struct fsd *fsd, struct txn_mark mark, int64_t end_us)
+{
+    return batch_undo(fsd->txn->filling, fsd->objects, mark, end_us);
 }
 
 void txn_park(struct call *call)

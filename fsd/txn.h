@@ -64,6 +64,10 @@ void txn_release(struct fsd *fsd);
 struct txn_mark txn_mark(struct fsd *fsd);
 void txn_keep(struct fsd *fsd, struct txn_mark mark);
 void txn_undo(struct fsd *fsd, struct txn_mark mark);
+/* The same in slices: false when there was not the time for all; nothing may be changed before it has been
+ * called again. */
+bool txn_keep_some(struct fsd *fsd, struct txn_mark mark, int64_t end_us);
+bool txn_undo_some(struct fsd *fsd, struct txn_mark mark, int64_t end_us);
 /* Counts up when a batch fails: what was computed before, and has not been parked, is gone. */
 uint64_t txn_failures(const struct fsd *fsd);
 

@@ -1,6 +1,7 @@
 #include "fsd/vacancy.h"
 
 #include "fsd/errors.h"
+#include "fsd/exclusive.h"
 #include "fsd/pace.h"
 #include "fsd/tell.h"
 #include "fsd/txn.h"
@@ -277,7 +278,7 @@ static void process_ended(struct fsd *fsd, int index)
 void vacancies_turn(struct fsd *fsd)
 {
     struct vacancies *vacancies = fsd->vacancies;
-    if (vacancies->open == 0)
+    if (vacancies->open == 0 || exclusive_is_held(fsd))
         return;
     struct epoll_event events[64];
     int count = epoll_wait(vacancies->epoll_fd, events, 64, 0);
@@ -334,7 +335,8 @@ static bool decides(const struct call *call, int index, int64_t object, struct s
     return path.length == 0 || !str_equal(path, path_at(call->fsd, index));
 }
 
-static void go_on(struct call *call)
+/* False: something would have to be changed, and that is somebody else's at present. */
+static bool go_on(struct call *call)
 {
     struct fsd *fsd = call->fsd;
     bool renames = call->new_name != NULL;
@@ -345,11 +347,15 @@ static void go_on(struct call *call)
     if (node != 0 && name != NULL)
         locate(fsd, node, str_of(name), &path);
     if (node != 0 && place_of_node(fsd, node, &place) < 0)
-        return;
+        return true;
     uint32_t process = (uint32_t)call_process(call);
     for (int i = 0; i < MEMORY_VACANCIES && process != 0; i++)
-        if (record_at(fsd, i)->process == process && decides(call, i, place.object, buf_str(&path)))
+        if (record_at(fsd, i)->process == process && decides(call, i, place.object, buf_str(&path))) {
+            if (exclusive_is_held(fsd))
+                return false;
             end(fsd, i);
+        }
+    return true;
 }
 
 bool vacancies_delay(struct call *call)
@@ -357,9 +363,8 @@ bool vacancies_delay(struct call *call)
     struct vacancies *vacancies = call->fsd->vacancies;
     if (vacancies->open == 0 || call->operation->regards == REGARDS_NOTHING)
         return false;
-    if (call->operation->regards == GOES_ON)
-        go_on(call);
-    return vacancies->in_flight > 0;
+    bool gone_on = call->operation->regards != GOES_ON || go_on(call);
+    return !gone_on || vacancies->in_flight > 0;
 }
 
 /* ---- unlink and rmdir ---- */

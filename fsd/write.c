@@ -1,4 +1,5 @@
 /* Writing files: scalars at once, everything else when it is whole. */
+#include "fsd/bulk.h"
 #include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
@@ -181,13 +182,8 @@ const struct operation op_write = {"write", start_write, finish_write, REGARDS_N
 
 /* ---- flush, fsync, release: what has been collected takes effect ---- */
 
-static int carry_out(struct call *call, const struct leaf *leaf, struct handle_record *handle,
-                     struct error **err)
+static int tried(struct handle_record *handle, int status)
 {
-    struct str bytes = arena_bytes_str(call->fsd->memory->arena, &handle->bytes);
-    bool append = (handle->flags & HANDLE_APPEND) != 0 && (handle->flags & HANDLE_EMPTIED) == 0;
-    handle->flags |= HANDLE_TRIED;
-    int status = leaf_write(call, leaf, bytes, append, err);
     if (status == -EINPROGRESS)
         return status;
     if (status < 0) {
@@ -196,6 +192,22 @@ static int carry_out(struct call *call, const struct leaf *leaf, struct handle_r
         return status;
     }
     return status == CALL_WAITING ? CALL_WAITING : status == CALL_DURABLE ? 0 : CALL_PARKED;
+}
+
+static int carry_out(struct call *call, const struct leaf *leaf, struct handle_record *handle,
+                     struct error **err)
+{
+    struct str bytes = arena_bytes_str(call->fsd->memory->arena, &handle->bytes);
+    bool append = (handle->flags & HANDLE_APPEND) != 0 && (handle->flags & HANDLE_EMPTIED) == 0;
+    handle->flags |= HANDLE_TRIED;
+    return tried(handle, leaf_write(call, leaf, bytes, append, err));
+}
+
+/* A bulk that has begun goes on to its end, whatever becomes of its file and the directory meanwhile. */
+static int go_on(struct call *call, struct handle_record *handle, struct error **err)
+{
+    struct str bytes = arena_bytes_str(call->fsd->memory->arena, &handle->bytes);
+    return tried(handle, bulk_write(call, NULL, 0, bytes, err));
 }
 
 /* Closing by a child of the opener (a program in a shell's redirection) is no end: what has been written so
@@ -231,6 +243,8 @@ static int end_of_writing(struct call *call, bool asked_for, struct error **err)
     int status = leaf_of_call(call, &leaf, &handle, NULL);
     if (status < 0 && handle == NULL)
         return call->repeated ? 0 : status;
+    if (call->work != NULL)
+        return go_on(call, handle, err);
     if ((handle->flags & HANDLE_DIRTY) == 0)
         return 0;
     if (status < 0)
@@ -308,6 +322,8 @@ static int start_release(struct call *call, struct error **err)
     struct leaf leaf;
     struct handle_record *handle;
     int status = leaf_of_call(call, &leaf, &handle, NULL);
+    if (call->work != NULL)
+        return go_on(call, handle, err);
     if (status < 0 || (handle->flags & (HANDLE_WRITE | HANDLE_REFUSED)) != HANDLE_WRITE)
         return 0;
     bool left = leaf.writes == WRITE_COLLECT && (handle->flags & HANDLE_DIRTY) != 0 &&

@@ -234,7 +234,7 @@ static void an_undo_leaves_everything_as_it_was(void **state)
     apply(work, "a", "new", "root", true); /* and another one */
     apply(work, "b", "1", "root", true);
     batch_add_line(work->batch, newest(work, "b")->id, STREAM_EVENTS, 1, strdup("line"));
-    batch_undo(work->batch, work->objects, mark);
+    batch_undo(work->batch, work->objects, mark, INT64_MAX);
     assert_int_equal(newest(work, "a")->id, 1);
     assert_data(object_newest_version(newest(work, "a")), "2");
     assert_null(newest(work, "b"));
@@ -255,13 +255,49 @@ static void what_was_pending_in_the_batch_before_is_pending_again(void **state)
     work->batch = batch_new();
     struct txn_mark mark = batch_mark(work->batch);
     apply(work, "a", "2", NULL, false);
-    batch_undo(work->batch, work->objects, mark);
+    batch_undo(work->batch, work->objects, mark, INT64_MAX);
     assert_true(batch_is_empty(work->batch));
     assert_data(object_newest_version(newest(work, "a")), "1");
     batch_free(work->batch);
     work->batch = writing;
     commit(work, 0);
     assert_data(newest(work, "a")->committed, "1");
+}
+
+static void what_has_become_durable_meanwhile_is_not_pending_again(void **state)
+{
+    struct work *work = *state;
+    apply(work, "a", "1", NULL, false);
+    prepare(work, 0);
+    struct batch *writing = work->batch;
+    struct batch *filling = work->batch = batch_new();
+    struct txn_mark mark = batch_mark(filling);
+    apply(work, "a", "2", NULL, false);
+    work->batch = writing;
+    commit(work, 0);
+    batch_free(work->batch);
+    work->batch = filling;
+    assert_true(batch_undo(filling, work->objects, mark, INT64_MAX));
+    assert_data(newest(work, "a")->committed, "1");
+    assert_null(newest(work, "a")->pending);
+    assert_true(batch_is_empty(filling));
+}
+
+static void what_is_taken_back_in_slices_is_taken_back(void **state)
+{
+    struct work *work = *state;
+    apply(work, "a", "1", NULL, false);
+    struct txn_mark mark = batch_mark(work->batch);
+    apply(work, "a", "2", NULL, false);
+    apply(work, "b", "1", NULL, false);
+    apply(work, "a", "3", NULL, false);
+    assert_false(batch_undo(work->batch, work->objects, mark, 0));
+    assert_data(object_newest_version(newest(work, "a")), "2");
+    assert_false(batch_undo(work->batch, work->objects, mark, 0));
+    assert_null(newest(work, "b"));
+    while (!batch_undo(work->batch, work->objects, mark, 0)) {}
+    assert_data(object_newest_version(newest(work, "a")), "1");
+    assert_int_equal(work->batch->marked, 0);
 }
 
 static void marks_nest(void **state)
@@ -271,12 +307,12 @@ static void marks_nest(void **state)
     apply(work, "a", "1", "node", false);
     struct txn_mark inner = batch_mark(work->batch);
     apply(work, "a", "2", "node", false);
-    batch_keep(work->batch, inner);
+    batch_keep(work->batch, inner, INT64_MAX);
     inner = batch_mark(work->batch);
     apply(work, "a", "3", "node", false);
-    batch_undo(work->batch, work->objects, inner);
+    batch_undo(work->batch, work->objects, inner, INT64_MAX);
     assert_data(object_newest_version(newest(work, "a")), "2");
-    batch_undo(work->batch, work->objects, outer);
+    batch_undo(work->batch, work->objects, outer, INT64_MAX);
     assert_null(newest(work, "a"));
     assert_true(batch_is_empty(work->batch));
     /* Outside of all marks nothing is remembered. */
@@ -289,7 +325,7 @@ static void kept_changes_stay(void **state)
     struct work *work = *state;
     struct txn_mark mark = batch_mark(work->batch);
     apply(work, "a", "1", "node", false);
-    batch_keep(work->batch, mark);
+    batch_keep(work->batch, mark, INT64_MAX);
     assert_int_equal(work->batch->undo_count, 0);
     assert_outbox(work, 0, "1 node: a 1\n");
 }
@@ -326,6 +362,8 @@ int main(void)
         WORK(the_historian_s_entries_live_by_themselves),
         WORK(an_undo_leaves_everything_as_it_was),
         WORK(what_was_pending_in_the_batch_before_is_pending_again),
+        WORK(what_has_become_durable_meanwhile_is_not_pending_again),
+        WORK(what_is_taken_back_in_slices_is_taken_back),
         WORK(marks_nest),
         WORK(kept_changes_stay),
         WORK(lines_of_what_is_gone_are_not_stored),

@@ -1,0 +1,121 @@
+#include "fsd/exclusive.h"
+
+#include "fsd/operations.h"
+#include "lib/clock.h"
+
+#define SLICE_US 800
+
+struct exclusive {
+    struct call *holder;       /* changes things alone; NULL: nobody does */
+    struct call *first, **end; /* those that wait */
+    struct call *next;         /* the one of them whose turn it is */
+};
+
+struct exclusive *exclusive_new(void)
+{
+    struct exclusive *exclusive = memory_zeroed(1, sizeof(*exclusive));
+    exclusive->end = &exclusive->first;
+    return exclusive;
+}
+
+/* What waits is found in its slot by a successor. */
+void exclusive_free(struct exclusive *exclusive)
+{
+    free(exclusive);
+}
+
+void exclusive_begin(struct call *call)
+{
+    struct exclusive *exclusive = call->fsd->exclusive;
+    if (exclusive->holder != NULL)
+        abort(); /* a programming error: this one should be in the queue */
+    exclusive->holder = call;
+}
+
+void exclusive_end(struct call *call)
+{
+    call->fsd->exclusive->holder = NULL;
+}
+
+bool exclusive_is_held(const struct fsd *fsd)
+{
+    return fsd->exclusive->holder != NULL;
+}
+
+/* ---- which requests may change something ---- */
+
+static bool always(const struct call *call)
+{
+    (void)call;
+    return true;
+}
+
+static bool has_collected(const struct call *call)
+{
+    const struct handle_record *handle = handle_of_number(call->fsd->handles, call->file.fh, NULL);
+    return handle != NULL && (handle->flags & HANDLE_DIRTY) != 0;
+}
+
+/* An emptied file takes effect here. */
+static bool was_writing(const struct call *call)
+{
+    const struct handle_record *handle = handle_of_number(call->fsd->handles, call->file.fh, NULL);
+    return handle != NULL && (handle->flags & HANDLE_WRITE) != 0;
+}
+
+static bool resizes(const struct call *call)
+{
+    return (call->set & FUSE_SET_ATTR_SIZE) != 0;
+}
+
+static const struct {
+    const struct operation *operation;
+    bool (*changes)(const struct call *call);
+} changing[] = {
+    {&op_write, always},        {&op_flush, has_collected}, {&op_fsync, has_collected},
+    {&op_release, was_writing}, {&op_setattr, resizes},     {&op_mkdir, always},
+    {&op_symlink, always},      {&op_rmdir, always},        {&op_unlink, always},
+    {&op_rename, always},
+};
+
+/* The notifier only repeats what has been changed. */
+static bool may_change(const struct call *call)
+{
+    if (call->asker.identity == IDENTITY_NOTIFIER)
+        return false;
+    for (size_t i = 0; i < sizeof(changing) / sizeof(*changing); i++)
+        if (changing[i].operation == call->operation)
+            return changing[i].changes(call);
+    return false;
+}
+
+/* ---- the queue ---- */
+
+/* Who comes while others wait waits behind them: a file that was emptied by one request may be written by the
+ * next. */
+bool exclusive_delays(struct call *call)
+{
+    struct exclusive *exclusive = call->fsd->exclusive;
+    bool free = exclusive->holder == NULL && exclusive->first == NULL;
+    if (free || call == exclusive->holder || call == exclusive->next || !may_change(call))
+        return false;
+    call->next = NULL;
+    *exclusive->end = call;
+    exclusive->end = &call->next;
+    return true;
+}
+
+bool exclusive_turn(struct fsd *fsd)
+{
+    struct exclusive *exclusive = fsd->exclusive;
+    int64_t end_us = clock_us() + SLICE_US;
+    while (exclusive->first != NULL && exclusive->holder == NULL && clock_us() < end_us) {
+        struct call *call = exclusive->next = exclusive->first;
+        exclusive->first = call->next;
+        if (exclusive->first == NULL)
+            exclusive->end = &exclusive->first;
+        call_run(call);
+        exclusive->next = NULL;
+    }
+    return exclusive->first != NULL && exclusive->holder == NULL;
+}
