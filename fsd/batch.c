@@ -1,5 +1,6 @@
 #include "fsd/batch.h"
 
+#include "fsd/digest.h"
 #include "lib/clock.h"
 #include <stdio.h>
 
@@ -18,7 +19,9 @@ struct store_arrays {
 
 struct batch *batch_new(void)
 {
+    static uint64_t last_number;
     struct batch *batch = memory_zeroed(1, sizeof(*batch));
+    batch->number = ++last_number;
     batch->arrays = memory_zeroed(1, sizeof(*batch->arrays));
     return batch;
 }
@@ -31,40 +34,107 @@ static void drop_change(struct batch_change *change)
     free(change->subject);
 }
 
-static void forget_undo(struct batch *batch)
+/* ---- for the historian ---- */
+
+struct held_entry {
+    struct history_entry entry;
+    struct version *version;
+    char *path, *author, *email, *subject;
+    char *document; /* where there is no version */
+};
+
+/* "alice" becomes alice@podtree: git wants something of the kind. */
+static char *history_email(const char *author)
 {
-    while (batch->undo_count > 0)
-        version_drop(batch->undo[--batch->undo_count].pending);
+    struct buf email = {0};
+    for (const char *c = author; *c != '\0' && *c != ' '; c++)
+        buf_add_char(&email, *c);
+    buf_add_text(&email, "@podtree");
+    return buf_take(&email);
 }
 
-void batch_free(struct batch *batch)
+static void release_entry(struct history_entry *entry)
 {
-    if (batch == NULL)
-        return;
-    for (size_t i = 0; i < batch->entry_count; i++)
-        version_drop(batch->entries[i].version);
-    for (size_t i = 0; i < batch->line_count; i++)
-        free(batch->lines[i].text);
-    for (size_t i = 0; i < batch->change_count; i++)
-        drop_change(&batch->changes[i]);
-    for (size_t i = 0; i < batch->promise_count; i++)
-        free(batch->promises[i].path);
-    forget_undo(batch);
+    struct held_entry *held = (struct held_entry *)entry;
+    version_drop(held->version);
+    free(held->path);
+    free(held->author);
+    free(held->email);
+    free(held->subject);
+    free(held->document);
+    free(held);
+}
+
+/* The strings are taken over. */
+static struct held_entry *hold_entry(char *path, char *author, char *subject)
+{
+    struct held_entry *held = memory_zeroed(1, sizeof(*held));
+    held->path = path;
+    held->author = author;
+    held->subject = subject;
+    held->email = history_email(author);
+    held->entry = (struct history_entry){.path = str_of(held->path),
+                                         .author = str_of(held->author),
+                                         .email = str_of(held->email),
+                                         .subject = str_of(held->subject),
+                                         .release = release_entry};
+    return held;
+}
+
+/* ---- a batch ---- */
+
+static void free_arrays(struct store_arrays *arrays)
+{
+    free(arrays->records);
+    free(arrays->tombstones);
+    free(arrays->lines);
+    free(arrays->outcomes);
+    free(arrays->outbox);
+    free(arrays->keeps);
+    free(arrays->promises);
+    free(arrays);
+}
+
+/* One of the many things in it; false when there are none. */
+static bool drop_one(struct batch *batch)
+{
+    if (batch->entry_count > 0)
+        version_drop(batch->entries[--batch->entry_count].version);
+    else if (batch->line_count > 0)
+        free(batch->lines[--batch->line_count].text);
+    else if (batch->change_count > 0)
+        drop_change(&batch->changes[--batch->change_count]);
+    else if (batch->promise_count > 0)
+        free(batch->promises[--batch->promise_count].path);
+    else if (batch->undo_count > 0)
+        version_drop(batch->undo[--batch->undo_count].pending);
+    else if (batch->history.count > 0)
+        release_entry(queue_take(&batch->history));
+    else
+        return false;
+    return true;
+}
+
+bool batch_free_some(struct batch *batch, int64_t end_us)
+{
+    while (drop_one(batch))
+        if (clock_us() > end_us)
+            return false;
     free(batch->entries);
     free(batch->lines);
     free(batch->changes);
     free(batch->promises);
     free(batch->undo);
     free(batch->trims);
-    free(batch->arrays->records);
-    free(batch->arrays->tombstones);
-    free(batch->arrays->lines);
-    free(batch->arrays->outcomes);
-    free(batch->arrays->outbox);
-    free(batch->arrays->keeps);
-    free(batch->arrays->promises);
-    free(batch->arrays);
+    free_arrays(batch->arrays);
     free(batch);
+    return true;
+}
+
+void batch_free(struct batch *batch)
+{
+    if (batch != NULL)
+        (void)batch_free_some(batch, INT64_MAX);
 }
 
 /* With its ".yaml" a name may be too long for a file: of such ones the end gives way to a hash. */
@@ -92,54 +162,62 @@ char *history_path(const struct object *object)
     return buf_take(&path);
 }
 
-/* A component's change that waits in the batch, for another one of the same object to join. */
-static struct batch_change *change_to_join(struct batch *batch, const struct object *object)
+/* 1 + the index of the object's entry; 0: it is not in the batch. */
+static size_t place_in(const struct batch *batch, const struct object *object)
 {
-    for (size_t i = batch->change_count; i > 0; i--)
-        if (batch->changes[i - 1].object == object->id)
-            return batch->changes[i - 1].person ? NULL : &batch->changes[i - 1];
-    return NULL;
+    return object->batch == batch->number ? object->batch_place : 0;
+}
+
+/* A component's change of the object waits in the batch, for another one to join. */
+static bool can_join(const struct batch *batch, const struct batch_entry *entry)
+{
+    return entry->change != 0 && !batch->marked && !batch->changes[entry->change - 1].person;
 }
 
 static void add_change(struct batch *batch, const struct object *object, struct version *version,
-                       struct batch_story story, bool join)
+                       struct batch_story story)
 {
-    struct batch_change *change = join ? change_to_join(batch, object) : NULL;
-    if (change != NULL) {
-        drop_change(change);
+    struct batch_entry *entry = &batch->entries[object->batch_place - 1];
+    if (!story.person && can_join(batch, entry)) {
+        drop_change(&batch->changes[entry->change - 1]);
     } else {
         array_grow(batch->changes, batch->change_count, batch->change_capacity);
-        change = &batch->changes[batch->change_count++];
+        entry->change = ++batch->change_count;
     }
-    *change = (struct batch_change){.object = object->id,
-                                    .version = version_hold(version),
-                                    .path = history_path(object),
-                                    .author = story.author,
-                                    .subject = story.subject,
-                                    .time_ms = version->time_ms,
-                                    .person = story.person};
+    batch->changes[entry->change - 1] = (struct batch_change){.entry = object->batch_place - 1,
+                                                              .version = version_hold(version),
+                                                              .path = history_path(object),
+                                                              .author = story.author,
+                                                              .subject = story.subject,
+                                                              .time_ms = version->time_ms,
+                                                              .person = story.person};
+}
+
+static struct batch_entry *entry_for(struct batch *batch, struct object *object)
+{
+    if (place_in(batch, object) == 0) {
+        array_grow(batch->entries, batch->entry_count, batch->entry_capacity);
+        batch->entries[batch->entry_count++] = (struct batch_entry){.object = object->id, .before = object};
+        object->batch = batch->number;
+        object->batch_place = batch->entry_count;
+    }
+    return &batch->entries[object->batch_place - 1];
 }
 
 void batch_add(struct batch *batch, struct object *object, struct version *version,
                struct version *was_pending, struct batch_story story)
 {
-    struct batch_undo undo = {
-        .object = object->id, .pending = was_pending, .replaced = object->batch_place != 0};
-    if (object->batch_place == 0) {
-        array_grow(batch->entries, batch->entry_count, batch->entry_capacity);
-        batch->entries[batch->entry_count++] =
-            (struct batch_entry){.object = object->id, .version = version_hold(version)};
-        object->batch_place = batch->entry_count;
-    } else {
-        struct batch_entry *entry = &batch->entries[object->batch_place - 1];
-        version_drop(entry->version);
-        entry->version = version_hold(version);
-    }
+    struct batch_entry *entry = entry_for(batch, object);
+    struct batch_undo undo = {.object = object->id,
+                              .pending = was_pending,
+                              .replaced = entry->version != NULL,
+                              .change = entry->change};
+    version_drop(entry->version);
+    entry->version = version_hold(version);
     batch->version = version->number;
     if (story.author != NULL) {
-        bool join = undo.replaced && !story.person && !batch->marked;
         size_t before = batch->change_count;
-        add_change(batch, object, version, story, join);
+        add_change(batch, object, version, story);
         undo.added_change = batch->change_count != before;
     } else {
         free(story.subject);
@@ -185,6 +263,7 @@ static void take_back(struct batch *batch, struct objects *objects, struct batch
         drop_change(&batch->changes[--batch->change_count]);
     if (undo->replaced) {
         entry->version = version_hold(undo->pending);
+        entry->change = undo->change;
     } else {
         batch->entry_count--; /* they were added in this order */
         object->batch_place = 0;
@@ -212,10 +291,17 @@ bool batch_undo(struct batch *batch, struct objects *objects, struct txn_mark ma
     return true;
 }
 
-void batch_add_line(struct batch *batch, int64_t object, enum stream_kind stream, int64_t number, char *text)
+void batch_add_line(struct batch *batch, const struct object *object, enum stream_kind stream, int64_t number,
+                    char *text)
 {
     array_grow(batch->lines, batch->line_count, batch->line_capacity);
-    batch->lines[batch->line_count++] = (struct batch_line){object, stream, number, text};
+    batch->lines[batch->line_count++] =
+        (struct batch_line){.object = object != NULL ? object->id : ALL_OBJECTS,
+                            .entry = object != NULL ? place_in(batch, object) : 0,
+                            .stored = object == NULL || !object->kind->memory_only,
+                            .stream = stream,
+                            .number = number,
+                            .text = text};
 }
 
 void batch_add_promise(struct batch *batch, struct batch_promise promise)
@@ -234,11 +320,48 @@ void batch_add_call(struct batch *batch, struct call *call)
     batch->last_call = call;
 }
 
-static void prepare_entries(struct batch *batch, struct objects *objects)
+/* ---- what the history gets, in the committer's thread ---- */
+
+/* What the changes hold goes over to the entries; the rows for the store point to it. */
+static void make_history(struct batch *batch)
+{
+    int64_t now_ms = clock_ms();
+    for (size_t i = 0; i < batch->change_count; i++) {
+        struct batch_change *change = &batch->changes[i];
+        struct held_entry *held = hold_entry(take_pointer(change->path), take_pointer(change->author),
+                                             take_pointer(change->subject));
+        held->version = take_pointer(change->version);
+        held->entry.version = held->version->number;
+        held->entry.arrived_ms = now_ms;
+        held->entry.time_ms = change->time_ms;
+        held->entry.person = change->person;
+        if ((held->version->flags & VERSION_GONE) == 0)
+            held->entry.document = version_text(held->version);
+        queue_add(&batch->history, &held->entry);
+    }
+}
+
+struct history_entry *history_entry_of_row(const struct outbox_row *row)
+{
+    struct held_entry *held = hold_entry(str_dup(row->path), str_dup(row->author), str_dup(row->subject));
+    held->entry.version = row->version;
+    held->entry.arrived_ms = 1; /* long ago: it has waited for a predecessor */
+    held->entry.time_ms = row->time_ms;
+    held->entry.person = row->person;
+    if (!row->deleted) {
+        held->document = str_dup(row->document);
+        held->entry.document = (struct str){held->document, row->document.length};
+    }
+    return &held->entry;
+}
+
+/* ---- what the store gets, in the committer's thread ---- */
+
+static void prepare_entries(struct batch *batch)
 {
     struct store_batch *stored = &batch->stored;
     for (size_t i = 0; i < batch->entry_count; i++) {
-        const struct object *object = object_by_id(objects, batch->entries[i].object);
+        const struct object *object = batch->entries[i].before;
         const struct version *version = batch->entries[i].version;
         if (object->kind->memory_only)
             continue;
@@ -268,19 +391,19 @@ static void prepare_entries(struct batch *batch, struct objects *objects)
     }
 }
 
-/* What becomes of its lines becomes of the object; those of all stay. */
-static bool line_is_kept(struct objects *objects, const struct batch_line *line)
+/* What becomes of its lines becomes of the object, where it came with this batch; else its tombstone takes
+ * them with it. Those of all stay. */
+static bool line_is_kept(const struct batch *batch, const struct batch_line *line)
 {
-    const struct object *object = object_by_id(objects, line->object);
-    return line->object == ALL_OBJECTS || (object != NULL && !object->kind->memory_only &&
-                                           (object_newest_version(object)->flags & VERSION_GONE) == 0);
+    return line->stored &&
+           (line->entry == 0 || (batch->entries[line->entry - 1].version->flags & VERSION_GONE) == 0);
 }
 
-static void prepare_lines(struct batch *batch, struct objects *objects)
+static void prepare_lines(struct batch *batch)
 {
     for (size_t i = 0; i < batch->line_count; i++) {
         const struct batch_line *line = &batch->lines[i];
-        if (line_is_kept(objects, line))
+        if (line_is_kept(batch, line))
             batch->arrays->lines[batch->stored.line_count++] =
                 (struct stream_line){line->number, line->object, line->stream, str_of(line->text)};
     }
@@ -288,18 +411,18 @@ static void prepare_lines(struct batch *batch, struct objects *objects)
 
 /* The document of a row is the record's own, unless a newer version of the same batch takes the record's
  * place; and an older row of a person, whose document was the record's until now, keeps it. */
-static void prepare_history(struct batch *batch, struct objects *objects, int64_t done)
+static void prepare_history(struct batch *batch)
 {
     struct store_batch *stored = &batch->stored;
     for (size_t i = 0; i < batch->change_count; i++) {
         struct batch_change *change = &batch->changes[i];
-        struct object *object = object_by_id(objects, change->object);
+        struct batch_entry *entry = &batch->entries[change->entry];
+        const struct object *before = entry->before;
         bool gone = (change->version->flags & VERSION_GONE) != 0;
-        struct batch_entry *entry = &batch->entries[object->batch_place - 1];
         bool newest = entry->version == change->version;
         batch->arrays->outbox[stored->outbox_count++] = (struct outbox_row){
             .version = change->version->number,
-            .id = object->id,
+            .id = before->id,
             .time_ms = change->time_ms,
             .path = str_of(change->path),
             .author = str_of(change->author),
@@ -308,10 +431,10 @@ static void prepare_history(struct batch *batch, struct objects *objects, int64_
             .person = change->person,
             .deleted = gone,
         };
-        if (object->history_version > done && object->committed != NULL &&
-            object->committed->number == object->history_version)
+        if (before->history_version > batch->done && before->committed != NULL &&
+            before->committed->number == before->history_version)
             batch->arrays->keeps[stored->keep_count++] =
-                (struct outbox_keep){object->history_version, version_text(object->committed)};
+                (struct outbox_keep){before->history_version, version_text(before->committed)};
         entry->history_version = change->person && newest && !gone ? change->version->number : 0;
     }
 }
@@ -330,48 +453,28 @@ static void prepare_promises(struct batch *batch)
 }
 
 /* Nobody asks for the outcome of a call that no request has made. */
-static void prepare_outcomes(struct batch *batch, uint64_t mount)
+static void prepare_outcomes(struct batch *batch)
 {
     for (struct call *call = batch->first_call; call != NULL; call = call->next)
         if (call->request != NULL)
             batch->arrays->outcomes[batch->stored.outcome_count++] = (struct outcome){
-                (uint32_t)call->slot, mount, call->unique, call->result, buf_str(&call->payload)};
+                (uint32_t)call->slot, batch->mount, call->unique, call->result, buf_str(&call->payload)};
 }
 
-bool batch_prepare(struct batch *batch, struct objects *objects, uint64_t mount, int64_t done)
+static void make_arrays(struct batch *batch)
 {
     size_t calls = 0;
     for (struct call *call = batch->first_call; call != NULL; call = call->next)
         calls++;
     struct store_arrays *arrays = batch->arrays;
-    arrays->records = memory_zeroed(batch->entry_count, sizeof(*arrays->records));
-    arrays->tombstones = memory_zeroed(batch->entry_count, sizeof(*arrays->tombstones));
-    arrays->lines = memory_zeroed(batch->line_count, sizeof(*arrays->lines));
-    arrays->outbox = memory_zeroed(batch->change_count, sizeof(*arrays->outbox));
-    arrays->keeps = memory_zeroed(batch->change_count, sizeof(*arrays->keeps));
-    arrays->promises = memory_zeroed(batch->promise_count, sizeof(*arrays->promises));
-    arrays->outcomes = memory_zeroed(calls, sizeof(*arrays->outcomes));
-    prepare_entries(batch, objects);
-    prepare_lines(batch, objects);
-    prepare_history(batch, objects, done);
-    prepare_promises(batch);
-    for (size_t i = 0; i < batch->entry_count; i++)
-        object_by_id(objects, batch->entries[i].object)->batch_place = 0;
     struct store_batch *stored = &batch->stored;
-    if (stored->record_count + stored->tombstone_count + stored->line_count + stored->outbox_count +
-            stored->promise_count ==
-        0)
-        return false;
-    prepare_outcomes(batch, mount);
-    stored->records = arrays->records;
-    stored->tombstones = arrays->tombstones;
-    stored->lines = arrays->lines;
-    stored->outcomes = arrays->outcomes;
-    stored->outbox = arrays->outbox;
-    stored->keeps = arrays->keeps;
-    stored->promises = arrays->promises;
-    stored->outbox_done = done;
-    return true;
+    stored->records = arrays->records = memory_zeroed(batch->entry_count, sizeof(*arrays->records));
+    stored->tombstones = arrays->tombstones = memory_zeroed(batch->entry_count, sizeof(*arrays->tombstones));
+    stored->lines = arrays->lines = memory_zeroed(batch->line_count, sizeof(*arrays->lines));
+    stored->outbox = arrays->outbox = memory_zeroed(batch->change_count, sizeof(*arrays->outbox));
+    stored->keeps = arrays->keeps = memory_zeroed(batch->change_count, sizeof(*arrays->keeps));
+    stored->promises = arrays->promises = memory_zeroed(batch->promise_count, sizeof(*arrays->promises));
+    stored->outcomes = arrays->outcomes = memory_zeroed(calls, sizeof(*arrays->outcomes));
 }
 
 static int by_version(const void *a, const void *b)
@@ -382,7 +485,7 @@ static int by_version(const void *a, const void *b)
 }
 
 /* They are where their objects' first changes were made: nearly always in order. */
-void batch_sort(struct batch *batch)
+static void sort_entries(struct batch *batch)
 {
     for (size_t i = 1; i < batch->entry_count; i++)
         if (by_version(&batch->entries[i - 1], &batch->entries[i]) > 0) {
@@ -391,91 +494,31 @@ void batch_sort(struct batch *batch)
         }
 }
 
+bool batch_prepare(struct batch *batch)
+{
+    make_arrays(batch);
+    prepare_entries(batch);
+    prepare_lines(batch);
+    prepare_history(batch);
+    prepare_promises(batch);
+    make_history(batch);
+    sort_entries(batch);
+    struct store_batch *stored = &batch->stored;
+    if (stored->record_count + stored->tombstone_count + stored->line_count + stored->line_trim_count +
+            stored->outbox_count + stored->promise_count ==
+        0)
+        return false;
+    prepare_outcomes(batch);
+    stored->outbox_done = batch->done;
+    return true;
+}
+
+/* ---- when it is durable ---- */
+
 struct object *batch_publish_entry(struct objects *objects, const struct batch_entry *entry)
 {
     struct object *object = object_by_id(objects, entry->object);
     object->history_version = entry->history_version;
     object_publish(objects, object, entry->version);
     return object_by_id(objects, entry->object);
-}
-
-/* ---- for the historian ---- */
-
-struct held_entry {
-    struct history_entry entry;
-    struct version *version;
-    char *path, *author, *email, *subject;
-    char *document; /* where there is no version */
-};
-
-/* "alice" becomes alice@podtree: git wants something of the kind. */
-static char *history_email(const char *author)
-{
-    struct buf email = {0};
-    for (const char *c = author; *c != '\0' && *c != ' '; c++)
-        buf_add_char(&email, *c);
-    buf_add_text(&email, "@podtree");
-    return buf_take(&email);
-}
-
-static void release_entry(struct history_entry *entry)
-{
-    struct held_entry *held = (struct held_entry *)entry;
-    version_drop(held->version);
-    free(held->path);
-    free(held->author);
-    free(held->email);
-    free(held->subject);
-    free(held->document);
-    free(held);
-}
-
-/* The strings are copied; the version, if there is one, is held. */
-static struct held_entry *hold_entry(const char *path, const char *author, const char *subject)
-{
-    struct held_entry *held = memory_zeroed(1, sizeof(*held));
-    held->path = strdup(path);
-    held->author = strdup(author);
-    held->subject = strdup(subject);
-    held->email = history_email(author);
-    held->entry = (struct history_entry){.path = str_of(held->path),
-                                         .author = str_of(held->author),
-                                         .email = str_of(held->email),
-                                         .subject = str_of(held->subject),
-                                         .release = release_entry};
-    return held;
-}
-
-struct history_entry *batch_history(const struct batch *batch)
-{
-    struct history_entry *first = NULL, **end = &first;
-    for (size_t i = 0; i < batch->change_count; i++) {
-        const struct batch_change *change = &batch->changes[i];
-        struct held_entry *held = hold_entry(change->path, change->author, change->subject);
-        held->version = version_hold(change->version);
-        held->entry.version = change->version->number;
-        held->entry.time_ms = change->time_ms;
-        held->entry.person = change->person;
-        if ((change->version->flags & VERSION_GONE) == 0)
-            held->entry.document = version_text(held->version);
-        *end = &held->entry;
-        end = &held->entry.next;
-    }
-    return first;
-}
-
-struct history_entry *history_entry_of_row(const struct outbox_row *row)
-{
-    autofree char *path = str_dup(row->path), *author = str_dup(row->author),
-                  *subject = str_dup(row->subject);
-    struct held_entry *held = hold_entry(path, author, subject);
-    held->entry.version = row->version;
-    held->entry.arrived_ms = 1; /* long ago: it has waited for a predecessor */
-    held->entry.time_ms = row->time_ms;
-    held->entry.person = row->person;
-    if (!row->deleted) {
-        held->document = str_dup(row->document);
-        held->entry.document = (struct str){held->document, row->document.length};
-    }
-    return &held->entry;
 }

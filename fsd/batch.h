@@ -1,4 +1,9 @@
-/* A batch: the changes that become durable together, and the calls that wait for them. Used by txn only. */
+/* A batch: the changes that become durable together, and the calls that wait for them. Used by txn only.
+ *
+ * A batch may be large, so there is nothing that main does for all of it at once: what the store and the
+ * history get is made by the committer's thread while the batch is with it (batch_prepare), what readers see
+ * is published in slices, and it is freed in slices. While it is with the committer nothing is published, so
+ * what that thread looks at stays as it is: the entries, and of their objects all but what is pending. */
 #ifndef PODTREE_BATCH_H
 #define PODTREE_BATCH_H
 
@@ -12,12 +17,16 @@
 /* One object's part: only its newest version is written. */
 struct batch_entry {
     int64_t object;
-    struct version *version; /* held */
-    int64_t history_version; /* what the object's is when it is published */
+    const struct object *before; /* as it is until the batch is published */
+    struct version *version;     /* held */
+    size_t change;               /* 1 + the index of its last one for the history; 0: none */
+    int64_t history_version;     /* what the object's is when it is published */
 };
 
 struct batch_line {
     int64_t object; /* ALL_OBJECTS: it belongs to none of them */
+    size_t entry;   /* 1 + the index of the object's; 0: it was not in the batch */
+    bool stored;    /* unless the object is gone by the end */
     enum stream_kind stream;
     int64_t number;
     char *text;
@@ -25,7 +34,7 @@ struct batch_line {
 
 /* A change for the history; several of one object where persons made them. */
 struct batch_change {
-    int64_t object;
+    size_t entry;            /* index */
     struct version *version; /* held; VERSION_GONE: a removal */
     char *path, *author, *subject;
     int64_t time_ms;
@@ -45,9 +54,11 @@ struct batch_undo {
     struct version *pending; /* what was pending before; held, may be NULL */
     bool replaced;           /* the entry had an older version, which is `pending` */
     bool added_change;
+    size_t change; /* the entry's before */
 };
 
 struct batch {
+    uint64_t number; /* no two have the same */
     struct batch_entry *entries;
     size_t entry_count, entry_capacity;
     struct batch_line *lines;
@@ -62,12 +73,20 @@ struct batch {
     struct call *first_call, *last_call;
     struct store_batch stored; /* made by batch_prepare */
     struct store_arrays *arrays;
-    struct stream_line *trims; /* goes with the batch */
-    int64_t version;           /* the highest in it */
+    struct history_queue history; /* made by batch_prepare */
+    struct stream_line *trims;    /* goes with the batch */
+    int64_t version;              /* the highest in it */
+    /* What batch_prepare has to know. */
+    uint64_t mount;
+    int64_t done; /* the version up to which the history is written */
+    struct batch *next;
 };
 
 struct batch *batch_new(void);
+/* Frees it, but not its calls. batch_free_some is false when the time has come before it was done: then it
+ * has to be called again. */
 void batch_free(struct batch *batch);
+bool batch_free_some(struct batch *batch, int64_t end_us);
 static inline bool batch_is_empty(const struct batch *batch)
 {
     return batch->entry_count == 0 && batch->line_count == 0 && batch->first_call == NULL;
@@ -82,8 +101,9 @@ struct batch_story {
  * component's change of an object that is in the batch already joins the one that is there. */
 void batch_add(struct batch *batch, struct object *object, struct version *version,
                struct version *was_pending, struct batch_story story);
-/* `object` is its number, or ALL_OBJECTS. The text is taken over. */
-void batch_add_line(struct batch *batch, int64_t object, enum stream_kind stream, int64_t number, char *text);
+/* `object`: NULL for all. The text is taken over. */
+void batch_add_line(struct batch *batch, const struct object *object, enum stream_kind stream, int64_t number,
+                    char *text);
 /* The removal of a field has been promised, or the promise kept (store.h). The path is taken over. */
 void batch_add_promise(struct batch *batch, struct batch_promise promise);
 void batch_add_call(struct batch *batch, struct call *call);
@@ -98,13 +118,9 @@ struct txn_mark batch_mark(struct batch *batch);
 bool batch_undo(struct batch *batch, struct objects *objects, struct txn_mark mark, int64_t end_us);
 bool batch_keep(struct batch *batch, struct txn_mark mark, int64_t end_us);
 
-/* Fills batch->stored, once. `done` is the version up to which the history is written. False: there is
- * nothing to store. The objects are in no filling batch any more. */
-bool batch_prepare(struct batch *batch, struct objects *objects, uint64_t mount, int64_t done);
-
-/* The entries in the order of their versions: for them to become visible one after the other. After
- * batch_prepare. */
-void batch_sort(struct batch *batch);
+/* In the committer's thread, once: fills batch->stored and batch->history, and puts the entries in the order
+ * of their versions, for them to become visible one after the other. False: there is nothing to store. */
+bool batch_prepare(struct batch *batch);
 /* The entry's version is durable: readers see it from now on. The object, or NULL when nobody has ever seen
  * it and it is gone. */
 struct object *batch_publish_entry(struct objects *objects, const struct batch_entry *entry);
@@ -112,8 +128,6 @@ struct object *batch_publish_entry(struct objects *objects, const struct batch_e
 /* The path of an object's file in the history, without .yaml: namespaces/default/pods/7c/web-1. */
 char *history_path(const struct object *object);
 
-/* The entries for the historian, linked in order; they hold their versions by themselves. */
-struct history_entry *batch_history(const struct batch *batch);
 /* An entry read back from the store at start. */
 struct history_entry *history_entry_of_row(const struct outbox_row *row);
 

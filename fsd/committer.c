@@ -20,7 +20,7 @@ struct committer {
     /* Under the lock: */
     enum phase phase;
     bool stopping;
-    const struct store_batch *batch;
+    committer_prepare *prepare;
     void *context;
     struct error *failure;
 };
@@ -56,11 +56,12 @@ static bool wait_for_batch(struct committer *committer, bool settled)
 static void write_batch(struct committer *committer)
 {
     committer->phase = WRITING;
-    const struct store_batch *batch = committer->batch;
     pthread_mutex_unlock(&committer->lock);
     struct error *failure = NULL;
+    const struct store_batch *batch = committer->prepare(committer->context);
     fault_point("committing");
-    store_commit(committer->store, batch, &failure);
+    if (batch != NULL)
+        store_commit(committer->store, batch, &failure);
     fault_point("committed");
     pthread_mutex_lock(&committer->lock);
     committer->phase = ENDED;
@@ -111,12 +112,12 @@ int committer_start(struct store *store, int event_fd, struct committer **commit
     return 0;
 }
 
-void committer_submit(struct committer *committer, const struct store_batch *batch, void *context)
+void committer_submit(struct committer *committer, committer_prepare *prepare, void *context)
 {
     pthread_mutex_lock(&committer->lock);
     if (committer->phase != RESTING)
         abort(); /* the last batch has not been fetched: a programming error */
-    committer->batch = batch;
+    committer->prepare = prepare;
     committer->context = context;
     committer->phase = SUBMITTED;
     pthread_mutex_unlock(&committer->lock);

@@ -10,10 +10,13 @@ struct committer;
 /* Takes over the store. `event_fd` is written to (eventfd) whenever a batch has ended. */
 int committer_start(struct store *store, int event_fd, struct committer **committer, struct error **err);
 
-/* The batch and everything it points to must stay as it is until it comes back. `context` (not NULL) comes
- * back with it. At most one batch is under way: the caller submits the next when the last has ended. Never
- * blocks. */
-void committer_submit(struct committer *committer, const struct store_batch *batch, void *context);
+/* What is to be written, or NULL where that is nothing; called in the committer's thread. */
+typedef const struct store_batch *committer_prepare(void *context);
+
+/* What prepare() looks at, and what it says and all that this points to, must stay as it is until `context`
+ * (not NULL) comes back. At most one batch is under way: the caller submits the next when the last has ended.
+ * Never blocks. */
+void committer_submit(struct committer *committer, committer_prepare *prepare, void *context);
 
 /* The context of the batch that has ended, or NULL when none has; *err is NULL when it is durable, else what
  * the disk said (the caller's to free). Never blocks. */

@@ -16,6 +16,16 @@ void queue_add(struct history_queue *queue, struct history_entry *entry)
     queue->count++;
 }
 
+void queue_append(struct history_queue *queue, struct history_queue *more)
+{
+    if (more->count == 0)
+        return;
+    *(queue->count != 0 ? &queue->last->next : &queue->first) = more->first;
+    queue->last = more->last;
+    queue->count += more->count;
+    *more = (struct history_queue){0};
+}
+
 struct history_entry *queue_take(struct history_queue *queue)
 {
     struct history_entry *entry = queue->first;

@@ -8,13 +8,9 @@
 /* Nothing is due earlier than this after it has arrived. */
 #define DIGEST_SOONEST_MS 200
 
-/* In the order of their versions. */
-struct history_queue {
-    struct history_entry *first, *last;
-    size_t count;
-};
-
 void queue_add(struct history_queue *queue, struct history_entry *entry);
+/* All of the other one, behind what is there. */
+void queue_append(struct history_queue *queue, struct history_queue *more);
 /* The first one; the queue must not be empty. */
 struct history_entry *queue_take(struct history_queue *queue);
 

@@ -31,7 +31,7 @@ struct historian {
     _Atomic int64_t done;
 
     pthread_mutex_t lock;
-    struct history_queue pushed;
+    struct history_queue pushed, finished;
     bool stopping;
 
     /* The thread's own: */
@@ -56,6 +56,13 @@ static void release_all(struct history_queue *queue)
         struct history_entry *entry = queue_take(queue);
         entry->release(entry);
     }
+}
+
+static void give_back(struct historian *historian)
+{
+    pthread_mutex_lock(&historian->lock);
+    queue_append(&historian->finished, &historian->written);
+    pthread_mutex_unlock(&historian->lock);
 }
 
 static void move_entries(struct history_queue *to, struct history_queue *from, size_t count)
@@ -137,7 +144,7 @@ static int write_burst(struct historian *historian, int64_t *wait_ms, struct err
     if (result == 0 && written > 0)
         result = history_publish(historian->history, err);
     if (result == 0) {
-        release_all(&historian->written);
+        give_back(historian);
         return (int)written;
     }
     move_entries(&historian->written, &historian->waiting, historian->waiting.count);
@@ -274,6 +281,7 @@ static void historian_free(struct historian *historian)
     history_close(historian->history); /* before the loop: a repacking may run in it */
     loop_free(historian->loop);
     release_all(&historian->waiting);
+    release_all(&historian->finished);
     if (historian->bell >= 0)
         close(historian->bell);
     pthread_mutex_destroy(&historian->lock);
@@ -312,16 +320,23 @@ int historian_start(const char *repository, int event_fd, struct historian **his
     return 0;
 }
 
-void historian_push(struct historian *historian, struct history_entry *entry)
+void historian_push(struct historian *historian, struct history_queue *entries)
 {
-    if (entry->arrived_ms == 0)
-        entry->arrived_ms = clock_ms();
+    if (entries->count == 0)
+        return;
     pthread_mutex_lock(&historian->lock);
     bool first = historian->pushed.count == 0;
-    queue_add(&historian->pushed, entry);
+    queue_append(&historian->pushed, entries);
     pthread_mutex_unlock(&historian->lock);
     if (first)
         eventfd_write(historian->bell, 1);
+}
+
+void historian_take_back(struct historian *historian, struct history_queue *done)
+{
+    pthread_mutex_lock(&historian->lock);
+    queue_append(done, &historian->finished);
+    pthread_mutex_unlock(&historian->lock);
 }
 
 int64_t historian_done(struct historian *historian)

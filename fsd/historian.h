@@ -12,8 +12,8 @@
 
 #include "fsd/history.h"
 
-/* A change with everything that the commit needs. The historian takes it over and frees it with `release`,
- * which is called from its own thread. */
+/* A change with everything that the commit needs. The historian takes it over, and gives it back; what is
+ * left at its end it frees with `release`. */
 struct history_entry {
     int64_t version;
     int64_t time_ms;
@@ -22,8 +22,14 @@ struct history_entry {
     struct str document; /* JSON; STR_NONE: the object is gone */
     bool person;
     void (*release)(struct history_entry *entry);
-    struct history_entry *next; /* the historian's */
-    int64_t arrived_ms;         /* monotonic; 0: when it is pushed */
+    struct history_entry *next; /* in its queue */
+    int64_t arrived_ms;         /* monotonic */
+};
+
+/* In the order of their versions. */
+struct history_queue {
+    struct history_entry *first, *last;
+    size_t count;
 };
 
 struct historian;
@@ -31,8 +37,12 @@ struct historian;
 /* Opens the repository and starts the thread. Entries up to the repository's own sequence are skipped: they
  * are there already. `event_fd` is written to when more has become durable. */
 int historian_start(const char *repository, int event_fd, struct historian **historian, struct error **err);
-/* In the order of versions. Never blocks. */
-void historian_push(struct historian *historian, struct history_entry *entry);
+/* The entries are taken over, all at once. Never blocks. */
+void historian_push(struct historian *historian, struct history_queue *entries);
+/* Those that it doesn't need any more are added to *done. They go back to main, which has made most of what
+ * they hold, a few at a time: pieces of main's memory that another thread frees by the hundred thousand are
+ * sorted by whoever in main next asks for one, and that takes a tenth of a second. Never blocks. */
+void historian_take_back(struct historian *historian, struct history_queue *done);
 /* Everything up to this version is in git. Never blocks. */
 int64_t historian_done(struct historian *historian);
 /* Writes what waits, and ends; what can't be written stays in the store's outbox. NULL is fine. */

@@ -59,7 +59,8 @@ struct object {
     struct stream streams[2]; /* by enum stream_kind */
     int64_t history_version; /* of its committed version, if a person made it and it goes to the history; else
                                 0 */
-    size_t batch_place;      /* 1 + index in the filling batch; 0: not in it */
+    uint64_t batch;          /* the number of the last batch that it was in … */
+    size_t batch_place;      /* … and 1 + its index there; 0: that has been taken back */
     struct announcement *announcement;
 };
 

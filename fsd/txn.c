@@ -2,6 +2,7 @@
 
 #include "fsd/authorize.h"
 #include "fsd/batch.h"
+#include "fsd/digest.h"
 #include "fsd/documents.h"
 #include "fsd/drafts.h"
 #include "fsd/heavy.h"
@@ -18,7 +19,8 @@
 
 #define TOMBSTONES_KEPT   100000
 #define PUBLISHED_AT_ONCE 16
-#define SLICE_US          400 /* of publishing, in a turn */
+#define SLICE_US          400 /* of publishing, and of answering, in a turn */
+#define FREEING_US        100 /* what has been freed costs the next that asks for memory as much again */
 
 int64_t txn_version(const struct fsd *fsd)
 {
@@ -83,7 +85,7 @@ static void add_status_line(struct fsd *fsd, struct object *object, const char *
     clock_format(now_ms, time);
     struct buf line = {0};
     buf_addf(&line, "%s %s", time, status);
-    batch_add_line(fsd->txn->filling, object->id, STREAM_STATUS, ++fsd->txn->given->line, buf_take(&line));
+    batch_add_line(fsd->txn->filling, object, STREAM_STATUS, ++fsd->txn->given->line, buf_take(&line));
 }
 
 /* What has just been computed is what readers, and the next change, will ask for. */
@@ -174,7 +176,7 @@ int txn_change(struct fsd *fsd, const struct asker *asker, const struct change *
     return 0;
 }
 
-static void add_event(struct fsd *fsd, int64_t object, struct buf *line)
+static void add_event(struct fsd *fsd, const struct object *object, struct buf *line)
 {
     for (size_t i = 0; i < line->length; i++)
         if (line->at[i] == '\n')
@@ -201,8 +203,8 @@ int txn_event(struct fsd *fsd, const struct asker *asker, const struct object *o
     if (object->kind->namespaced && strcmp(object->namespace, "default") != 0)
         buf_addf(&all, " in %s", object->namespace);
     buf_addf(&all, " " STR_FORMAT, STR_ARGS(buf_str(&what)));
-    add_event(fsd, object->id, &own);
-    add_event(fsd, ALL_OBJECTS, &all);
+    add_event(fsd, object, &own);
+    add_event(fsd, NULL, &all);
     return 0;
 }
 
@@ -292,6 +294,7 @@ static void publish_some(struct fsd *fsd, struct batch *batch, size_t from, size
             tell_object(fsd, object, before, entry->version);
         version_drop(before);
     }
+    objects_trim_tombstones(fsd->objects, TOMBSTONES_KEPT);
 }
 
 /* False: there is more of the batch, and no time. */
@@ -316,26 +319,52 @@ static bool publish(struct fsd *fsd, struct batch *batch, int64_t end_us)
     }
     if (batch->version > txn->published)
         txn->published = batch->version;
-    objects_trim_tombstones(fsd->objects, TOMBSTONES_KEPT);
     return true;
 }
 
-static void pass_to_history(struct txn *txn, struct history_entry *entry)
+static void answer_later(struct txn *txn, struct batch *batch)
 {
-    for (struct history_entry *next; entry != NULL; entry = next) {
-        next = entry->next;
-        historian_push(txn->historian, entry);
+    batch->next = NULL;
+    if (txn->ended == NULL)
+        txn->ended_end = &txn->ended;
+    *txn->ended_end = batch;
+    txn->ended_end = &batch->next;
+}
+
+/* False when there was not the time for all. */
+static bool answer(struct batch *batch, const struct error *failure, int64_t end_us)
+{
+    while (batch->first_call != NULL) {
+        struct call *call = batch->first_call;
+        batch->first_call = call->next;
+        fault_point("finishing");
+        call_finish(call, failure);
+        if (clock_us() > end_us)
+            return false;
+    }
+    return true;
+}
+
+/* What has ended well is answered, one call after the other, and freed. */
+static void answer_some(struct txn *txn, int64_t end_us)
+{
+    struct batch *batch;
+    while ((batch = txn->ended) != NULL) {
+        struct batch *next = batch->next;
+        if (!answer(batch, NULL, end_us) || !batch_free_some(batch, clock_us() + FREEING_US))
+            return;
+        txn->ended = next;
     }
 }
 
-static void answer(struct batch *batch, const struct error *failure)
+static void free_recorded(struct txn *txn)
 {
-    for (struct call *call = batch->first_call, *next; call != NULL; call = next) {
-        next = call->next;
-        fault_point("finishing");
-        call_finish(call, failure);
+    int64_t end_us = clock_us() + FREEING_US;
+    historian_take_back(txn->historian, &txn->recorded);
+    while (txn->recorded.count > 0 && clock_us() < end_us) {
+        struct history_entry *entry = queue_take(&txn->recorded);
+        entry->release(entry);
     }
-    batch_free(batch);
 }
 
 /* The batch, and what has been computed upon it meanwhile, fall together. */
@@ -352,35 +381,33 @@ static void fail(struct fsd *fsd, struct batch *batch, const struct error *failu
             struct object *object = object_by_id(fsd->objects, both[b]->entries[i].object);
             if (object == NULL)
                 continue;
-            object->batch_place = 0;
             object_discard(fsd->objects, object);
         }
-    answer(batch, failure);
-    answer(also, failure);
+    for (size_t b = 2; b-- > 0;) {
+        (void)answer(both[b], failure, INT64_MAX);
+        batch_free(both[b]);
+    }
 }
 
 static void begin_to_publish(struct txn *txn, struct batch *batch)
 {
-    batch_sort(batch);
     txn->publishing = batch;
     txn->published_entries = txn->published_lines = 0;
 }
 
 /* All of it is visible. Readers must not find the old contents in the kernel's caches once the writer knows
  * that it is done: the answers wait for the invalidator where it has something to do, be it from an earlier
- * change: a node from which that one drops everything has nothing left to be dropped. Nobody waits for the
- * history, so it comes last. */
+ * change: a node from which that one drops everything has nothing left to be dropped. */
 static void end_of_publishing(struct fsd *fsd)
 {
     struct batch *batch = take_pointer(fsd->txn->publishing);
-    struct history_entry *history = batch_history(batch);
+    historian_push(fsd->txn->historian, &batch->history);
     if (batch->first_call == NULL || invalidator_is_idle(fsd->invalidator)) {
-        answer(batch, NULL);
+        answer_later(fsd->txn, batch);
     } else {
         invalidate_fence(fsd->invalidator, batch);
         invalidator_turn(fsd->invalidator);
     }
-    pass_to_history(fsd->txn, history);
 }
 
 static void take_ended(struct fsd *fsd)
@@ -398,21 +425,24 @@ static void take_ended(struct fsd *fsd)
     error_free(failure);
 }
 
+static const struct store_batch *prepare(void *context)
+{
+    struct batch *batch = context;
+    return batch_prepare(batch) ? &batch->stored : NULL;
+}
+
 /* What a batch makes of the store depends on what the one before it has made of the objects. */
 static void submit(struct fsd *fsd)
 {
     struct txn *txn = fsd->txn;
     if (txn->writing != NULL || txn->publishing != NULL || txn->held != 0 || batch_is_empty(txn->filling))
         return;
-    struct batch *batch = txn->filling;
+    struct batch *batch = txn->writing = txn->filling;
     txn->filling = batch_new();
-    if (batch_prepare(batch, fsd->objects, fsd->memory->header->mount, historian_done(txn->historian))) {
-        txn_add_trims(txn, batch);
-        txn->writing = batch;
-        committer_submit(txn->committer, &batch->stored, batch);
-    } else {
-        begin_to_publish(txn, batch);
-    }
+    batch->mount = fsd->memory->header->mount;
+    batch->done = historian_done(txn->historian);
+    txn_add_trims(txn, batch);
+    committer_submit(txn->committer, prepare, batch);
 }
 
 bool txn_turn(struct fsd *fsd)
@@ -428,10 +458,12 @@ bool txn_turn(struct fsd *fsd)
     } while (txn->publishing != NULL && clock_us() < end_us);
     struct batch *batch;
     while ((batch = invalidator_reached(fsd->invalidator)) != NULL)
-        answer(batch, NULL);
+        answer_later(txn, batch);
+    answer_some(txn, clock_us() + SLICE_US);
+    free_recorded(txn);
     if (fsd->tellings == NULL && invalidator_is_idle(fsd->invalidator))
         fsd->memory->header->told = (uint64_t)txn->published;
-    return txn->publishing != NULL;
+    return txn->publishing != NULL || txn->ended != NULL || txn->recorded.count > 0;
 }
 
 bool txn_is_busy(const struct fsd *fsd)

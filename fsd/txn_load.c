@@ -1,6 +1,7 @@
 /* The beginning and the end of txn: what the store had becomes the set of objects. */
 #include "fsd/txn_private.h"
 
+#include "fsd/digest.h"
 #include "fsd/tell.h"
 #include "fsd/vacancy.h"
 #include "lib/clock.h"
@@ -13,7 +14,7 @@
 
 struct loading {
     struct fsd *fsd;
-    struct history_entry *first, **end;
+    struct history_queue history;
     size_t skipped;
 };
 
@@ -72,9 +73,7 @@ static void load_outbox(void *context, const struct outbox_row *row)
      * document has not been kept, and the one of today would show it ahead of what persons did in between. */
     if (!row->person && !row->deleted && !current)
         return;
-    struct history_entry *entry = history_entry_of_row(row);
-    *loading->end = entry;
-    loading->end = &entry->next;
+    queue_add(&loading->history, history_entry_of_row(row));
 }
 
 static void load_outcome(void *context, const struct outcome *outcome)
@@ -114,7 +113,6 @@ int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err
 {
     struct txn *txn = fsd->txn = memory_zeroed(1, sizeof(*txn));
     struct loading loading = {.fsd = fsd};
-    loading.end = &loading.first;
     txn->filling = batch_new();
     struct store *store;
     int result = store_open(state, &store, err);
@@ -138,10 +136,7 @@ int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err
     result = historian_start(repository, wake_fd, &txn->historian, err);
     if (result < 0)
         return result;
-    for (struct history_entry *entry = loading.first, *next; entry != NULL; entry = next) {
-        next = entry->next;
-        historian_push(txn->historian, entry);
-    }
+    historian_push(txn->historian, &loading.history);
     return committer_start(store, wake_fd, &txn->committer, err);
 }
 
@@ -154,8 +149,16 @@ void txn_close(struct fsd *fsd)
         committer_stop(txn->committer);
     if (txn->historian != NULL)
         historian_stop(txn->historian);
+    while (txn->recorded.count > 0) {
+        struct history_entry *entry = queue_take(&txn->recorded);
+        entry->release(entry);
+    }
     batch_free(txn->filling);
     batch_free(txn->publishing);
+    for (struct batch *batch = txn->ended, *next; batch != NULL; batch = next) {
+        next = batch->next;
+        batch_free(batch);
+    }
     for (int i = 0; i < MEMORY_SLOTS; i++)
         free((char *)txn->outcomes[i].payload.at);
     free(txn->trims);

@@ -14,6 +14,8 @@ struct txn {
     struct batch *writing;                     /* with the committer; NULL: nothing */
     struct batch *publishing;                  /* durable, and becoming visible; NULL: nothing */
     size_t published_entries, published_lines; /* of it */
+    struct history_queue recorded;             /* entries that are in the history, and are to be freed */
+    struct batch *ended, **ended_end;          /* their calls are being answered, then they are freed */
     int held; /* the filling batch must not be submitted while this is not 0 */
     uint64_t failures;
     struct given_numbers *given; /* in the memory that outlives fsd */

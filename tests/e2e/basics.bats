@@ -301,6 +301,73 @@ teardown() {
     done
 }
 
+@test "an atomic bulk is carried out whole or not at all, while others read and write" {
+    configmap conf | apply
+    timeout "$patience" python3 - "$K8S" <<'PYTHON'
+import json, os, sys, threading
+configmaps = sys.argv[1] + "/configmaps/"
+
+def create(name):
+    return {"op": "create", "object": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}}
+
+def bulk(requests):
+    file = os.open(configmaps + ".bulk", os.O_RDWR)
+    rest = "".join(json.dumps(request) + "\n" for request in requests).encode()
+    while rest:
+        rest = rest[os.write(file, rest):]
+    os.fsync(file)
+    os.lseek(file, 0, os.SEEK_SET)
+    with os.fdopen(file) as results:
+        return [json.loads(line) for line in results]
+
+def value():
+    with open(configmaps + "conf/data/greeting") as file:
+        return file.read().strip()
+
+def write_meanwhile():
+    while not done:
+        with open(configmaps + "conf/data/greeting", "w") as file:
+            file.write("written %d" % len(written))
+        written.append("written %d" % len(written))
+        assert value() == written[-1]
+
+done, written = False, []
+writer = threading.Thread(target=write_meanwhile)
+writer.start()
+names = ["atomic-%d" % i for i in range(3000)]
+bad = {"op": "patch", "name": "nowhere", "merge": {}}
+results = bulk([{"op": "atomic"}] + [create(name) for name in names] + [bad, create("behind"), bad])
+assert [result["error"] for result in results] == ["ECANCELED"] * 3000 + ["ENOENT", "ECANCELED", "ENOENT"], results[-4:]
+assert not [name for name in os.listdir(configmaps) if name.startswith(("atomic", "behind"))]
+results = bulk([{"op": "atomic"}] + [create(name) for name in names])
+assert [result.get("name") for result in results] == names, results[:4]
+assert sum(name.startswith("atomic") for name in os.listdir(configmaps)) == 3000
+done = True
+writer.join()
+assert len(written) > 1 and value() == written[-1]
+bulk([{"op": "delete", "name": name} for name in names])
+PYTHON
+}
+
+@test "long lines of a bulk are each on their own" {
+    configmap conf | apply
+    timeout "$patience" python3 - "$K8S" <<'PYTHON'
+import json, os, sys
+file = os.open(sys.argv[1] + "/configmaps/.bulk", os.O_RDWR)
+def patch(letter, **more):
+    return dict({"op": "patch", "name": "conf", "merge": {"data": {"long": letter * 100000}}}, **more)
+requests = [patch("a", rv="1"), patch("b"), {"op": "patch", "name": "conf", "merge": {"data": {"after": "1"}}},
+            patch("c", uid="another"), patch("d", merge=[1] * 20000), patch("e")]
+os.write(file, b"".join(json.dumps(request).encode() + b"\n" for request in requests) + b'{"op":"' + b"x" * 30000 + b"\n")
+os.fsync(file)
+os.lseek(file, 0, os.SEEK_SET)
+results = [json.loads(line) for line in os.fdopen(file)]
+assert [result.get("error") for result in results] == ["EAGAIN", None, None, "ENOENT", "EINVAL", None, "EINVAL"], results
+with open(sys.argv[1] + "/configmaps/conf/data/long") as file:
+    assert file.read().strip() == "e" * 100000
+PYTHON
+}
+
 @test "history says in words what happened" {
     deployment web 0 | apply
     echo 2 >"$K8S/deployments/web/replicas"

@@ -41,6 +41,25 @@ tortured() {
     tortured --kills 40 --hollow 3 --victims fsd,notifier,scheduler,workloads,gc,hollow,supervisor
 }
 
+@test "an atomic bulk in whose middle fsd is killed is carried out once and whole, or not at all" {
+    PODTREE_STATE=$BATS_TEST_TMPDIR/state
+    "$podtree" up --no-node
+    local name=whole
+    for last in '' '{"op":"patch","name":"nowhere","merge":{}}'; do
+        { echo '{"op":"atomic"}'
+          seq -f "{\"op\":\"create\",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"$name-%g\"}}}" 10000
+          echo "$last"; } >"$BATS_TEST_TMPDIR/requests"
+        cp "$BATS_TEST_TMPDIR/requests" "$K8S/configmaps/.bulk" 3>&- &
+        local writer=$!
+        for n in 1 2 3; do kill_fsd; done
+        wait "$writer"
+        name=nothing
+    done
+    [ "$(ls "$K8S/configmaps" | grep -c '^whole-')" = 10000 ]
+    [ "$(ls "$K8S/configmaps" | grep -c '^nothing-')" = 0 ]
+    "$podtree" down
+}
+
 # ---- directories ----
 
 @test "a reader of a directory gets what stays once, across a kill, whatever comes and goes meanwhile" {

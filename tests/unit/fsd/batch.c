@@ -71,7 +71,9 @@ static bool prepare(struct work *work, int64_t done)
 {
     assert_false(work->prepared);
     work->prepared = true;
-    return batch_prepare(work->batch, work->objects, MOUNT, done);
+    work->batch->mount = MOUNT;
+    work->batch->done = done;
+    return batch_prepare(work->batch);
 }
 
 /* What the store was given becomes durable, and the next batch fills. */
@@ -120,7 +122,6 @@ static void of_an_object_only_the_newest_version_is_written(void **state)
     assert_int_equal(stored->records[0].version, 3);
     assert_int_equal(stored->records[1].version, 2);
     assert_int_equal(work->batch->version, 3);
-    assert_int_equal(newest(work, "a")->batch_place, 0);
 }
 
 static void an_object_that_came_and_went_is_not_written(void **state)
@@ -206,7 +207,11 @@ static void the_historian_s_entries_live_by_themselves(void **state)
     struct work *work = *state;
     apply(work, "a", "1", "alice", true);
     apply(work, "a", NULL, "alice (uid 7)", true);
-    struct history_entry *first = batch_history(work->batch);
+    assert_true(prepare(work, 0));
+    work->prepared = false;
+    struct history_entry *first = work->batch->history.first;
+    assert_int_equal(work->batch->history.count, 2);
+    work->batch->history = (struct history_queue){0};
     batch_free(work->batch);
     work->batch = batch_new();
     struct history_entry *second = first->next;
@@ -233,7 +238,7 @@ static void an_undo_leaves_everything_as_it_was(void **state)
     apply(work, "a", NULL, "root", true);  /* and gone */
     apply(work, "a", "new", "root", true); /* and another one */
     apply(work, "b", "1", "root", true);
-    batch_add_line(work->batch, newest(work, "b")->id, STREAM_EVENTS, 1, strdup("line"));
+    batch_add_line(work->batch, newest(work, "b"), STREAM_EVENTS, 1, strdup("line"));
     batch_undo(work->batch, work->objects, mark, INT64_MAX);
     assert_int_equal(newest(work, "a")->id, 1);
     assert_data(object_newest_version(newest(work, "a")), "2");
@@ -332,14 +337,67 @@ static void kept_changes_stay(void **state)
 
 /* ---- lines ---- */
 
+static void what_is_published_is_in_the_order_of_versions(void **state)
+{
+    struct work *work = *state;
+    apply(work, "a", "1", NULL, false);
+    apply(work, "b", "1", NULL, false);
+    apply(work, "a", "2", NULL, false);
+    assert_true(prepare(work, 0));
+    assert_int_equal(work->batch->entries[0].version->number, 2);
+    assert_int_equal(work->batch->entries[1].version->number, 3);
+}
+
+static void an_object_of_the_batch_before_gets_an_entry_of_its_own(void **state)
+{
+    struct work *work = *state;
+    apply(work, "a", "1", "alice", true);
+    prepare(work, 0);
+    struct batch *writing = work->batch;
+    work->batch = batch_new();
+    apply(work, "a", "2", "node", false);
+    assert_int_equal(work->batch->entry_count, 1);
+    assert_int_equal(work->batch->change_count, 1);
+    assert_int_equal(writing->entry_count, 1);
+    assert_data(writing->entries[0].version, "1");
+    batch_free(writing);
+}
+
+static void a_change_does_not_join_one_that_was_taken_back(void **state)
+{
+    struct work *work = *state;
+    struct txn_mark mark = batch_mark(work->batch);
+    apply(work, "a", "1", "node", false);
+    batch_undo(work->batch, work->objects, mark, INT64_MAX);
+    apply(work, "b", "1", "node", false);
+    apply(work, "a", "2", "node", false);
+    apply(work, "b", "2", "node", false);
+    assert_outbox(work, 0, "4 node: b 2\n3 node: a 2\n");
+}
+
+static void what_is_freed_in_slices_is_freed(void **state)
+{
+    struct work *work = *state;
+    apply(work, "a", "1", "alice", true);
+    apply(work, "b", "1", "node", false);
+    batch_add_line(work->batch, NULL, STREAM_EVENTS, 1, strdup("line"));
+    prepare(work, 0);
+    work->prepared = false;
+    int slices = 1;
+    while (!batch_free_some(work->batch, 0))
+        slices++;
+    assert_true(slices > 5);
+    work->batch = batch_new();
+}
+
 static void lines_of_what_is_gone_are_not_stored(void **state)
 {
     struct work *work = *state;
     apply(work, "a", "1", NULL, false);
     apply(work, "b", "1", NULL, false);
-    batch_add_line(work->batch, newest(work, "a")->id, STREAM_STATUS, 1, strdup("of a"));
-    batch_add_line(work->batch, newest(work, "b")->id, STREAM_EVENTS, 2, strdup("of b"));
-    batch_add_line(work->batch, ALL_OBJECTS, STREAM_EVENTS, 3, strdup("of a, for all"));
+    batch_add_line(work->batch, newest(work, "a"), STREAM_STATUS, 1, strdup("of a"));
+    batch_add_line(work->batch, newest(work, "b"), STREAM_EVENTS, 2, strdup("of b"));
+    batch_add_line(work->batch, NULL, STREAM_EVENTS, 3, strdup("of a, for all"));
     apply(work, "a", NULL, NULL, false);
     assert_true(prepare(work, 0));
     assert_int_equal(work->batch->stored.line_count, 2);
@@ -366,6 +424,10 @@ int main(void)
         WORK(what_is_taken_back_in_slices_is_taken_back),
         WORK(marks_nest),
         WORK(kept_changes_stay),
+        WORK(what_is_published_is_in_the_order_of_versions),
+        WORK(an_object_of_the_batch_before_gets_an_entry_of_its_own),
+        WORK(a_change_does_not_join_one_that_was_taken_back),
+        WORK(what_is_freed_in_slices_is_freed),
         WORK(lines_of_what_is_gone_are_not_stored),
     };
     return cmocka_run_group_tests(tests, load_kinds, free_kinds);

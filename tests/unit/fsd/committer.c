@@ -75,6 +75,11 @@ static struct record record_numbered(int64_t number)
     return (struct record){number, number, STR("pods"), STR("a"), STR("b"), STR("u"), STR("{}"), false};
 }
 
+static const struct store_batch *itself(void *context)
+{
+    return context;
+}
+
 static void each_batch_comes_back_with_its_context(void **state)
 {
     autoclose int event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -83,8 +88,8 @@ static void each_batch_comes_back_with_its_context(void **state)
         struct record record = record_numbered(i);
         struct store_batch batch = {.records = &record, .record_count = 1};
         autoerror struct error *err = NULL;
-        committer_submit(committer, &batch, &record);
-        assert_ptr_equal(wait_for_end(committer, event_fd, &err), &record);
+        committer_submit(committer, itself, &batch);
+        assert_ptr_equal(wait_for_end(committer, event_fd, &err), &batch);
         assert_null(err);
         assert_null(committer_ended(committer, &err));
     }
@@ -101,7 +106,7 @@ static void a_batch_that_fails_comes_back_with_the_reason(void **state)
     struct outbox_row twice[] = {{.version = 1, .path = STR("p")}, {.version = 1, .path = STR("p")}};
     struct store_batch wrong = {.outbox = twice, .outbox_count = 2};
     autoerror struct error *err = NULL;
-    committer_submit(committer, &wrong, &wrong);
+    committer_submit(committer, itself, &wrong);
     assert_ptr_equal(wait_for_end(committer, event_fd, &err), &wrong);
     assert_non_null(err);
     assert_int_equal(err->number, EINVAL);
@@ -109,9 +114,28 @@ static void a_batch_that_fails_comes_back_with_the_reason(void **state)
     struct record record = record_numbered(1);
     struct store_batch right = {.records = &record, .record_count = 1};
     autoerror struct error *none = NULL;
-    committer_submit(committer, &right, &right);
+    committer_submit(committer, itself, &right);
     assert_ptr_equal(wait_for_end(committer, event_fd, &none), &right);
     assert_null(none);
+    committer_stop(committer);
+}
+
+static const struct store_batch *nothing(void *context)
+{
+    ++*(int *)context;
+    return NULL;
+}
+
+static void where_nothing_is_to_be_written_the_context_comes_back(void **state)
+{
+    autoclose int event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct committer *committer = start(*state, event_fd);
+    autoerror struct error *err = NULL;
+    int asked = 0;
+    committer_submit(committer, nothing, &asked);
+    assert_ptr_equal(wait_for_end(committer, event_fd, &err), &asked);
+    assert_null(err);
+    assert_int_equal(asked, 1);
     committer_stop(committer);
 }
 
@@ -121,7 +145,7 @@ static void what_is_under_way_is_finished_at_the_end(void **state)
     struct committer *committer = start(*state, event_fd);
     struct record record = record_numbered(1);
     struct store_batch batch = {.records = &record, .record_count = 1};
-    committer_submit(committer, &batch, &batch);
+    committer_submit(committer, itself, &batch);
     committer_stop(committer);
     int records;
     store_close(open_store(*state, &records));
@@ -149,7 +173,7 @@ static void a_quiet_moment_moves_the_log_into_the_database(void **state)
     }
     struct store_batch batch = {.records = records, .record_count = 600};
     blkcnt_t before = database_blocks(*state);
-    committer_submit(committer, &batch, &batch);
+    committer_submit(committer, itself, &batch);
     assert_ptr_equal(wait_for_end(committer, event_fd, NULL), &batch);
     int64_t deadline = clock_ms() + 10000;
     while (database_blocks(*state) < before + 600 * 8 && clock_ms() < deadline)
@@ -164,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         in_scratch(each_batch_comes_back_with_its_context),
+        in_scratch(where_nothing_is_to_be_written_the_context_comes_back),
         in_scratch(a_batch_that_fails_comes_back_with_the_reason),
         in_scratch(what_is_under_way_is_finished_at_the_end),
         in_scratch(a_quiet_moment_moves_the_log_into_the_database),

@@ -63,9 +63,11 @@ static void push(const struct place *place, int64_t version, const char *author,
         .document = str_of(document),
         .person = person,
         .release = release,
+        .arrived_ms = clock_ms(),
     };
+    struct history_queue queue = {entry, entry, 1};
     atomic_fetch_add(&held, 1);
-    historian_push(place->historian, entry);
+    historian_push(place->historian, &queue);
 }
 
 static void wait_for(const struct place *place, int64_t version)
