@@ -301,6 +301,8 @@ static bool has_had_its_time(struct fsd *fsd, int index)
 void vacancies_expire(struct fsd *fsd, bool idle)
 {
     int64_t now = clock_wall_ms();
+    if (exclusive_is_held(fsd))
+        return;
     for (int i = 0; fsd->vacancies->open > 0 && i < MEMORY_VACANCIES; i++) {
         struct vacancy_record *record = record_at(fsd, i);
         if (record->process == 0 || record->deadline_ms == 0 ||
