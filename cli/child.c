@@ -14,21 +14,32 @@
 /* Above every number that a program is given. */
 #define LIFTED_FD 32
 
-/* The start time: field 22 of /proc/PID/stat, counted behind the command's name, which may contain anything.
- */
-static int read_start_time(pid_t pid, uint64_t *started)
+/* The fields of /proc/PID/stat from the third on, the state: behind the command's name, which may contain
+ * anything. */
+static int read_stat(pid_t pid, char *text, size_t size, struct str *fields)
 {
-    char path[64], text[1024];
+    char path[64];
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    ssize_t length = fd >= 0 ? read(fd, text, size - 1) : -1;
     if (length <= 0)
         return -ESRCH;
     text[length] = '\0';
     const char *name_end = strrchr(text, ')');
-    if (name_end == NULL)
+    if (name_end == NULL || name_end[1] == '\0')
         return -EIO;
-    struct str rest = str_of(name_end + 2), field = STR_NONE;
+    *fields = str_of(name_end + 2);
+    return 0;
+}
+
+/* The start time is field 22. */
+static int read_start_time(pid_t pid, uint64_t *started)
+{
+    char text[1024];
+    struct str rest, field = STR_NONE;
+    int result = read_stat(pid, text, sizeof(text), &rest);
+    if (result < 0)
+        return result;
     for (int number = 3; number <= 22; number++)
         if (!str_split(&rest, ' ', &field))
             return -EIO;
@@ -37,6 +48,14 @@ static int read_start_time(pid_t pid, uint64_t *started)
         return -EIO;
     *started = (uint64_t)ticks;
     return 0;
+}
+
+bool child_is_stopped(pid_t pid)
+{
+    char text[1024];
+    struct str fields;
+    return read_stat(pid, text, sizeof(text), &fields) == 0 &&
+           (str_starts(fields, STR("T ")) || str_starts(fields, STR("t ")));
 }
 
 /* What follows runs in the child: it says what fails into its log and ends. */

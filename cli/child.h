@@ -4,6 +4,7 @@
 
 #include "lib/error.h"
 #include "lib/str.h"
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct child_plan {
@@ -34,6 +35,9 @@ void child_release(struct child *child);
 
 /* A pidfd of the process if it is still that one and alive, else -1. */
 int child_find(const struct child_identity *identity);
+
+/* Has a signal or a debugger stopped it? Then it is there, and does nothing. */
+bool child_is_stopped(pid_t pid);
 
 /* "killed by signal 9 (Killed)", "exited with 1", "ended" for a status that nobody knows (-1). */
 void child_describe_end(int status, struct buf *out);

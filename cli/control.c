@@ -1,10 +1,12 @@
 #include "cli/control.h"
 
 #include "lib/file.h"
+#include "lib/identity.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -39,9 +41,11 @@ int control_listen(const char *run, struct error **err)
         return result;
     control_remove(run);
     autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t before = umask(0177);
+    mode_t before = umask(0117);
+    int own = setfsgid(identity_people());
     bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
     int number = errno;
+    setfsgid((gid_t)own);
     umask(before);
     if (!bound || listen(fd, 16) < 0)
         return error_errno(err, bound ? errno : number, "cannot listen at %s/" SOCKET_NAME, run);
@@ -54,13 +58,14 @@ void control_remove(const char *run)
     unlink(path);
 }
 
-int control_accept(int listener, char request[CONTROL_LINE])
+int control_accept(int listener, char request[CONTROL_LINE], bool *is_root)
 {
     autoclose int caller = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     struct ucred who;
     socklen_t length = sizeof(who);
-    if (caller < 0 || getsockopt(caller, SOL_SOCKET, SO_PEERCRED, &who, &length) < 0 || who.uid != 0)
+    if (caller < 0 || getsockopt(caller, SOL_SOCKET, SO_PEERCRED, &who, &length) < 0)
         return -1;
+    *is_root = who.uid == 0;
     set_patience(caller, REQUEST_MS);
     ssize_t got = recv(caller, request, CONTROL_LINE - 1, 0);
     if (got <= 0)
@@ -89,6 +94,8 @@ int control_ask(const char *run, const char *request, int timeout_ms,
         return error_make(
             err, number,
             "no supervisor answers at %s/" SOCKET_NAME ": it has died, and podtree up takes over", run);
+    if (number == EACCES)
+        return error_make(err, number, "only root and the group podtree may ask the supervisor");
     if (number != 0)
         return error_errno(err, number, "no supervisor answers at %s/" SOCKET_NAME, run);
     set_patience(fd, timeout_ms);

@@ -1,8 +1,10 @@
 #include "cli/record.h"
 
 #include "lib/file.h"
+#include "lib/identity.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/fsuid.h>
 
 void record_init(struct record *record)
 {
@@ -85,7 +87,11 @@ int record_write(const struct settings *settings, const struct child_identity *p
         return result;
     record_format(settings, processes, boot.at, &text);
     autofree char *path = record_path(settings->run);
-    return file_replace(path, buf_str(&text), 0600, FILE_CACHED, err);
+    /* Born with the group: whoever reads it has it whole, and may. Without a group this changes nothing. */
+    int own = setfsgid(identity_people());
+    result = file_replace(path, buf_str(&text), 0640, FILE_CACHED, err);
+    setfsgid((gid_t)own);
+    return result;
 }
 
 int record_read(const char *run, struct record *record, struct error **err)

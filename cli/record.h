@@ -5,7 +5,8 @@
  *     …
  *     process fsd 1234 567890
  *
- * It is replaced by a rename whenever a process has been started; after a reboot it says nothing any more. */
+ * It belongs to root, and the group podtree may read it. It is replaced by a rename whenever a process has
+ * been started; after a reboot it says nothing any more. */
 #ifndef PODTREE_RECORD_H
 #define PODTREE_RECORD_H
 

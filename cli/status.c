@@ -14,7 +14,8 @@
 #define PATIENCE_MS 5000
 
 struct picture {
-    struct buf processes; /* the table for people */
+    struct buf processes;  /* the table for people */
+    struct buf complaints; /* and what is not well with them beyond it */
     bool all_running;
 };
 
@@ -34,6 +35,12 @@ static void add_process(void *context, const char *text)
         clock_age(numbers[1], up);
     else
         picture->all_running = false;
+    if (numbers[0] != 0 && child_is_stopped((pid_t)numbers[0])) {
+        picture->all_running = false;
+        buf_addf(&picture->complaints,
+                 STR_FORMAT " is stopped, by a signal or a debugger: kill -CONT %" PRId64 "\n",
+                 STR_ARGS(name), numbers[0]);
+    }
     buf_addf(&picture->processes, "%-12.*s %8" PRId64 " %8s %8" PRId64 "  " STR_FORMAT "\n", STR_ARGS(name),
              numbers[0], up, numbers[2], STR_ARGS(rest));
 }
@@ -107,9 +114,11 @@ int command_status(int argc, char **argv, struct error **err)
     result = control_ask(settings.run, "status", PATIENCE_MS, add_process, &picture, err);
     bool answers = result == 0 && show_mount(settings.mount);
     if (result == 0)
-        printf("%-12s %8s %8s %8s  %s\n" STR_FORMAT, "PROCESS", "PID", "UP", "RESTARTS", "LAST END",
-               STR_ARGS(buf_str(&picture.processes)));
+        printf("%-12s %8s %8s %8s  %s\n" STR_FORMAT "%s" STR_FORMAT, "PROCESS", "PID", "UP", "RESTARTS",
+               "LAST END", STR_ARGS(buf_str(&picture.processes)), picture.complaints.length > 0 ? "\n" : "",
+               STR_ARGS(buf_str(&picture.complaints)));
     buf_free(&picture.processes);
+    buf_free(&picture.complaints);
     if (result < 0)
         return result;
     bool nodes_well = answers && show_nodes(settings.mount, settings.node);

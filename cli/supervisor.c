@@ -341,16 +341,19 @@ static void answer_down_pods(struct supervisor *s, int *caller)
 static const struct {
     const char *request;
     void (*answer)(struct supervisor *s, int *caller); /* may take the caller's descriptor */
-} requests[] = {{"status", answer_status}, {"down", answer_down}, {"down pods", answer_down_pods}};
+    bool root_only;                                    /* else the group podtree may ask, too */
+} requests[] = {
+    {"status", answer_status, false}, {"down", answer_down, true}, {"down pods", answer_down_pods, true}};
 
 static void on_caller(void *context, uint32_t events)
 {
     struct supervisor *s = context;
     char request[CONTROL_LINE];
-    autoclose int caller = control_accept(s->listener, request);
+    bool is_root;
+    autoclose int caller = control_accept(s->listener, request, &is_root);
     (void)events;
     for (size_t i = 0; caller >= 0 && i < sizeof(requests) / sizeof(requests[0]); i++)
-        if (strcmp(request, requests[i].request) == 0)
+        if (strcmp(request, requests[i].request) == 0 && (is_root || !requests[i].root_only))
             requests[i].answer(s, &caller);
 }
 

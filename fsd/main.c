@@ -23,7 +23,6 @@
 #include "lib/options.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -50,19 +49,6 @@ struct daemon {
     int wake_fd, signal_fd, epoll_fd;
     int64_t next_tick_ms;
 };
-
-/* From /etc/group only: no name service that would have to be waited for. */
-static gid_t find_group(void)
-{
-    gid_t gid = (gid_t)-1;
-    FILE *file = fopen("/etc/group", "re");
-    for (struct group *entry; file != NULL && (entry = fgetgrent(file)) != NULL;)
-        if (strcmp(entry->gr_name, "podtree") == 0)
-            gid = entry->gr_gid;
-    if (file != NULL)
-        fclose(file);
-    return gid;
-}
 
 /* What the predecessor left in the shared memory. */
 static void take_over_memory(struct fsd *fsd)
@@ -144,7 +130,7 @@ static int start(struct daemon *daemon, struct error **err)
     const struct settings *settings = &daemon->settings;
     fsd->mount = settings->mount;
     fsd->started_ms = clock_wall_ms();
-    fsd->group = find_group();
+    fsd->group = identity_people();
     int status = open_descriptors(daemon, err);
     if (status == 0)
         status = invalidator_start(settings->fuse_fd, daemon->wake_fd, &fsd->invalidator, err);

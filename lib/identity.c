@@ -1,5 +1,9 @@
 #include "lib/identity.h"
 
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+
 static const char *const names[IDENTITY_COUNT] = {
     [IDENTITY_NONE] = "",
     [IDENTITY_FSD] = "fsd",
@@ -26,4 +30,16 @@ gid_t identity_gid(enum identity identity)
 const char *identity_name(enum identity identity)
 {
     return identity < IDENTITY_COUNT ? names[identity] : "";
+}
+
+gid_t identity_people(void)
+{
+    gid_t gid = (gid_t)-1;
+    FILE *file = fopen("/etc/group", "re");
+    for (struct group *entry; file != NULL && (entry = fgetgrent(file)) != NULL;)
+        if (strcmp(entry->gr_name, "podtree") == 0)
+            gid = entry->gr_gid;
+    if (file != NULL)
+        fclose(file);
+    return gid;
 }

@@ -29,4 +29,8 @@ gid_t identity_gid(enum identity identity);
 /* "scheduler"; the name of the process without its "podtree-". */
 const char *identity_name(enum identity identity);
 
+/* The group podtree, whose members are people who may everything; (gid_t)-1 when there is none. From
+ * /etc/group only: no name service that would have to be waited for. */
+gid_t identity_people(void);
+
 #endif

@@ -152,6 +152,38 @@ mount_count() {
     run -0 "$podtree" status
 }
 
+@test "status says which process is stopped, and exits with 1" {
+    local pid
+    pid=$(pid_of workloads)
+    kill -STOP "$pid"
+    run "$podtree" status
+    kill -CONT "$pid"
+    [ "$status" = 1 ]
+    [[ $output == *"workloads is stopped, by a signal or a debugger: kill -CONT $pid"* ]]
+    run -0 "$podtree" status
+}
+
+# as_somebody [GROUP]: nobody's uid, and perhaps a further group
+as_somebody() {
+    local groups=${1:+--groups=$1}
+    shift
+    setpriv --reuid=65534 --regid=65534 "${groups:---clear-groups}" "$@"
+}
+
+@test "a member of the group podtree may ask for the status, and not stop anything" {
+    getent group podtree >/dev/null || skip "there is no group podtree"
+    as_somebody "" [ -x "$podtree" ] || skip "others can't reach the program"
+    local group
+    group=$(getent group podtree | cut -d: -f3)
+    chmod go+x "$BATS_RUN_TMPDIR"
+    run -0 as_somebody "$group" "$podtree" status
+    [[ $output == *"$K8S answers"*workloads* ]]
+    run -1 as_somebody "$group" "$podtree" down
+    [[ $output == *"only root"* ]]
+    run -1 as_somebody "" "$podtree" status
+    [[ $output == *"Permission denied"* ]]
+}
+
 @test "podtree up refuses the mount of another cluster" {
     run -1 "$podtree" up --no-node --state "$BATS_TEST_TMPDIR/s" --run "$BATS_TEST_TMPDIR/r"
     [[ $output == *"tree of another cluster"* ]]
@@ -209,7 +241,7 @@ mount_count() {
 }
 
 @test "every command explains itself" {
-    for command in up down status run delete watch image; do
+    for command in $("$podtree" help | sed -nE 's/^  ([a-z]+) .*/\1/p'); do
         run -0 "$podtree" "$command" --help
         [[ $output == *"usage: podtree"* ]]
     done
@@ -217,6 +249,26 @@ mount_count() {
     [[ $output == podtree* ]]
     run -0 "$podtree" help
     [[ $output == *"podtree COMMAND --help"* ]]
+}
+
+options_of_help() { # COMMAND
+    "$podtree" "$1" --help | sed -nE 's/^  (-., )?--([a-z-]+).*/\2/p' | sort
+}
+
+options_of_manual() { # COMMAND
+    sed -n '/^\.SH OPTIONS/,$p' "$repository/doc/man/podtree-$1.1" |
+        sed -nE 's/^\.BI? "?(\\-., )?\\-\\-(([a-z]|\\-)+).*/\2/p' | tr -d '\\' | sort
+}
+
+@test "the manual has the commands and options that --help has" {
+    local commands command
+    commands=$("$podtree" help | sed -nE 's/^  ([a-z]+) .*/\1/p')
+    [[ $commands == *delete* ]]
+    diff <(sort <<<"$commands") <(sed -nE 's/^\.BR podtree\\-([a-z]+) \(1\)$/\1/p' "$repository/doc/man/podtree.1" | sort -u)
+    for command in $commands; do
+        [ -n "$(options_of_help "$command")" ]
+        diff <(options_of_help "$command") <(options_of_manual "$command")
+    done
 }
 
 @test "podtree image says what is wrong" {

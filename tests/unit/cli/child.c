@@ -133,6 +133,24 @@ static void a_process_is_known_again_until_it_ends(void **state)
     assert_int_equal(child_find(&identity), -1);
 }
 
+static void a_stopped_process_is_told_from_one_that_runs(void **state)
+{
+    ROOT_ONLY();
+    struct started started;
+    start(&started, *state, "exec sleep 1000", NULL, 0);
+    child_release(&started.child);
+    pid_t pid = started.child.identity.pid;
+    assert_false(child_is_stopped(pid));
+    kill(pid, SIGSTOP);
+    int status;
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(child_is_stopped(pid));
+    kill(pid, SIGKILL);
+    autobuf struct buf said = {0};
+    finish(&started, &said);
+    assert_false(child_is_stopped(pid));
+}
+
 static void expect_end(int status, const char *expected)
 {
     autobuf struct buf text = {0};
@@ -156,6 +174,7 @@ int main(void)
         place_test(without_a_release_it_never_begins),
         place_test(signals_are_as_at_birth),
         place_test(a_process_is_known_again_until_it_ends),
+        place_test(a_stopped_process_is_told_from_one_that_runs),
         cmocka_unit_test(an_end_is_said_in_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 #include "cli/record.h"
 
+#include "lib/identity.h"
 #include "test.h"
+#include <sys/stat.h>
 
 static void fill(struct settings *settings, const char *run)
 {
@@ -26,6 +28,21 @@ static void what_is_written_is_read_back(void **state)
     assert_string_equal(record.settings.hollow, "7");
     assert_null(record.settings.node);
     assert_memory_equal(record.processes, processes, component_count * sizeof(*processes));
+}
+
+static void the_group_podtree_may_read_it(void **state)
+{
+    autosettings struct settings settings = {0};
+    fill(&settings, *state);
+    autofree struct child_identity *processes = memory_zeroed(component_count, sizeof(*processes));
+    assert_int_equal(record_write(&settings, processes, NULL), 0);
+    autofree char *path = path_format("%s/record", (char *)*state);
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0640);
+    gid_t group = identity_people();
+    if (geteuid() == 0)
+        assert_int_equal(status.st_gid, group != (gid_t)-1 ? group : 0);
 }
 
 static void without_a_record_there_is_none(void **state)
@@ -84,6 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         place_test(what_is_written_is_read_back),
+        place_test(the_group_podtree_may_read_it),
         place_test(without_a_record_there_is_none),
         place_test(a_removed_record_is_gone),
         cmocka_unit_test(a_record_of_another_boot_says_nothing),
