@@ -1,5 +1,6 @@
 #include "fsd/announce.h"
 
+#include "fsd/place.h"
 #include "fsd/txn.h"
 #include "lib/log.h"
 #include "lib/notify.h"
@@ -165,15 +166,17 @@ static uint32_t held(struct announcer *announcer, uint32_t node)
     return node != 0 && node_record(announcer->fsd->nodes, node)->lookups != 0 ? node : 0;
 }
 
+static uint32_t child(struct announcer *announcer, uint32_t directory, struct str name)
+{
+    return directory != 0 ? held(announcer, node_find(announcer->fsd->nodes, directory, name)) : 0;
+}
+
 static uint32_t kind_directory(struct announcer *announcer, const struct kind *kind, const char *namespace)
 {
-    struct nodes *nodes = announcer->fsd->nodes;
     uint32_t node = NODE_ROOT;
-    if (kind->namespaced) {
-        node = node_find(nodes, node, STR("namespaces"));
-        node = node != 0 ? node_find(nodes, node, str_of(namespace)) : 0;
-    }
-    return node != 0 ? held(announcer, node_find(nodes, node, kind->directory)) : 0;
+    if (kind->namespaced)
+        node = child(announcer, child(announcer, node, STR("namespaces")), str_of(namespace));
+    return child(announcer, node, kind->directory);
 }
 
 void announce_object(struct announcer *announcer, const struct object *object, enum announce_what what)
@@ -186,13 +189,45 @@ void announce_object(struct announcer *announcer, const struct object *object, e
         announce(announcer, directory, str_of(object->name), actions[what]);
 }
 
-static void announce_link(struct announcer *announcer, struct str machine, const struct object *object,
-                          enum notify_action action)
+/* ---- links ---- */
+
+/* all/<plural>: the namespaces that have objects of the kind. */
+static uint32_t all_of_kind(struct announcer *announcer, const struct kind *kind)
 {
-    struct nodes *nodes = announcer->fsd->nodes;
-    uint32_t directory = node_find(nodes, NODE_ROOT, STR("nodes"));
-    directory = directory != 0 ? node_find(nodes, directory, machine) : 0;
-    directory = directory != 0 ? held(announcer, node_find(nodes, directory, object->kind->directory)) : 0;
+    return kind->namespaced ? child(announcer, child(announcer, NODE_ROOT, STR("all")), kind->directory) : 0;
+}
+
+static void announce_namespace(struct announcer *announcer, const struct object *object,
+                               enum notify_action action)
+{
+    uint32_t directory = all_of_kind(announcer, object->kind);
+    if (directory != 0)
+        announce(announcer, directory, str_of(object->namespace), action);
+}
+
+static void announce_in_all(struct announcer *announcer, const struct object *object, bool was, bool is)
+{
+    const struct collection *of_namespace =
+        objects_collection(announcer->fsd->objects, object->kind, str_of(object->namespace));
+    size_t live = of_namespace != NULL ? of_namespace->live : 0;
+    /* Before the first link, and after the last one. */
+    if (is && !was && live == 1)
+        announce_namespace(announcer, object, NOTIFY_MAKE_DIR);
+    uint32_t directory = child(announcer, all_of_kind(announcer, object->kind), str_of(object->namespace));
+    if (directory != 0 && (was || is))
+        announce(announcer, directory, str_of(object->name),
+                 !is    ? NOTIFY_REMOVE_LINK
+                 : !was ? NOTIFY_MAKE_LINK
+                        : NOTIFY_TOUCH);
+    if (was && !is && live == 0)
+        announce_namespace(announcer, object, NOTIFY_REMOVE_DIR);
+}
+
+static void announce_bound(struct announcer *announcer, struct str machine, const struct object *object,
+                           enum notify_action action)
+{
+    uint32_t directory = child(announcer, child(announcer, NODE_ROOT, STR("nodes")), machine);
+    directory = child(announcer, directory, object->kind->directory);
     if (directory == 0)
         return;
     autobuf struct buf name = {0};
@@ -203,19 +238,21 @@ static void announce_link(struct announcer *announcer, struct str machine, const
 /* The node that has a link to the object. */
 static struct str linked_from(const struct version *version)
 {
-    return version != NULL && (version->flags & (VERSION_GONE | VERSION_DRAFT)) == 0 ? version->node
-                                                                                     : STR("");
+    return version_is_live(version) ? version->node : STR("");
 }
 
-void announce_bound(struct announcer *announcer, const struct object *object, const struct version *before,
+void announce_links(struct announcer *announcer, const struct object *object, const struct version *before,
                     const struct version *now)
 {
     struct str was = linked_from(before), is = linked_from(now);
     if (was.length != 0 && !str_equal(was, is))
-        announce_link(announcer, was, object, NOTIFY_REMOVE_LINK);
+        announce_bound(announcer, was, object, NOTIFY_REMOVE_LINK);
     if (is.length != 0)
-        announce_link(announcer, is, object, str_equal(was, is) ? NOTIFY_TOUCH : NOTIFY_MAKE_LINK);
+        announce_bound(announcer, is, object, str_equal(was, is) ? NOTIFY_TOUCH : NOTIFY_MAKE_LINK);
+    announce_in_all(announcer, object, version_is_live(before), version_is_live(now));
 }
+
+/* ---- files ---- */
 
 void announce_node(struct announcer *announcer, uint32_t node)
 {
@@ -236,8 +273,12 @@ void announcer_performed(struct announcer *announcer, uint32_t directory, struct
 {
     struct announcement *a = find(announcer, directory, name);
     /* What it was to say may have turned into the opposite while it was on its way. */
-    if (a != NULL && (removed ? removes(a->action) : makes(a->action)))
+    if (a == NULL || !(removed ? removes(a->action) : makes(a->action)))
+        return;
+    if (a->sent)
         a->performed = true;
+    else
+        drop(announcer, a);
 }
 
 /* ---- the notifier ---- */
@@ -347,6 +388,20 @@ void announcer_turn(struct announcer *announcer, bool readable)
     announcer->fsd->memory->header->announced = (uint64_t)announced(announcer);
 }
 
+/* What it was before is not known: whether it is there or not, it may be news. */
+static void announce_again(struct announcer *announcer, const struct object *object)
+{
+    bool gone = (object->committed->flags & VERSION_GONE) != 0;
+    const struct collection *collection =
+        objects_collection(announcer->fsd->objects, object->kind, str_of(object->namespace));
+    announce_object(announcer, object, gone ? ANNOUNCE_GONE : ANNOUNCE_CREATED);
+    if (place_has_linked(collection))
+        announce_namespace(announcer, object, NOTIFY_MAKE_DIR);
+    announce_links(announcer, object, NULL, object->committed);
+    if (gone)
+        announce_in_all(announcer, object, true, false);
+}
+
 void announcer_take_over(struct announcer *announcer)
 {
     struct fsd *fsd = announcer->fsd;
@@ -358,9 +413,7 @@ void announcer_take_over(struct announcer *announcer)
         const struct object *object;
         for (int64_t version = from; (object = objects_after(fsd->objects, kind, version)) != NULL;
              version = object->committed->number) {
-            bool gone = (object->committed->flags & VERSION_GONE) != 0;
-            announce_object(announcer, object, gone ? ANNOUNCE_GONE : ANNOUNCE_CREATED);
-            announce_bound(announcer, object, NULL, object->committed);
+            announce_again(announcer, object);
         }
     }
 }

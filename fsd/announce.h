@@ -19,8 +19,9 @@ void announcer_free(struct announcer *announcer);
 /* The object has just been published. */
 enum announce_what { ANNOUNCE_CREATED, ANNOUNCE_CHANGED, ANNOUNCE_GONE };
 void announce_object(struct announcer *announcer, const struct object *object, enum announce_what what);
-/* The links of the nodes that it is, or was, bound to. */
-void announce_bound(struct announcer *announcer, const struct object *object, const struct version *before,
+/* The links to it: in all/, whose directories come and go with the first and the last link, and those of the
+ * node that it is, or was, bound to. Published like the object. */
+void announce_links(struct announcer *announcer, const struct object *object, const struct version *before,
                     const struct version *now);
 /* A file that the kernel holds has changed. */
 void announce_node(struct announcer *announcer, uint32_t node);
@@ -28,8 +29,9 @@ void announce_node(struct announcer *announcer, uint32_t node);
 /* How the notifier has to see a name in a directory. */
 enum announce_view { VIEW_AS_IT_IS, VIEW_ABSENT, VIEW_PRESENT };
 enum announce_view announcer_view(const struct announcer *announcer, uint32_t directory, struct str name);
-/* The notifier's mkdir or symlink, or rmdir or unlink (`removed`) of it has come: if that is what was to be
- * said, it is as it is from now on. */
+/* A mkdir or symlink, or rmdir or unlink (`removed`) of it succeeds, which raises the event: if that is what
+ * was to be said, it needs not be said any more. The notifier's, which has to be told so when it comes: to it
+ * the name is as it is from now on; or anybody's, to be told when it is answered. */
 void announcer_performed(struct announcer *announcer, uint32_t directory, struct str name, bool removed);
 
 /* After a takeover: every object committed after the version that was announced last is announced again;

@@ -23,7 +23,9 @@ static bool lookup_for_notifier(struct call *call, uint32_t parent, int *status)
     if (place_of_node(fsd, parent, &place) < 0)
         return true;
     dead = place;
-    dead.type = place.type == PLACE_BOUND ? PLACE_LINK : PLACE_OBJECT;
+    dead.type = place.type == PLACE_BOUND || place.type == PLACE_ALL_NAMESPACE ? PLACE_LINK
+                : place.type == PLACE_ALL_KIND                                 ? PLACE_ALL_NAMESPACE
+                                                                               : PLACE_OBJECT;
     dead.object = -1; /* no object has this number: its attributes say that it is dead */
     uint32_t node = node_find(fsd->nodes, parent, name);
     if (node == 0)

@@ -90,6 +90,8 @@ static void finish_mkdir(struct call *call, int result)
 {
     (void)result;
     uint32_t parent = call_node(call);
+    if (parent != 0)
+        announcer_performed(call->fsd->announcer, parent, str_of(call->name), false);
     if (parent == 0)
         reply_error(call, ENOENT);
     else
@@ -118,6 +120,8 @@ static void finish_removal(struct call *call, int result)
     uint32_t node = parent != 0 ? node_find(fsd->nodes, parent, str_of(call->name)) : 0;
     if (node != 0)
         node_detach(fsd->nodes, node);
+    if (parent != 0)
+        announcer_performed(fsd->announcer, parent, str_of(call->name), true);
     struct place place, child;
     struct object *object = NULL;
     if (parent != 0 && place_of_node(fsd, parent, &place) == 0 && place.type == PLACE_KIND &&

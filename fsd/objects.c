@@ -394,6 +394,12 @@ static void note_name(struct objects *objects, const struct object *object)
     ensure_collection(objects, object->kind, str_of(object->namespace))->names_ms = time_ms;
 }
 
+static void count_live(struct objects *objects, const struct object *object, const struct version *before)
+{
+    struct collection *collection = ensure_collection(objects, object->kind, str_of(object->namespace));
+    collection->live += (size_t)version_is_live(object->committed) - (size_t)version_is_live(before);
+}
+
 static void bury(struct objects *objects, struct object *object)
 {
     *(objects->newest_grave != NULL ? &objects->newest_grave->older : &objects->oldest_grave) = object;
@@ -411,6 +417,7 @@ void object_publish(struct objects *objects, struct object *object, struct versi
     object->committed = version_hold(version);
     if (old == NULL || (version->flags & VERSION_GONE) != 0)
         note_name(objects, object);
+    count_live(objects, object, old);
     version_drop(old);
     if (object->pending == version) {
         version_drop(object->pending);
@@ -451,6 +458,7 @@ struct object *object_load(struct objects *objects, int64_t id, const struct kin
         collect(objects, object);
     else
         bury(objects, object);
+    count_live(objects, object, NULL);
     note_version(objects, object);
     return object;
 }

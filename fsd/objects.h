@@ -68,6 +68,7 @@ struct collection {
     const char *namespace;
     struct object **objects; /* by name: the newest of each name */
     size_t count, capacity;
+    size_t live;      /* how many of them have a committed version that is live */
     int64_t newest;   /* version */
     int64_t names_ms; /* wall clock: when a name came or went; 0: not since fsd was started */
 };
@@ -88,6 +89,11 @@ struct version *version_from_record(const struct kind *kind, const struct record
 struct version *version_tombstone(const struct kind *kind, struct str text, int64_t number, int64_t time_ms);
 struct version *version_hold(struct version *version);
 void version_drop(struct version *version);
+/* Lists, indexes and links have it: there is such a version, and it is neither a draft nor a tombstone. */
+static inline bool version_is_live(const struct version *version)
+{
+    return version != NULL && (version->flags & (VERSION_DRAFT | VERSION_GONE)) == 0;
+}
 static inline struct str version_text(const struct version *version)
 {
     return (struct str){version->text, version->length};

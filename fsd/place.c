@@ -109,15 +109,12 @@ static int child_of_all(struct fsd *fsd, struct str name, struct place *child)
 
 bool place_is_linked(const struct object *object)
 {
-    return object != NULL && (object->committed->flags & VERSION_DRAFT) == 0;
+    return object != NULL && version_is_live(object->committed);
 }
 
 bool place_has_linked(const struct collection *collection)
 {
-    for (size_t i = 0; collection != NULL && i < collection->count; i++)
-        if (place_is_linked(collection_visible(collection, i)))
-            return true;
-    return false;
+    return collection != NULL && collection->live > 0;
 }
 
 static int child_of_all_kind(struct fsd *fsd, const struct place *parent, struct str name,
@@ -225,6 +222,9 @@ static int child_of_object(struct fsd *fsd, const struct place *parent, uint32_t
     if (parent->type == PLACE_OBJECT && (kind = bound_kind(fsd, parent, name)) != NULL) {
         child->type = PLACE_BOUND;
         child->kind = kind;
+        if (is_qualified(kind, name))
+            *child = (struct place){
+                .type = PLACE_LINK, .kind = kind, .namespace = objects_intern(fsd->objects, STR(""))};
         return 0;
     }
     autobuf struct buf path = {0}, scratch = {0};

@@ -144,6 +144,13 @@ int attributes_of(struct fsd *fsd, uint32_t node, const struct place *place, str
         attributes->st_size = (off_t)target.length;
         return 0;
     }
+    case PLACE_ALL_NAMESPACE: {
+        const struct collection *links =
+            objects_collection(fsd->objects, place->kind, str_of(place->namespace));
+        as_directory(attributes);
+        attributes->st_nlink = place_has_linked(links) ? attributes->st_nlink : 0; /* dead, like an object */
+        return 0;
+    }
     case PLACE_NONE:
         return -ENOENT;
     default:

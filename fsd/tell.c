@@ -286,8 +286,10 @@ static void tell_links(struct fsd *fsd, const struct object *object, const struc
         all = all != 0 ? node_find(fsd->nodes, all, object->kind->directory) : 0;
         all = all != 0 ? node_find(fsd->nodes, all, str_of(object->namespace)) : 0;
         stale_link(fsd, all, object->name);
+        if (is_held(fsd, all)) /* with its last link it has gone, too */
+            stale_attributes(fsd, all);
     }
-    announce_bound(fsd->announcer, object, before, now);
+    announce_links(fsd->announcer, object, before, now);
 }
 
 void tell_version(struct fsd *fsd, const struct object *object)

@@ -252,6 +252,64 @@ teardown() {
     exec {events}<&-
 }
 
+# heard_of COMMAND…: what watches of configmaps and of all their links hear of what it makes and takes away
+heard_of() {
+    local line
+    exec {events}< <(exec inotifywait -m -e create,delete,attrib --format '%w %e %f' "$K8S/configmaps" "$K8S/all/configmaps" "$K8S/all/configmaps/default" 2>&1)
+    local watcher=$!
+    while read -r -t "$patience" -u "$events" line && [[ $line != "Watches established."* ]]; do :; done
+    "$@"
+    # What is announced comes in order, so nothing can come behind the word of this one.
+    bulk_configmap last
+    while read -r -t "$patience" -u "$events" line && [[ $line != "$K8S/all/configmaps/default/ CREATE last" ]]; do
+        [[ $line == *" last" || $line == *" .version" ]] || echo "${line#"$K8S/"}"
+    done
+    kill "$watcher"
+    exec {events}<&-
+    rmdir "$K8S/configmaps/last"
+}
+
+bulk_configmap() { # NAME [NAMESPACE]
+    echo '{"op":"create","object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"'"$1"'","namespace":"'"${2:-default}"'"}}}' >"$K8S/all/configmaps/.bulk"
+}
+
+@test "a mkdir and an rmdir are heard once, and on the links" {
+    configmap other | apply
+    here() { mkdir "$K8S/configmaps/one" && rmdir "$K8S/configmaps/one"; }
+    run -0 heard_of here
+    [ "$(grep ^configmaps <<<"$output")" = $'configmaps CREATE,ISDIR one\nconfigmaps DELETE,ISDIR one' ]
+    run -0 heard_of mkdir "$K8S/configmaps/one"
+    [ "$output" = $'configmaps CREATE,ISDIR one\nall/configmaps/default/ CREATE one' ] ||
+        [ "$output" = $'all/configmaps/default/ CREATE one\nconfigmaps CREATE,ISDIR one' ]
+    run -0 heard_of rmdir "$K8S/configmaps/one"
+    [ "$(sort <<<"$output")" = $'all/configmaps/default/ DELETE one\nconfigmaps DELETE,ISDIR one' ]
+}
+
+@test "what a graceful rmdir leaves is heard of as new, and then as gone" {
+    configmap other | apply
+    configmap held | sed 's,name: held,&\n  finalizers: [podtree.io/one],' | apply
+    run -0 heard_of rmdir "$K8S/configmaps/held"
+    [ "$(grep ^configmaps <<<"$output")" = $'configmaps DELETE,ISDIR held\nconfigmaps CREATE,ISDIR held' ]
+    run -0 heard_of rm -r "$K8S/configmaps/held/metadata/finalizers"
+    [[ $output == *"configmaps DELETE,ISDIR held"* && $output == *"all/configmaps/default/ DELETE held"* ]]
+}
+
+@test "namespaces come and go in all/ with their objects" {
+    configmap other | apply
+    mkdir "$K8S/namespaces/team"
+    run -0 heard_of bulk_configmap one team
+    [ "$output" = "all/configmaps/ CREATE,ISDIR team" ]
+    [ -L "$K8S/all/configmaps/team/one" ]
+    run -0 heard_of mkdir "$K8S/namespaces/team/configmaps/two"
+    [ "$output" = "" ]
+    run -0 heard_of rmdir "$K8S/namespaces/team/configmaps/one"
+    [ "$output" = "" ]
+    run -0 heard_of rmdir "$K8S/namespaces/team/configmaps/two"
+    [ "$output" = "all/configmaps/ DELETE,ISDIR team" ]
+    [ ! -e "$K8S/all/configmaps/team" ]
+    rmdir "$K8S/namespaces/team"
+}
+
 @test "status can be followed with tail -f" {
     deployment web 0 | apply
     exec {lines}< <(exec tail -n +1 -f "$K8S/deployments/web/status")

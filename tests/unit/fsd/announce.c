@@ -13,7 +13,8 @@ struct scene {
     struct txn txn;
     int notifier;
     int fsd_end;
-    uint32_t directory; /* /configmaps, which the kernel holds */
+    uint32_t directory; /* /configmaps, which the kernel holds, … */
+    uint32_t all;       /* … as it does all/configmaps */
 };
 
 static void begin(struct scene *scene)
@@ -48,7 +49,13 @@ static int scene_make(void **state)
     struct nodes *nodes = scene->fsd.nodes;
     uint32_t namespaces = node_make(nodes, NODE_ROOT, STR("namespaces"));
     scene->directory = node_make(nodes, node_make(nodes, namespaces, STR("default")), STR("configmaps"));
+    node_grant(nodes, namespaces);
+    node_grant(nodes, node_find(nodes, namespaces, STR("default")));
     node_grant(nodes, scene->directory);
+    uint32_t all = node_make(nodes, NODE_ROOT, STR("all"));
+    scene->all = node_make(nodes, all, STR("configmaps"));
+    node_grant(nodes, all);
+    node_grant(nodes, scene->all);
     *state = scene;
     return 0;
 }
@@ -80,10 +87,16 @@ static void say(const struct scene *scene, uint64_t number, enum notify_action a
     assert_int_equal(send(scene->notifier, &message, size, 0), size);
 }
 
-/* The next message to the notifier as "+web", "~web" or "-web"; "" when there is none. */
+/* The next message to the notifier as "+web", "~web" or "-web", of links ">web" or "<web"; "" when there is
+ * none.
+ */
 static char *next_message(const struct scene *scene, uint64_t *number)
 {
-    static const char signs[] = {[NOTIFY_MAKE_DIR] = '+', [NOTIFY_TOUCH] = '~', [NOTIFY_REMOVE_DIR] = '-'};
+    static const char signs[] = {[NOTIFY_MAKE_DIR] = '+',
+                                 [NOTIFY_TOUCH] = '~',
+                                 [NOTIFY_REMOVE_DIR] = '-',
+                                 [NOTIFY_MAKE_LINK] = '>',
+                                 [NOTIFY_REMOVE_LINK] = '<'};
     struct notify_message message;
     if (recv(scene->notifier, &message, sizeof(message), MSG_DONTWAIT) < 0)
         return strdup("");
@@ -105,6 +118,11 @@ static uint64_t assert_said(const struct scene *scene, const char *wanted)
 static enum announce_view view(const struct scene *scene, const char *name)
 {
     return announcer_view(scene->fsd.announcer, scene->directory, str_of(name));
+}
+
+static int64_t announced(const struct scene *scene)
+{
+    return (int64_t)scene->fsd.memory->header->announced;
 }
 
 /* ---- what waits is coalesced ---- */
@@ -232,12 +250,128 @@ static void a_new_notifier_is_told_what_its_predecessor_did_not_finish(void **st
     assert_said(scene, "");
 }
 
-/* ---- what a successor has to know ---- */
+/* ---- what raises its event by itself ---- */
 
-static int64_t announced(const struct scene *scene)
+static void what_somebody_does_himself_is_not_repeated(void **state)
 {
-    return (int64_t)scene->fsd.memory->header->announced;
+    struct scene *scene = *state;
+    struct announcer *announcer = scene->fsd.announcer;
+    change(scene, "web", ANNOUNCE_CREATED);
+    announcer_performed(announcer, scene->directory, STR("web"), false);
+    assert_said(scene, "");
+    change(scene, "web", ANNOUNCE_GONE);
+    announcer_performed(announcer, scene->directory, STR("web"), true);
+    assert_said(scene, "");
+    assert_int_equal(announced(scene), scene->txn.published);
+    /* A graceful end: it is there again. */
+    change(scene, "web", ANNOUNCE_CHANGED);
+    announcer_performed(announcer, scene->directory, STR("web"), true);
+    change(scene, "web", ANNOUNCE_CREATED);
+    assert_said(scene, "+web");
 }
+
+static void the_opposite_of_what_somebody_has_done_is_said(void **state)
+{
+    struct scene *scene = *state;
+    change(scene, "web", ANNOUNCE_GONE); /* after his mkdir, and before it is answered */
+    announcer_performed(scene->fsd.announcer, scene->directory, STR("web"), false);
+    assert_said(scene, "-web");
+}
+
+static void what_is_done_while_it_is_announced_is_not_done_twice(void **state)
+{
+    struct scene *scene = *state;
+    change(scene, "web", ANNOUNCE_GONE);
+    uint64_t number = assert_said(scene, "-web");
+    assert_int_equal(view(scene, "web"), VIEW_PRESENT);
+    announcer_performed(scene->fsd.announcer, scene->directory, STR("web"), true);
+    assert_int_equal(view(scene, "web"), VIEW_AS_IT_IS);
+    say(scene, number, NOTIFY_DONE);
+    assert_said(scene, "");
+}
+
+/* ---- links ---- */
+
+static struct version *version_of(struct scene *scene, uint32_t flags)
+{
+    return version_new(must_kind("configmaps"), STR("{\"metadata\":{\"resourceVersion\":\""),
+                       ++scene->txn.published, STR("\"}}"), VALUE_ABSENT, 1, flags, NULL);
+}
+
+/* Another version of it is published, and its links are announced. */
+static void publish(struct scene *scene, struct object *object, uint32_t flags)
+{
+    struct version *before = version_hold(object->committed), *now = version_of(scene, flags);
+    object_change(object, version_hold(now));
+    object_publish(scene->fsd.objects, object, now);
+    announce_links(scene->fsd.announcer, object, before, now);
+    version_drop(before);
+    version_drop(now);
+}
+
+static struct object *make(struct scene *scene, const char *name, uint32_t flags)
+{
+    return object_create(scene->fsd.objects, scene->txn.published + 1, must_kind("configmaps"),
+                         STR("default"), str_of(name), STR("uid"), version_of(scene, flags));
+}
+
+static void assert_all_said(const struct scene *scene, const char *const *wanted)
+{
+    uint64_t number = 0;
+    for (; *wanted != NULL; wanted++) {
+        number = assert_said(scene, *wanted);
+        say(scene, number, NOTIFY_DONE);
+    }
+    assert_said(scene, "");
+}
+
+static void links_in_all_come_change_and_go_with_their_object(void **state)
+{
+    struct scene *scene = *state;
+    struct object *other = make(scene, "other", 0);
+    publish(scene, other, 0);
+    uint32_t directory = node_make(scene->fsd.nodes, scene->all, STR("default"));
+    node_grant(scene->fsd.nodes, directory);
+    assert_all_said(scene, (const char *[]){"+default", NULL});
+    struct object *object = make(scene, "web", VERSION_DRAFT);
+    publish(scene, object, VERSION_DRAFT);
+    assert_all_said(scene, (const char *[]){NULL});
+    publish(scene, object, 0);
+    assert_all_said(scene, (const char *[]){">web", NULL});
+    publish(scene, object, VERSION_TERMINATING);
+    assert_all_said(scene, (const char *[]){"~web", NULL});
+    publish(scene, object, VERSION_GONE);
+    assert_all_said(scene, (const char *[]){"<web", NULL});
+}
+
+static void directories_in_all_come_with_the_first_link_and_go_with_the_last(void **state)
+{
+    struct scene *scene = *state;
+    struct object *draft = make(scene, "draft", VERSION_DRAFT);
+    publish(scene, draft, VERSION_DRAFT);
+    assert_all_said(scene, (const char *[]){NULL});
+    struct object *object = make(scene, "web", 0), *second = make(scene, "web-2", 0);
+    publish(scene, object, 0);
+    publish(scene, second, 0);
+    assert_all_said(scene, (const char *[]){"+default", NULL});
+    publish(scene, object, VERSION_GONE);
+    assert_all_said(scene, (const char *[]){NULL});
+    publish(scene, second, VERSION_GONE);
+    assert_all_said(scene, (const char *[]){"-default", NULL});
+}
+
+static void where_nobody_has_looked_no_link_is_announced(void **state)
+{
+    struct scene *scene = *state;
+    node_forget(scene->fsd.nodes, scene->all, 1);
+    struct object *object = make(scene, "web", 0);
+    publish(scene, object, 0);
+    publish(scene, object, 0);
+    publish(scene, object, VERSION_GONE);
+    assert_said(scene, "");
+}
+
+/* ---- what a successor has to know ---- */
 
 static void what_has_not_been_announced_is_known_after_a_kill(void **state)
 {
@@ -272,6 +406,8 @@ static void a_successor_announces_what_is_later(void **state)
     struct scene *scene = *state;
     scene->txn.published = 5;
     announcer_turn(scene->fsd.announcer, true);
+    uint32_t default_links = node_make(scene->fsd.nodes, scene->all, STR("default"));
+    node_grant(scene->fsd.nodes, default_links);
     end(scene);
     shared_take_over(scene->shared);
     begin(scene);
@@ -285,11 +421,14 @@ static void a_successor_announces_what_is_later(void **state)
     }
     scene->txn.published = 7;
     announcer_take_over(scene->fsd.announcer);
-    uint64_t first = assert_said(scene, "+new"), second = assert_said(scene, "-dead");
+    static const char *const wanted[] = {"+new", "+default", ">new", "-dead", "<dead"};
+    uint64_t numbers[COUNT(wanted)];
+    for (size_t i = 0; i < COUNT(wanted); i++)
+        numbers[i] = assert_said(scene, wanted[i]);
     assert_said(scene, "");
     assert_int_equal(announced(scene), 5);
-    say(scene, first, NOTIFY_DONE);
-    say(scene, second, NOTIFY_DONE);
+    for (size_t i = 0; i < COUNT(wanted); i++)
+        say(scene, numbers[i], NOTIFY_DONE);
     announcer_turn(scene->fsd.announcer, true);
     assert_int_equal(announced(scene), 7);
 }
@@ -306,6 +445,12 @@ int main(void)
         SCENE(what_goes_while_it_is_announced_as_new_is_announced_as_gone),
         SCENE(to_the_notifier_names_are_as_it_has_to_make_them),
         SCENE(a_new_notifier_is_told_what_its_predecessor_did_not_finish),
+        SCENE(what_somebody_does_himself_is_not_repeated),
+        SCENE(the_opposite_of_what_somebody_has_done_is_said),
+        SCENE(what_is_done_while_it_is_announced_is_not_done_twice),
+        SCENE(links_in_all_come_change_and_go_with_their_object),
+        SCENE(directories_in_all_come_with_the_first_link_and_go_with_the_last),
+        SCENE(where_nobody_has_looked_no_link_is_announced),
         SCENE(what_has_not_been_announced_is_known_after_a_kill),
         SCENE(a_successor_announces_what_is_later),
     };
