@@ -7,7 +7,7 @@
 
 static struct str group_name(const struct kind *kind)
 {
-    return kind->group.length != 0 ? kind->group : STR("core");
+    return kind->group.length != 0 ? kind->group : STR(KIND_CORE_GROUP);
 }
 
 /* What a kind is called in a directory of that type. */

@@ -20,7 +20,8 @@ struct kinds {
     struct schema_set *set;
     struct kind **kinds;
     size_t count, capacity;
-    struct directory_name *names; /* sorted; where a name comes twice the first kind has it */
+    struct directory_name
+        *names; /* sorted; where a name comes twice the core group's or the first kind has it */
     size_t name_count;
 };
 
@@ -204,9 +205,12 @@ static int read_kind(struct schema_set *set, struct kind *kind, struct value man
         return error_wrap(err, "spec");
     if (read_version(set, kind, version, err) < 0)
         return error_wrap(err, "spec.versions[0]");
+    if (str_is(kind->group, KIND_CORE_GROUP))
+        return error_make(err, EINVAL, "spec: group: \"" KIND_CORE_GROUP "\" stands for no group");
     bool core = kind->group.length == 0;
     kind->api_version = core ? kind->version : join(set, kind->group, '/', kind->version);
-    kind->resource = core ? kind->plural : join(set, kind->plural, '.', kind->group);
+    kind->qualified = join(set, kind->plural, '.', core ? STR(KIND_CORE_GROUP) : kind->group);
+    kind->resource = core ? kind->plural : kind->qualified;
     return 0;
 }
 
@@ -290,6 +294,8 @@ static int compare_names(const void *a, const void *b)
 {
     const struct directory_name *one = a, *other = b;
     int order = str_compare(one->name, other->name);
+    if (order == 0)
+        order = (one->kind->group.length != 0) - (other->kind->group.length != 0);
     return order != 0 ? order : (int)one->kind->index - (int)other->kind->index;
 }
 
@@ -301,7 +307,7 @@ static void index_names(struct kinds *kinds)
     for (size_t i = 0; i < kinds->count; i++) {
         const struct kind *kind = kinds->kinds[i];
         names[count++] = (struct directory_name){kind->plural, kind};
-        names[count++] = (struct directory_name){kind->resource, kind};
+        names[count++] = (struct directory_name){kind->qualified, kind};
     }
     if (count != 0)
         qsort(names, count, sizeof(*names), compare_names);
@@ -311,7 +317,7 @@ static void index_names(struct kinds *kinds)
             names[kinds->name_count++] = names[i];
     for (size_t i = 0; i < kinds->count; i++) {
         struct kind *kind = kinds->kinds[i];
-        kind->directory = kinds_by_directory(kinds, kind->plural) == kind ? kind->plural : kind->resource;
+        kind->directory = kinds_by_directory(kinds, kind->plural) == kind ? kind->plural : kind->qualified;
     }
 }
 

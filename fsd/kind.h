@@ -11,6 +11,8 @@
 #include "lib/doc.h"
 #include <regex.h>
 
+#define KIND_CORE_GROUP "core" /* what paths call the group that has no name */
+
 struct format;       /* fsd/formats.h */
 struct rule;         /* fsd/rules.h */
 struct default_rule; /* fsd/default.h */
@@ -93,9 +95,9 @@ struct verb {
 struct kind {
     struct str group, version, name, plural, singular; /* apps, v1, Deployment, deployments, deployment */
     struct str api_version;                            /* apps/v1, or v1 for the core group */
-    struct str resource; /* plural.group, or the bare plural of the core group: unique */
-    struct str
-        directory; /* what its directories are called: the plural, or resource where that is another's */
+    struct str resource;  /* plural.group, or the bare plural of the core group: unique */
+    struct str qualified; /* plural.group, of the core group plural.core: always leads to its directories */
+    struct str directory; /* what these are called: the plural, or qualified where that is another's */
     const struct str *short_names;
     size_t short_name_count;
     const struct format *name_check; /* what a name must be */
@@ -132,7 +134,8 @@ void kinds_free(struct kinds *kinds);
 
 size_t kinds_count(const struct kinds *kinds);
 const struct kind *kinds_at(const struct kinds *kinds, size_t index);
-/* By directory name: the bare plural, or plural.group ("deployments.apps"). NULL if there is none. */
+/* By directory name: the bare plural, or plural.group ("deployments.apps", "pods.core"). NULL if there is
+ * none. A bare plural that several have is the core group's, or the first one's. */
 const struct kind *kinds_by_directory(const struct kinds *kinds, struct str name);
 /* By a manifest's apiVersion and kind; the sentence of the error says which kinds come near (EINVAL). */
 const struct kind *kinds_by_manifest(const struct kinds *kinds, struct value manifest, struct error **err);

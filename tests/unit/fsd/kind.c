@@ -11,6 +11,8 @@ static void the_built_in_kinds_are_found_by_directory(void **state)
     for (size_t i = 0; i < COUNT(names); i++)
         assert_str(must_kind(names[i])->plural, names[i]);
     assert_ptr_equal(must_kind("deployments.apps"), must_kind("deployments"));
+    assert_ptr_equal(must_kind("pods.core"), must_kind("pods"));
+    assert_null(kinds_by_directory(kinds, STR("deployments.core")));
     assert_null(kinds_by_directory(kinds, STR("services")));
     assert_null(kinds_by_directory(kinds, STR("pods.apps")));
     assert_null(kinds_by_directory(kinds, STR("")));
@@ -87,10 +89,12 @@ static void an_unknown_kind_is_told_with_what_comes_near(void **state)
 
 /* ---- files that are wrong ---- */
 
-#define HEAD                                                                                               \
-    "kind: CustomResourceDefinition\n"                                                                     \
-    "spec:\n  group: x.io\n  scope: Namespaced\n  names: {kind: Thing, plural: things, singular: thing}\n" \
+#define HEAD_OF(group)                                                                 \
+    "kind: CustomResourceDefinition\n"                                                 \
+    "spec:\n  group: " group                                                           \
+    "\n  scope: Namespaced\n  names: {kind: Thing, plural: things, singular: thing}\n" \
     "  versions:\n  - name: v1\n    schema:\n      openAPIV3Schema:\n        type: object\n"
+#define HEAD   HEAD_OF("x.io")
 #define SHARED "ObjectMeta: {type: object}\n"
 
 static void write_file(const char *directory, const char *name, const char *text)
@@ -166,6 +170,7 @@ static void a_wrong_file_is_told_with_its_place(void **state)
          "x-kubernetes-list-map-keys"},
         {SHARED, HEAD "    additionalPrinterColumns: [{name: A, type: string, jsonPath: \".a[\"}]\n",
          "/things.yaml: spec.versions[0]: additionalPrinterColumns[0]: jsonPath is not understood"},
+        {SHARED, HEAD_OF("core"), "/things.yaml: spec: group: \"core\" stands for no group"},
         {SHARED "Loop: {type: object, properties: {a: {x-podtree-ref: Loop}}}\n", HEAD,
          "/shared: Loop: properties: a: refers to itself"},
         {SHARED "Other: {}\n", HEAD, "/shared: Other: a schema needs a type"},
