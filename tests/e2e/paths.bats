@@ -132,10 +132,10 @@ path_of() {
     for word in "${!names[@]}"; do path=${path/<$word>/${names[$word]}}; done
 }
 
-# each_row COMMAND…: the command, with form, of, type, value, new, and the seven results
+# each_row COMMAND…: the command, with form, of, type, value, new, and the seven results; $heard is for it to look at
 each_row() {
-    local form of type value new results
-    while read -r form of type value new results; do
+    local form of type value new heard results
+    while read -r form of type value new heard results; do
         case $form in '' | '#'*) continue ;; esac
         # shellcheck disable=SC2086 # the results are words
         "$@" "$form" "$of" "$type" "$value" "$new" $results
@@ -179,6 +179,24 @@ expect_as_root() {
 @test "every operation on every form of path, as root" {
     put_all_back
     each_row expect_as_root
+    differences
+}
+
+expect_as_member() {
+    local said names_of_root=${names[uid]}
+    names[uid]=1234
+    said=$(try_row "$K8S" setpriv --reuid=1234 --regid=1234 --groups="$group" -- "$1" "$2" "$3" "$4" "$5")
+    names[uid]=$names_of_root
+    [ "$said" = "${3#.} ${*:6}" ] || note_difference "$1" "$2" "${3#.} ${*:6}" "$said"
+    put_back "$2" "$K8S" "${@:6}"
+}
+
+@test "every operation on every form of path, as a member of the group podtree" {
+    put_all_back
+    local group
+    group=$(stat -c %g "$K8S")
+    [ "$group" != 0 ]
+    each_row expect_as_member
     differences
 }
 
@@ -305,59 +323,65 @@ row_is_as_it_says() {
 
 # ---- inotify ----
 
+# bulk RESOURCE LINE…: carried out through a directory that no row is about
 bulk() {
-    printf '%s\n' "$1" >"$K8S/namespaces/default/$2/.bulk"
+    local resource=$1
+    shift
+    printf '%s\n' "$@" | jq -c --arg resource "$resource" '{resource: $resource, namespace: "default"} + .' >"$K8S/all/leases/.bulk"
 }
 
-# hears WATCHED EVENTS COMMAND…: a watch there gets an event that matches after the command, which has not gone
-# through this name
-hears() {
-    local watched=$1 wanted=$2 line
-    shift 2
-    exec {events}< <(exec inotifywait --monitor --format '%e %f' "$K8S/$watched" 2>&1)
-    local watcher=$!
-    while read -r -t "$patience" -u "$events" line && [[ $line != "Watches established."* ]]; do :; done
-    "$@"
-    local result=1
-    while read -r -t "$patience" -u "$events" line; do
-        [[ $line =~ ^($wanted)$ ]] && result=0 && break
-    done
-    kill "$watcher" 2>/dev/null || true
-    exec {events}<&-
-    [ $result = 0 ] || { echo "no event on $watched" >&2; return 1; }
-}
-
-counter=0
-change() { # KIND NAME MERGE: %d is a number that has not been there before
-    counter=$((counter + 1))
-    # shellcheck disable=SC2059 # the format is given
-    bulk "{\"op\":\"patch\",\"name\":\"$2\",\"merge\":$(printf "$3" $counter)}" "$1"
-}
-
-@test "inotify tells of what a bulk has done" {
-    put_all_back
-    local conf=namespaces/default/configmaps/conf web=namespaces/default/deployments/web
-    stat "$K8S/$conf/data/greeting" "$K8S/$web/replicas" >/dev/null
-    hears namespaces/default/configmaps 'ATTRIB,ISDIR conf' change configmaps conf '{"data":{"greeting":"x%d"}}'
-    hears "$conf" '(ATTRIB|MODIFY|ATTRIB,ISDIR) *' change configmaps conf '{"data":{"greeting":"x%d"}}'
-    hears "$conf/data" '(ATTRIB|MODIFY) greeting' change configmaps conf '{"data":{"greeting":"x%d"}}'
-    hears "$conf/data/greeting" '(ATTRIB|MODIFY) *' change configmaps conf '{"data":{"greeting":"x%d"}}'
-    hears "$conf/manifest.yaml" '(ATTRIB|MODIFY) *' change configmaps conf '{"data":{"greeting":"x%d"}}'
-    hears "$conf/metadata/labels" '(ATTRIB|MODIFY) tier' change configmaps conf '{"metadata":{"labels":{"tier":"x%d"}}}'
-    hears "$conf/metadata/resourceVersion" '(ATTRIB|MODIFY) *' change configmaps conf '{"data":{"greeting":"x%d"}}'
-    hears "$conf/status" '(ATTRIB|MODIFY) *' change configmaps conf '{"data":{"new%d":"x"}}'
-    hears "$conf/events" '(ATTRIB|MODIFY) *' bulk '{"op":"event","name":"conf","type":"Normal","reason":"Tried","message":"x"}' configmaps
-    hears events '(ATTRIB|MODIFY) *' bulk '{"op":"event","name":"conf","type":"Normal","reason":"Tried","message":"x"}' configmaps
-    hears "$web/minReadySeconds" '(ATTRIB|MODIFY) *' change deployments web '{"spec":{"minReadySeconds":1%d}}'
-    hears "$web/template/spec/containers/main/args" '(ATTRIB|MODIFY) *' change deployments web '{"spec":{"template":{"spec":{"containers":[{"name":"main","image":"podtree/demo:1","args":["%d"]}]}}}}'
-    hears namespaces/default/configmaps/.version '(ATTRIB|MODIFY) *' change configmaps conf '{"data":{"greeting":"x%d"}}'
-    hears all/configmaps/.version '(ATTRIB|MODIFY) *' change configmaps conf '{"data":{"greeting":"x%d"}}'
-    hears namespaces/default/configmaps 'CREATE,ISDIR made' bulk '{"op":"create","object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"made","namespace":"default"}}}' configmaps
-    hears namespaces/default/configmaps 'DELETE,ISDIR made' bulk '{"op":"delete","name":"made"}' configmaps
-    hears nodes/hollow-0/pods '(ATTRIB|MODIFY) default.bound' change pods bound '{"metadata":{"labels":{"x":"x%d"}}}'
-    hears errors '(ATTRIB|MODIFY) *' mkdir_refused
-}
-
-mkdir_refused() {
+# change_everything: what each row is about changes, and not through its own path
+change_everything() {
+    bulk configmaps '{"op":"patch","name":"conf","merge":{"metadata":{"labels":{"tier":"heard"},"annotations":{"note":"heard"}},"data":{"greeting":"heard","more":"heard"},"binaryData":{"bytes":"AAMC"}}}' \
+        '{"op":"event","name":"conf","type":"Normal","reason":"Heard","message":"x"}'
+    bulk deployments '{"op":"patch","name":"web","merge":{"metadata":{"labels":{"heard":"x"}},"spec":{"minReadySeconds":6,"strategy":{"type":"Recreate","rollingUpdate":null},"template":{"spec":{"containers":[{"name":"main","image":"podtree/demo:2","args":["heard"],"env":[{"name":"LEVEL","value":"heard"}],"ports":[{"containerPort":8080}]}]}}}}}' \
+        '{"op":"patch","name":"app","merge":{"spec":{"replicas":2}}}'
+    bulk pods '{"op":"patch","name":"lone","merge":{"metadata":{"labels":{"heard":"x"}}}}' \
+        '{"op":"patch","name":"bound","merge":{"metadata":{"labels":{"heard":"x"}}}}'
+    bulk leases '{"op":"patch","name":"held","merge":{"spec":{"holderIdentity":"heard"}}}'
+    bulk nodes '{"op":"patch","name":"spare","merge":{"metadata":{"labels":{"heard":"x"}}}}' \
+        '{"op":"patch","name":"hollow-0","merge":{"metadata":{"labels":{"heard":"x"}}}}'
+    bulk namespaces '{"op":"patch","name":"team","merge":{"metadata":{"labels":{"heard":"x"}}}}'
     ! mkdir "$K8S/configmaps/Not-A-Name" 2>/dev/null
+    poll_until reads "$K8S/deployments/app/observed/replicas" 2
+}
+
+# Announcements are made in order: behind this one there is none of what was changed before it.
+last_is_heard() {
+    contains "$work/heard" "/namespaces/default/configmaps/|CREATE,ISDIR|last$"
+}
+
+watched_of_row() {
+    path_of "$1" "$2"
+    realpath "$K8S/$path" "$(dirname "$K8S/$path")"
+}
+
+# What the watches have heard: of the thing itself, of its name in its directory, of names in it.
+expect_heard() {
+    local words='' there above
+    path_of "$1" "$2"
+    there=$(realpath "$K8S/$path")
+    above=$(realpath "$(dirname "$K8S/$path")")
+    ! grep -qE "^$there/?\|[^|]*\|$" "$work/heard" || words+=,self
+    ! grep -qE "^$above/\|[^|]*\|${path##*/}$" "$work/heard" || words+=,name
+    ! grep -qE "^$there/\|[^|]*\|." "$work/heard" || words+=,below
+    words=${words#,}
+    [ "${words:--}" = "$heard" ] || note_difference "$1" "$2" "a watch to hear $heard" "${words:--}"
+}
+
+@test "what watches of every form of path hear" {
+    put_all_back
+    find "$K8S" -links +0 >/dev/null # what the kernel doesn't know can't be heard of
+    each_row watched_of_row | sort -u >"$work/watched"
+    inotifywait --monitor --event attrib,modify,create,delete --format '%w|%e|%f' --fromfile "$work/watched" >"$work/heard" 2>"$work/watcher" 3>&- &
+    local watcher=$!
+    poll_until contains "$work/watcher" "Watches established"
+    change_everything
+    bulk configmaps '{"op":"create","object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"last"}}}'
+    poll_until last_is_heard
+    kill "$watcher"
+    each_row expect_heard
+    rmdir "$K8S/configmaps/last"
+    echo 1 >"$K8S/deployments/app/replicas"
+    differences
 }
