@@ -140,12 +140,25 @@ pods_are_at_least() {
     [ "$(cat "$K8S/pods/bad/observed/containerStatuses/0/state/terminated/exitCode")" = 7 ]
 }
 
+# told POD STATE: the first line of its status in that state and its first event that is a warning, without what
+# differs from run to run
+told() {
+    wait_until "$K8S/pods/$1/status" contains "$K8S/pods/$1/status" "$2.*reason="
+    wait_until "$K8S/pods/$1/events" contains "$K8S/pods/$1/events" Warning
+    { grep -m 1 "$2.*reason=" "$K8S/pods/$1/status"; grep -m 1 Warning "$K8S/pods/$1/events"; } |
+        sed -E 's/^[^ ]+ //; s/restarts=[0-9]+/restarts=N/; s/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/UID/; s/back-off [0-9]+s/back-off Ns/'
+}
+
 @test "a command or an image that does not exist is said in words" {
     pod command '[nosuch]' | apply
-    # shellcheck disable=SC2016 # runc itself writes $PATH
-    wait_until "$K8S/pods/command/events" contains "$K8S/pods/command/events" 'exec: "nosuch": executable file not found in $PATH'
     pod image '["true"]' | sed 's#podtree/demo:1#nosuch#' | apply
-    wait_until "$K8S/pods/image/status" says image 'there is no image nosuch:latest on this node'
+    # runc itself writes $PATH
+    diff -u - <(told command CrashLoopBackOff; told image ImagePullBackOff) <<'TEXT'
+CrashLoopBackOff ready=0/1 restarts=N node=node-a reason="runc create failed: unable to start container process: exec: \"nosuch\": executable file not found in $PATH; back-off Ns restarting failed container=main pod=command_default(UID)"
+Warning Failed nodeagent: Error: runc create failed: unable to start container process: exec: "nosuch": executable file not found in $PATH
+ImagePullBackOff ready=0/1 restarts=N node=node-a reason="there is no image nosuch:latest on this node"
+Warning Failed nodeagent: Error: ImagePullBackOff: there is no image nosuch:latest on this node
+TEXT
 }
 
 @test "a Deployment says that there is no such image" {
