@@ -82,15 +82,16 @@ static int absolute_path(const char *path, char **out, struct error **err)
     if (!whole && slash != NULL && slash != copy)
         *slash = '\0';
     real = realpath(parent, NULL);
-    int number = real == NULL ? errno : 0;
-    if (number == ENOENT && !whole)
-        number = -absolute_path(parent, &real, err);
-    else if (number != 0)
-        return error_errno(err, number, "cannot find %s", path);
-    if (number == 0)
-        *out =
-            whole ? take_pointer(real) : path_format("%s%s%s", real, strcmp(real, "/") == 0 ? "" : "/", name);
-    return -number;
+    if (real == NULL && (errno != ENOENT || whole))
+        return error_errno(err, errno, "cannot find %s", path);
+    int result = real == NULL ? absolute_path(parent, &real, err) : 0;
+    if (result < 0)
+        return result;
+    if (whole)
+        *out = take_pointer(real);
+    else
+        *out = path_format("%s/%s", strcmp(real, "/") == 0 ? "" : real, name);
+    return 0;
 }
 
 /* The directories of a cluster. */
