@@ -19,16 +19,28 @@
 #define LOOSE_MANY 4096
 #define RETRY_MS   (10 * 60 * 1000)
 
+/* Objects that have come meanwhile are no sign of a failure, however many they are: what counts is what has
+ * become of those that were there. */
+static bool has_packed(const struct history *history, size_t loose)
+{
+    size_t come = history->loose - history->packing; /* or fewer: some were there before */
+    return history->packing / 2 + come >= loose;
+}
+
 static void on_repacked(void *context, const struct process_result *result)
 {
     struct history *history = context;
     history->repacking = NULL;
     if (history->closing)
         return;
-    history->loose = history_count_loose(history->path);
+    size_t loose = history_count_loose(history->path);
     autofree char *complaint = process_complaint("git repack", result);
-    if (complaint == NULL && history->loose < LOOSE_MANY)
+    bool packed = has_packed(history, loose);
+    history->loose = loose;
+    if (complaint == NULL && packed) {
+        history_maintain(history, history->loop); /* there may be many again */
         return;
+    }
     history->retry_ms = clock_ms() + RETRY_MS;
     log_warning("history: objects could not be packed, trying again later: %s",
                 complaint != NULL ? complaint : "git left them as they were");
@@ -69,14 +81,23 @@ static int start_repacking(struct history *history, struct loop *loop, int lock,
     return history->repacking != NULL ? 0 : -EIO;
 }
 
+/* What has been written is an estimate: much of it may have been there already. */
+static bool are_many(struct history *history)
+{
+    if (history->loose >= LOOSE_MANY)
+        history->loose = history_count_loose(history->path);
+    return history->loose >= LOOSE_MANY;
+}
+
 void history_maintain(struct history *history, struct loop *loop)
 {
-    if (history->repacking != NULL || history->loose < LOOSE_MANY || clock_ms() < history->retry_ms)
+    if (history->repacking != NULL || clock_ms() < history->retry_ms || !are_many(history))
         return;
     autoclose int lock = lock_packs(history->path);
     autoerror struct error *err = NULL;
     if (lock >= 0)
         history_clear_packs(history->path);
+    history->packing = history->loose;
     if (lock < 0 || start_repacking(history, loop, lock, &err) != 0) {
         history->retry_ms = clock_ms() + RETRY_MS;
         if (err != NULL)

@@ -23,7 +23,8 @@ struct history {
     struct history_tip built; /* what has been built upon it, for history_publish() */
     bool cleared;             /* the loose objects have been looked through */
     /* Repacking: */
-    size_t loose; /* objects, about */
+    size_t loose;   /* objects, about, and rather too many */
+    size_t packing; /* how many there were when the repacking began */
     struct process *repacking;
     struct loop *loop; /* in which it runs */
     int64_t retry_ms;

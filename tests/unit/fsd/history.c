@@ -252,20 +252,25 @@ static void on_tick(void *context)
     *(bool *)context = true;
 }
 
-static void many_loose_objects_are_packed_beside_commits(void **state)
+#define MANY 4200 /* enough for a repacking */
+
+static void commit_many(struct history *history, const char *namespace, int64_t sequence)
 {
-    enum { COUNT = 4200 };
-    struct history *history = open_history(state);
-    struct history_change *changes = memory_zeroed(COUNT, sizeof(*changes));
-    for (int i = 0; i < COUNT; i++) {
-        changes[i].path = str_of(path_format("namespaces/default/pods/%02x/p%d.yaml", i % 256, i));
+    struct history_change *changes = memory_zeroed(MANY, sizeof(*changes));
+    for (int i = 0; i < MANY; i++) {
+        changes[i].path = str_of(path_format("namespaces/%s/pods/%02x/p%d.yaml", namespace, i % 256, i));
         changes[i].text = changes[i].path;
     }
-    commit(history, changes, COUNT, "many", 1);
-    for (int i = 0; i < COUNT; i++)
+    commit(history, changes, MANY, "many", sequence);
+    for (int i = 0; i < MANY; i++)
         free((void *)(uintptr_t)changes[i].path.at);
     free(changes);
+}
 
+static void many_loose_objects_are_packed_beside_commits(void **state)
+{
+    struct history *history = open_history(state);
+    commit_many(history, "default", 1);
     struct loop *loop = loop_new(NULL);
     int64_t deadline = clock_ms() + 60000, sequence = 1;
     int loose, packs;
@@ -278,14 +283,107 @@ static void many_loose_objects_are_packed_beside_commits(void **state)
         assert_int_equal(loop_turn(loop, 1000, NULL), 0);
         autofree char *counts = git(state, "count-objects -v 2>/dev/null");
         assert_int_equal(sscanf(counts, "count: %d size: %*d in-pack: %*d packs: %d", &loose, &packs), 2);
-    } while ((packs == 0 || loose > COUNT / 2) && clock_ms() < deadline);
+    } while ((packs == 0 || loose > MANY / 2) && clock_ms() < deadline);
     assert_int_equal(packs, 1);
-    assert_true(loose < COUNT / 2);
+    assert_true(loose < MANY / 2);
     commit_file(history, "nodes/n1.yaml", "the last", ++sequence);
     history_close(history);
     loop_free(loop);
     expect_git(state, "fsck --strict --no-progress", "");
     expect_git(state, "show main:namespaces/default/pods/00/p0.yaml", "namespaces/default/pods/00/p0.yaml");
+}
+
+/* ---- a git in front of git ---- */
+
+/* In place of git comes a program that notes each call, and does as it is told; what is said on standard
+ * error goes to a file. */
+struct stage {
+    const char *place;
+    char *path; /* what PATH was */
+    int error;  /* what standard error was */
+    struct loop *loop;
+};
+
+static struct stage set_stage(const char *place, const char *deed)
+{
+    struct stage stage = {place, strdup(getenv("PATH")), dup(STDERR_FILENO), loop_new(NULL)};
+    autofree char *script =
+        path_format("#!/bin/sh\nPATH=%s\necho x >>%s/calls\n%s\n", stage.path, place, deed);
+    autofree char *program = path_format("%s/git", place), *path = path_format("%s:%s", place, stage.path),
+                  *said = path_format("%s/said", place);
+    assert_int_equal(file_write(program, str_of(script), 0700, NULL), 0);
+    assert_int_equal(setenv("PATH", path, 1), 0);
+    autoclose int file = open(said, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    assert_true(stage.error >= 0 && file >= 0 && dup2(file, STDERR_FILENO) == STDERR_FILENO);
+    return stage;
+}
+
+static void clear_stage(struct stage *stage)
+{
+    assert_int_equal(dup2(stage->error, STDERR_FILENO), STDERR_FILENO);
+    close(stage->error);
+    assert_int_equal(setenv("PATH", stage->path, 1), 0);
+    free(stage->path);
+    loop_free(stage->loop);
+}
+
+/* Turns until the file is as long as that. */
+static void turn_until(struct stage *stage, const char *name, size_t least)
+{
+    autofree char *path = path_format("%s/%s", stage->place, name);
+    int64_t deadline = clock_ms() + 120000;
+    struct stat status;
+    while (stat(path, &status) != 0 || (size_t)status.st_size < least) {
+        assert_true(clock_ms() < deadline);
+        bool ticked = false;
+        loop_timer(stage->loop, 10, on_tick, &ticked);
+        assert_int_equal(loop_turn(stage->loop, 1000, NULL), 0);
+    }
+}
+
+static void objects_that_come_meanwhile_are_packed_next(void **state)
+{
+    const char *place = *state;
+    struct history *history = open_history(state);
+    autofree char *deed = path_format("git \"$@\" && echo x >>%s/packed\n"
+                                      "until [ -e %s/go ]; do sleep 0.01; done",
+                                      place, place);
+    struct stage stage = set_stage(place, deed);
+    commit_many(history, "first", 1);
+    history_maintain(history, stage.loop);
+    turn_until(&stage, "packed", 2);
+    commit_many(history, "second", 2);
+    autofree char *go = path_format("%s/go", place), *said = path_format("%s/said", place);
+    assert_int_equal(file_write(go, STR(""), 0600, NULL), 0);
+    turn_until(&stage, "packed", 4); /* nobody has asked for that */
+    history_close(history);
+    clear_stage(&stage);
+    autobuf struct buf text = {0};
+    assert_int_equal(file_read(said, &text, NULL), 0);
+    assert_string_equal(text.length != 0 ? text.at : "", "");
+    expect_git(state, "count-objects -v | grep -c -e '^count: 0$' -e '^in-pack: [1-9]'", "2\n");
+    expect_git(state, "fsck --strict --no-progress", "");
+}
+
+static void a_git_that_packs_nothing_is_complained_of_and_left_alone_for_a_while(void **state)
+{
+    struct history *history = open_history(state);
+    struct stage stage = set_stage(*state, "");
+    commit_many(history, "first", 1);
+    history_maintain(history, stage.loop);
+    commit_many(history, "second", 2);
+    turn_until(&stage, "said", 1);
+    history_maintain(history, stage.loop);
+    history_close(history); /* waits for whatever runs */
+    clear_stage(&stage);
+    autobuf struct buf text = {0};
+    autofree char *said = path_format("%s/said", (const char *)*state),
+                  *calls = path_format("%s/calls", (const char *)*state);
+    assert_int_equal(file_read(said, &text, NULL), 0);
+    assert_non_null(strstr(text.at, "git left them as they were"));
+    buf_clear(&text);
+    assert_int_equal(file_read(calls, &text, NULL), 0);
+    assert_string_equal(text.at, "x\n");
 }
 
 /* ---- kill -9 ---- */
@@ -356,6 +454,8 @@ int main(void)
         in_scratch(a_second_process_is_told_that_it_is_in_use),
         in_scratch(what_a_killed_process_left_is_cleared_away),
         in_scratch(many_loose_objects_are_packed_beside_commits),
+        in_scratch(objects_that_come_meanwhile_are_packed_next),
+        in_scratch(a_git_that_packs_nothing_is_complained_of_and_left_alone_for_a_while),
         in_scratch(whatever_was_committed_survives_kill_9),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
