@@ -53,7 +53,7 @@ static void tell_value(struct buf *out, struct value v)
 {
     enum value_type type = value_type(v);
     struct str text = value_str(v);
-    if (type == VALUE_NONE || type == VALUE_NULL)
+    if (type == VALUE_NULL)
         buf_add_text(out, "(unset)");
     else if (type == VALUE_OBJECT || type == VALUE_ARRAY || !is_quotable(text))
         buf_add_text(out, "…");
@@ -80,18 +80,19 @@ static void tell(struct telling *telling, struct value before, struct value afte
     }
     buf_add_text(&telling->text, telling->told++ == 0 ? " " : ", ");
     tell_path(&telling->text, path);
-    struct value either = value_exists(after) ? after : before;
-    bool plain = value_type(either) != VALUE_OBJECT && value_type(either) != VALUE_ARRAY;
-    if (!value_exists(before) && !plain) {
-        buf_add_text(&telling->text, " added");
-    } else if (!value_exists(after)) {
+    bool plain = value_type(after) != VALUE_OBJECT && value_type(after) != VALUE_ARRAY;
+    if (!value_exists(after)) {
         buf_add_text(&telling->text, " removed");
+    } else if (!value_exists(before) && (!plain || !is_quotable(value_str(after)))) {
+        buf_add_text(&telling->text, " added");
     } else if (!plain) {
         buf_add_text(&telling->text, " changed");
     } else {
         buf_add_char(&telling->text, ' ');
-        tell_value(&telling->text, before);
-        buf_add_text(&telling->text, " -> ");
+        if (value_exists(before)) {
+            tell_value(&telling->text, before);
+            buf_add_text(&telling->text, " -> ");
+        }
         tell_value(&telling->text, after);
     }
 }
@@ -115,20 +116,32 @@ static struct value counterpart(struct value list, struct value entry, size_t pl
     return VALUE_ABSENT;
 }
 
-static void compare(struct telling *telling, struct value before, struct value after);
-
-static void step(struct telling *telling, struct str name, struct value before, struct value after)
+static size_t enter(struct telling *telling, struct str name)
 {
     size_t length = telling->path.length;
     if (length != 0)
         buf_add_char(&telling->path, '/');
     buf_add_str(&telling->path, name);
-    compare(telling, before, after);
+    return length;
+}
+
+static void leave(struct telling *telling, size_t length)
+{
     telling->path.length = length;
 }
 
-static void step_entry(struct telling *telling, struct value entry, size_t place, struct value before,
-                       struct value after)
+static void compare(struct telling *telling, struct value before, struct value after);
+
+static void compare_member(struct telling *telling, struct str name, struct value before, struct value after)
+{
+    size_t length = enter(telling, name);
+    compare(telling, before, after);
+    leave(telling, length);
+}
+
+/* An entry that comes or goes does so as a whole. */
+static void compare_entry(struct telling *telling, struct value entry, size_t place, struct value before,
+                          struct value after)
 {
     autobuf struct buf name = {0};
     struct str own = value_str(name_of(entry));
@@ -136,43 +149,62 @@ static void step_entry(struct telling *telling, struct value entry, size_t place
         buf_add_str(&name, own);
     else
         buf_addf(&name, "%zu", place);
-    step(telling, buf_str(&name), before, after);
+    size_t length = enter(telling, buf_str(&name));
+    if (value_exists(before) && value_exists(after))
+        compare(telling, before, after);
+    else
+        tell(telling, before, after);
+    leave(telling, length);
 }
 
-static void compare(struct telling *telling, struct value before, struct value after)
+static void compare_maps(struct telling *telling, struct value before, struct value after)
 {
-    enum value_type type = value_type(before);
-    if (type != value_type(after) || (type != VALUE_OBJECT && type != VALUE_ARRAY)) {
-        if (!value_equal(before, after))
-            tell(telling, before, after);
-        return;
-    }
-    if (type == VALUE_OBJECT) {
-        value_each (member, before)
-            step(telling, value_key(member), member, value_get(after, value_key(member)));
-        value_each (member, after)
-            if (!value_exists(value_get(before, value_key(member))))
-                step(telling, value_key(member), VALUE_ABSENT, member);
-        return;
-    }
-    bool scalars =
-        value_type(value_first(before)) != VALUE_OBJECT && value_type(value_first(after)) != VALUE_OBJECT;
-    if (scalars) {
-        if (!value_equal(before, after))
-            tell(telling, before, after);
-        return;
-    }
+    value_each (member, before)
+        compare_member(telling, value_key(member), member, value_get(after, value_key(member)));
+    value_each (member, after)
+        if (!value_exists(value_get(before, value_key(member))))
+            compare_member(telling, value_key(member), VALUE_ABSENT, member);
+}
+
+static void compare_lists(struct telling *telling, struct value before, struct value after)
+{
     size_t place = 0;
     value_each (entry, before) {
-        step_entry(telling, entry, place, entry, counterpart(after, entry, place));
+        compare_entry(telling, entry, place, entry, counterpart(after, entry, place));
         place++;
     }
     place = 0;
     value_each (entry, after) {
         if (!value_exists(counterpart(before, entry, place)))
-            step_entry(telling, entry, place, VALUE_ABSENT, entry);
+            compare_entry(telling, entry, place, VALUE_ABSENT, entry);
         place++;
     }
+}
+
+/* A map that comes or goes counts too, as long as there is something in the other one: that a spec was added
+ * says nothing, and the tree doesn't even have it as a directory. */
+static bool are_maps(struct value before, struct value after)
+{
+    return (value_type(before) == VALUE_OBJECT || !value_exists(before)) &&
+           (value_type(after) == VALUE_OBJECT || !value_exists(after)) &&
+           value_count(before) + value_count(after) != 0;
+}
+
+static bool are_lists_of_maps(struct value before, struct value after)
+{
+    return value_type(before) == VALUE_ARRAY && value_type(after) == VALUE_ARRAY &&
+           (value_type(value_first(before)) == VALUE_OBJECT ||
+            value_type(value_first(after)) == VALUE_OBJECT);
+}
+
+static void compare(struct telling *telling, struct value before, struct value after)
+{
+    if (are_maps(before, after))
+        compare_maps(telling, before, after);
+    else if (are_lists_of_maps(before, after))
+        compare_lists(telling, before, after);
+    else if (!value_equal(before, after))
+        tell(telling, before, after);
 }
 
 static bool is_ending(struct value object)

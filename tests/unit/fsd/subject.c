@@ -26,7 +26,7 @@ static void a_change_is_said_as_the_tree_has_it(void **state)
         {"deployments", "{}", "{metadata: {deletionTimestamp: x, deletionGracePeriodSeconds: 30}}",
          "deployments/web: deletion begun"},
         {"deployments", "{spec: {replicas: 2}}", "{spec: {replicas: 3}}", "deployments/web: replicas 2 -> 3"},
-        {"deployments", "{spec: {}}", "{spec: {paused: true}}", "deployments/web: paused (unset) -> true"},
+        {"deployments", "{spec: {}}", "{spec: {paused: true}}", "deployments/web: paused true"},
         {"deployments", "{spec: {paused: true}}", "{spec: {}}", "deployments/web: paused removed"},
         {"configmaps", "{data: {a: \"\"}}", "{data: {a: b}}", "configmaps/web: data/a \"\" -> b"},
         {"deployments", "{spec: {replicas: 2, paused: true}}", "{spec: {replicas: 3, paused: false}}",
@@ -42,6 +42,27 @@ static void a_change_is_said_as_the_tree_has_it(void **state)
          "{spec: {containers: [{name: a, args: [y]}]}}", "pods/web: containers/a/args changed"},
         {"pods", "{metadata: {finalizers: []}}", "{metadata: {finalizers: [a]}}",
          "pods/web: metadata/finalizers changed"},
+    };
+    RUN(rows);
+}
+
+static void what_comes_and_goes_is_said_by_its_fields(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"nodes", "{metadata: {}}", "{metadata: {}, spec: {unschedulable: true}}",
+         "nodes/web: unschedulable true"},
+        {"nodes", "{spec: {unschedulable: true}}", "{}", "nodes/web: unschedulable removed"},
+        {"nodes", "{spec: {}}", "{spec: {unschedulable: true}}", "nodes/web: unschedulable true"},
+        {"nodes", "{spec: {unschedulable: false}}", "{spec: {unschedulable: true}}",
+         "nodes/web: unschedulable false -> true"},
+        {"nodes", "{}", "{spec: {taints: [{key: a, effect: NoSchedule}]}}", "nodes/web: taints added"},
+        {"deployments", "{}", "{metadata: {labels: {tier: front, note: \"two\\nlines\"}}}",
+         "deployments/web: metadata/labels/tier front, metadata/labels/note added"},
+        {"pods", "{spec: {volumes: [{name: a}]}}", "{spec: {volumes: [{name: a, emptyDir: {}}]}}",
+         "pods/web: volumes/a/emptyDir added"},
+        {"pods", "{spec: {containers: [{name: a}]}}",
+         "{spec: {containers: [{name: a}, {name: b, image: x}]}}", "pods/web: containers/b added"},
     };
     RUN(rows);
 }
@@ -70,7 +91,7 @@ static void a_heartbeat_is_nothing_to_be_told(void **state)
     const struct kind *nodes = must_kind("nodes");
     assert_null(subject_describe(nodes, STR(""), STR("n1"), doc_root(before), doc_root(after)));
     autofree char *subject = subject_describe(nodes, STR(""), STR("n1"), doc_root(before), doc_root(more));
-    assert_string_equal(subject, "nodes/n1: status/conditions/Ready/status (unset) -> x");
+    assert_string_equal(subject, "nodes/n1: status/conditions/Ready/status x");
 }
 
 static void long_values_are_not_quoted_and_many_changes_are_counted(void **state)
@@ -113,13 +134,14 @@ static void a_subject_is_one_line(void **state)
     autofree char *subject = subject_describe(must_kind("configmaps"), STR("default"), STR("web"),
                                               doc_root(before), doc_root(after));
     assert_in_range(strlen(subject), 1, 400);
-    assert_true(str_starts(str_of(subject), STR("configmaps/web: data/a key (unset) -> …, …kkk")));
+    assert_true(str_starts(str_of(subject), STR("configmaps/web: data/a key added, …kkk")));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_change_is_said_as_the_tree_has_it),
+        cmocka_unit_test(what_comes_and_goes_is_said_by_its_fields),
         cmocka_unit_test(what_nobody_wanted_is_not_said),
         cmocka_unit_test(a_heartbeat_is_nothing_to_be_told),
         cmocka_unit_test(long_values_are_not_quoted_and_many_changes_are_counted),
