@@ -43,13 +43,15 @@ struct held_entry {
     char *document; /* where there is no version */
 };
 
-/* "alice" becomes alice@podtree: git wants something of the kind. */
+/* "alice" becomes alice@podtree, "uid 1234" 1234@podtree: git wants something of the kind, one for each. */
 static char *history_email(const char *author)
 {
+    struct str rest = str_of(author), word = STR_NONE, number = STR_NONE;
+    str_split(&rest, ' ', &word);
+    if (str_is(word, "uid") && str_split(&rest, ' ', &number))
+        word = number;
     struct buf email = {0};
-    for (const char *c = author; *c != '\0' && *c != ' '; c++)
-        buf_add_char(&email, *c);
-    buf_add_text(&email, "@podtree");
+    buf_addf(&email, STR_FORMAT "@" HISTORY_DOMAIN, STR_ARGS(word));
     return buf_take(&email);
 }
 

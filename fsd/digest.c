@@ -1,12 +1,11 @@
 #include "fsd/digest.h"
 
+#include "fsd/summary.h"
+
 /* How long a change waits for others to share a commit, or at least the wait for the disk: */
-#define PERSON_MS     DIGEST_SOONEST_MS /* a person's, which gets a commit of its own */
-#define GATHER_MS     1000              /* components' */
-#define FLOOD_COUNT   64                /* when more are waiting, nobody gets one of his own */
-#define SUBJECT_BYTES 72
-#define LISTED_MOST   100
-#define MORE          ", …"
+#define PERSON_MS   DIGEST_SOONEST_MS /* a person's, which gets a commit of its own */
+#define GATHER_MS   1000              /* components' */
+#define FLOOD_COUNT 64                /* when more are waiting, nobody gets one of his own */
 
 void queue_add(struct history_queue *queue, struct history_entry *entry)
 {
@@ -93,215 +92,57 @@ static void group_add(struct group *group, const struct history_entry *entry, bo
     group->files[group->file_count++] = entry;
 }
 
-/* One line, whatever somebody has put into a name. */
-static void add_line(struct buf *message, struct str text)
-{
-    size_t from = message->length;
-    buf_add_str(message, text);
-    for (size_t i = from; i < message->length; i++)
-        if ((unsigned char)message->at[i] < ' ')
-            message->at[i] = ' ';
-}
-
-/* At the end of a character. */
-static void cut(struct buf *message, size_t length)
-{
-    while (length > 0 && (message->at[length] & 0xc0) == 0x80)
-        length--;
-    message->length = length;
-    message->at[length] = '\0';
-}
-
-/* What a subject ("pods/web-1: created") says was done, to which kind. */
-struct deed {
-    struct str kind, verb;
-    size_t count;
-};
-
-static struct deed deed_of(struct str subject)
-{
-    static const char *const verbs[] = {": created", ": deleted"};
-    struct str kind = STR_NONE, rest = subject;
-    str_split(&rest, '/', &kind);
-    for (size_t i = 0; i < 2; i++)
-        if (str_ends(subject, str_of(verbs[i])))
-            return (struct deed){kind, str_of(verbs[i] + 2), 1};
-    return (struct deed){kind, STR("changed"), 1};
-}
-
-/* For each change whether it is the first of its kind to its object: an object that changed a hundred times
- * is one that changed. */
-struct first {
-    uint64_t hash;
-    size_t at;
-};
-
-static int by_hash_then_place(const void *a, const void *b)
-{
-    const struct first *left = a, *right = b;
-    if (left->hash != right->hash)
-        return left->hash < right->hash ? -1 : 1;
-    return (left->at > right->at) - (left->at < right->at);
-}
-
-static bool *first_of_their_kind(const struct group *group)
-{
-    autofree struct first *firsts = memory_new(group->count * sizeof(*firsts));
-    bool *is_first = memory_zeroed(group->count, sizeof(*is_first));
-    for (size_t i = 0; i < group->count; i++) {
-        const struct history_entry *entry = group->entries[i];
-        uint64_t verb = str_hash(deed_of(entry->subject).verb);
-        firsts[i] = (struct first){str_hash(entry->path) * 31 + verb, i};
-    }
-    qsort(firsts, group->count, sizeof(*firsts), by_hash_then_place);
-    for (size_t i = 0; i < group->count; i++)
-        is_first[firsts[i].at] = i == 0 || firsts[i].hash != firsts[i - 1].hash;
-    return is_first;
-}
-
-/* "2 changes: pods/a: Running, pods/b: Running", where that fits. */
-static bool write_all(struct buf *message, const struct group *group)
-{
-    buf_addf(message, "%zu changes: ", group->count);
-    for (size_t i = 0; i < group->count; i++) {
-        buf_add_text(message, i == 0 ? "" : ", ");
-        add_line(message, group->entries[i]->subject);
-        if (message->length > SUBJECT_BYTES) {
-            buf_clear(message);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The deeds of the kind that the one at `from` belongs to, unless an earlier one does. */
-static void add_kind(struct buf *text, const struct deed *deeds, size_t count, size_t from)
-{
-    for (size_t i = 0; i < from; i++)
-        if (str_equal(deeds[i].kind, deeds[from].kind))
-            return;
-    add_line(text, deeds[from].kind);
-    for (size_t i = from; i < count; i++)
-        if (str_equal(deeds[i].kind, deeds[from].kind))
-            buf_addf(text, "%s %zu " STR_FORMAT, i == from ? ":" : ",", deeds[i].count,
-                     STR_ARGS(deeds[i].verb));
-}
-
-/* Else "pods: 3 created, 12 changed; replicasets: 1 created": kinds in the order of their first change, as
- * many as fit. */
-static void write_subject(struct buf *message, const struct group *group)
-{
-    if (write_all(message, group))
-        return;
-    autofree bool *is_first = first_of_their_kind(group);
-    struct deed *deeds = NULL;
-    size_t count = 0, capacity = 0;
-    for (size_t i = 0; i < group->count; i++) {
-        if (!is_first[i])
-            continue;
-        struct deed deed = deed_of(group->entries[i]->subject);
-        size_t same = 0;
-        while (same < count &&
-               (!str_equal(deeds[same].kind, deed.kind) || !str_equal(deeds[same].verb, deed.verb)))
-            same++;
-        if (same < count) {
-            deeds[same].count++;
-            continue;
-        }
-        array_grow(deeds, count, capacity);
-        deeds[count++] = deed;
-    }
-    size_t room = SUBJECT_BYTES - strlen(MORE);
-    for (size_t i = 0; i < count; i++) {
-        autobuf struct buf kind = {0};
-        add_kind(&kind, deeds, count, i);
-        if (kind.length == 0)
-            continue;
-        if (message->length != 0 && message->length + 2 + kind.length > room) {
-            buf_add_text(message, MORE);
-            break;
-        }
-        buf_addf(message, "%s%s", message->length != 0 ? "; " : "", kind.at);
-    }
-    free(deeds);
-    if (message->length > SUBJECT_BYTES) {
-        cut(message, room);
-        buf_add_text(message, MORE);
-    }
-}
-
-static void write_body(struct buf *message, const struct group *group)
-{
-    size_t listed = group->count <= LISTED_MOST ? group->count : LISTED_MOST - 1;
-    buf_add_text(message, "\n\n");
-    for (size_t i = 0; i < listed; i++) {
-        buf_add_text(message, "- ");
-        if (!group->one_author) {
-            add_line(message, group->entries[i]->author);
-            buf_add_text(message, ": ");
-        }
-        add_line(message, group->entries[i]->subject);
-        buf_add_char(message, '\n');
-    }
-    if (listed < group->count)
-        buf_addf(message, "- and %zu more\n", group->count - listed);
-}
-
 /* ---- which files ---- */
 
-struct place {
-    const struct history_entry *entry;
-    size_t at;
-};
-
-static int by_path_then_time(const void *a, const void *b)
+int history_entry_order(const void *a, const void *b)
 {
-    const struct place *left = a, *right = b;
-    int order = str_compare(left->entry->path, right->entry->path);
-    return order != 0 ? order : (left->at > right->at) - (left->at < right->at);
+    const struct history_entry *left = *(const struct history_entry *const *)a;
+    const struct history_entry *right = *(const struct history_entry *const *)b;
+    int order = str_compare(left->path, right->path);
+    return order != 0 ? order : (left->version > right->version) - (left->version < right->version);
 }
 
-/* Which entries are the last ones of their path, over all commits of this turn: a later one must not be
- * overwritten by a commit that comes after it. By place in the queue. */
-static bool *last_of_path(const struct history_queue *queue, size_t count)
+/* The entries that are the last ones of their path, over all commits of this turn, sorted: a later one must
+ * not be overwritten by a commit that comes after it. */
+static const struct history_entry **last_of_paths(const struct history_queue *queue, size_t count,
+                                                  size_t *last_count)
 {
-    autofree struct place *places = memory_new(count * sizeof(*places));
-    bool *last = memory_zeroed(count, sizeof(*last));
+    const struct history_entry **sorted = memory_new(count * sizeof(*sorted));
     const struct history_entry *entry = queue->first;
     for (size_t i = 0; i < count; i++, entry = entry->next)
-        places[i] = (struct place){entry, i};
-    qsort(places, count, sizeof(*places), by_path_then_time);
+        sorted[i] = entry;
+    qsort(sorted, count, sizeof(*sorted), history_entry_order);
+    *last_count = 0;
     for (size_t i = 0; i < count; i++)
-        last[places[i].at] = i + 1 == count || !str_equal(places[i].entry->path, places[i + 1].entry->path);
-    return last;
+        if (i + 1 == count || !str_equal(sorted[i]->path, sorted[i + 1]->path))
+            sorted[(*last_count)++] = sorted[i];
+    return sorted;
 }
 
 static struct digest digest_of(const struct group *group)
 {
     const struct history_entry *first = group->entries[0];
-    struct digest digest = {.author = {STR("podtree"), STR("podtree@localhost")},
+    struct digest digest = {.author = history_podtree,
                             .files = group->files,
                             .file_count = group->file_count,
                             .time_ms = group->entries[group->count - 1]->time_ms};
     if (group->one_author)
         digest.author = (struct history_author){first->author, first->email};
-    if (group->count == 1) {
-        add_line(&digest.message, first->subject);
-        return digest;
-    }
-    write_subject(&digest.message, group);
-    write_body(&digest.message, group);
+    summary_write(&digest.message, group->entries, group->count);
     return digest;
 }
 
 size_t digest_make(const struct history_queue *queue, size_t count, struct digest **digests)
 {
-    autofree bool *last = last_of_path(queue, count);
+    size_t last_count;
+    autofree const struct history_entry **last = last_of_paths(queue, count, &last_count);
     struct group *groups = NULL;
     size_t group_count = 0, capacity = 0;
     const struct history_entry *entry = queue->first;
-    for (size_t i = 0; i < count; i++, entry = entry->next)
-        group_add(group_for(&groups, &group_count, &capacity, entry), entry, last[i]);
+    for (size_t i = 0; i < count; i++, entry = entry->next) {
+        bool is_last = bsearch(&entry, last, last_count, sizeof(*last), history_entry_order) != NULL;
+        group_add(group_for(&groups, &group_count, &capacity, entry), entry, is_last);
+    }
 
     *digests = memory_zeroed(group_count, sizeof(**digests));
     for (size_t i = 0; i < group_count; i++) {

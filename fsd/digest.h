@@ -14,6 +14,9 @@ void queue_append(struct history_queue *queue, struct history_queue *more);
 /* The first one; the queue must not be empty. */
 struct history_entry *queue_take(struct history_queue *queue);
 
+/* For qsort and bsearch of pointers to entries: by path, and of each path in the order of versions. */
+int history_entry_order(const void *a, const void *b);
+
 /* How many from the front are due at `now_ms`; when none is, *wait_ms says how long that lasts (-1: the queue
  * is empty). `ending`: nothing more will come. */
 size_t digest_due(const struct history_queue *queue, int64_t now_ms, bool ending, int64_t *wait_ms);

@@ -3,8 +3,8 @@
  * A person's change is a commit of its own: author, subject, that object's file. Components' changes that
  * wait are coalesced into one commit, the last state of each object, at most a second after the first of
  * them. Order is kept: a person's commit comes after the components' changes before it. When persons change
- * faster than git can follow for more than a second, what waits is coalesced per author as well, and the
- * subject says how many changes there were.
+ * faster than git can follow for more than a second, what waits is coalesced per author as well. What a
+ * commit of several says: summary.h.
  *
  * When the repository can't be written (a full disk), changes wait, and are tried again until it can. */
 #ifndef PODTREE_HISTORIAN_H

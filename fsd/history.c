@@ -22,6 +22,8 @@
 #define WINDOW_BYTES ((size_t)1 << 20)
 #define MAPPED_BYTES ((size_t)16 << 20)
 
+const struct history_author history_podtree = {STR("podtree"), STR("podtree@" HISTORY_DOMAIN)};
+
 static void cleanup_tree(git_tree **tree)
 {
     git_tree_free(*tree);
@@ -161,9 +163,8 @@ static git_signature *signature_of(struct history_author author, int64_t time_ms
 static int write_commit(struct history *history, const git_oid *tree, struct history_author author,
                         struct str message, int64_t time_ms, int64_t sequence, git_oid *id)
 {
-    const struct history_author podtree = {STR("podtree"), STR("podtree@localhost")};
     cleanup(cleanup_signature) git_signature *by = signature_of(author, time_ms);
-    cleanup(cleanup_signature) git_signature *committer = signature_of(podtree, time_ms);
+    cleanup(cleanup_signature) git_signature *committer = signature_of(history_podtree, time_ms);
     if (by == NULL || committer == NULL)
         return -1;
     autobuf struct buf text = {0};
@@ -336,7 +337,7 @@ static int open_repository(struct history *history, struct error **err)
         return history->lock;
     history_clear(path);
     if (git_repository_open_bare(&history->repository, path) != 0 ||
-        git_repository_set_ident(history->repository, "podtree", "podtree@localhost") != 0)
+        git_repository_set_ident(history->repository, history_podtree.name.at, history_podtree.email.at) != 0)
         return history_error(err, "cannot open it");
     return read_head(history, err);
 }

@@ -20,6 +20,12 @@ struct history_author {
     struct str name, email;
 };
 
+/* Behind the @ of whoever has an address only because git wants one. */
+#define HISTORY_DOMAIN "podtree"
+
+/* The cluster itself: it commits, and is the author where several components are. */
+extern const struct history_author history_podtree;
+
 /* Opens or makes the bare repository (0700, branch main, fsync on). What a killed process has left is cleared
  * away now or, where that takes long, before the first commit. EBUSY while another process has it open. */
 int history_open(const char *path, struct history **history, struct error **err);

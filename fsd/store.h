@@ -59,7 +59,7 @@ struct outbox_row {
     int64_t id;
     int64_t time_ms;   /* wall clock */
     struct str path;   /* of the file in the repository, without .yaml: namespaces/default/deployments/web */
-    struct str author; /* "alice (uid 1000)", "scheduler" */
+    struct str author; /* "alice", "uid 1234", "scheduler" */
     struct str subject;
     struct str document; /* set when read back at start; in a batch: only with keep */
     bool person;         /* one commit for itself, if it can be */

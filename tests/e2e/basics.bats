@@ -426,11 +426,18 @@ with open(sys.argv[1] + "/configmaps/conf/data/long") as file:
 PYTHON
 }
 
-@test "history says in words what happened" {
+@test "history says in words what happened, and who did it" {
     deployment web 0 | apply
     echo 2 >"$K8S/deployments/web/replicas"
-    said() { git -C "$PODTREE_STATE/history.git" log --format=%s -- namespaces/default/deployments/web.yaml | grep -q 'replicas 0 -> 2'; }
-    poll_until said
+    in_log() { git -C "$PODTREE_STATE/history.git" log --format="${2:-%s}" | grep -q -e "$1"; }
+    poll_until in_log '^deployments/web: replicas 0 -> 2 (root)$'
+    printf 'apiVersion: v1\nkind: Node\nmetadata: {name: n1}\n' >"$K8S/apply"
+    echo true >"$K8S/nodes/n1/unschedulable"
+    poll_until in_log '^nodes/n1: unschedulable true (root)$'
+    rmdir "$K8S/nodes/n1"
+    # What the components do about it has their names, in the subject of one commit or of several.
+    poll_until in_log '^[^(]*deployments/web: .*([a-z, ]*workloads[a-z, ]*)$'
+    run ! in_log '@localhost' '%ae %ce'
     # Of what main has: fsck itself can't look at a repository into which somebody writes.
     git clone --quiet --bare --no-local "$PODTREE_STATE/history.git" "$BATS_TEST_TMPDIR/copy.git"
     git -C "$BATS_TEST_TMPDIR/copy.git" fsck --strict

@@ -92,8 +92,9 @@ static void each_change_of_a_person_is_a_commit(void **state)
     push(&place, 3, "bob", true, "namespaces/default/deployments/web", NULL);
     wait_for(&place, 3);
     expect_git_says(place.repository, LOG,
-                    "alice: namespaces/default/deployments/web\nalice: namespaces/default/deployments/web\n"
-                    "bob: namespaces/default/deployments/web\n");
+                    "alice: namespaces/default/deployments/web (alice)\n"
+                    "alice: namespaces/default/deployments/web (alice)\n"
+                    "bob: namespaces/default/deployments/web (bob)\n");
     expect_git_says(place.repository, "show main~1:namespaces/default/deployments/web.yaml",
                     "spec:\n  replicas: 3\n");
     expect_git_says(place.repository, "ls-tree -r main", "");
@@ -109,7 +110,8 @@ static void components_share_a_commit_and_come_before_the_person_after_them(void
     push(&place, 4, "alice", true, "p/a", "{\"size\":4}");
     push(&place, 5, "node", false, "p/a", "{\"size\":5}");
     wait_for(&place, 5);
-    expect_git_says(place.repository, LOG, "podtree: 3 changes: p/a, p/a, p/b\nalice: p/a\nnode: p/a\n");
+    expect_git_says(place.repository, LOG,
+                    "podtree: p/a; p/b (scheduler, node)\nalice: p/a (alice)\nnode: p/a (node)\n");
     expect_git_says(place.repository, "show main~2:p/a.yaml", "size: 2\n");
     expect_git_says(place.repository, "log -1 --format=%b main~2",
                     "- scheduler: p/a\n- node: p/a\n- node: p/b\n\nSeq: 3\n\n");
