@@ -4,7 +4,31 @@ load helpers
 
 table=$BATS_TEST_DIRNAME/paths.table
 
+# The kinds that there are, and one whose fields have names that objects' directories need for themselves.
+with_clashes() {
+    mkdir "$BATS_FILE_TMPDIR/data"
+    cp -r "$repository/fsd/kinds" "$BATS_FILE_TMPDIR/data/kinds"
+    export PODTREE_DATADIR=$BATS_FILE_TMPDIR/data
+    cat >"$PODTREE_DATADIR/kinds/clashes.yaml" <<'YAML'
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+spec:
+  group: example.org
+  scope: Namespaced
+  names: {kind: Clash, plural: clashes, singular: clash}
+  versions:
+  - name: v1
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          owned: {type: integer}
+          spec: {type: object, properties: {events: {type: integer}}}
+YAML
+}
+
 setup_file() {
+    with_clashes
     cluster_up --hollow 1
     export try=${PODTREE_BUILD:-$repository/build/check}/tests/e2e/try
     export work=$BATS_FILE_TMPDIR/work
@@ -33,7 +57,7 @@ teardown() { show_logs_of_failure; }
 declare -gA places=(
     [conf]=namespaces/default/configmaps/conf [web]=namespaces/default/deployments/web
     [lone]=namespaces/default/pods/lone [held]=namespaces/default/leases/held
-    [spare]=nodes/spare [team]=namespaces/team)
+    [clash]=namespaces/default/clashes/clash [spare]=nodes/spare [team]=namespaces/team)
 
 objects() {
     {
@@ -43,7 +67,11 @@ metadata: {name: team}' 'apiVersion: v1
 kind: Node
 metadata: {name: spare}' 'apiVersion: coordination.k8s.io/v1
 kind: Lease
-metadata: {name: held}' 'apiVersion: v1
+metadata: {name: held}' 'apiVersion: example.org/v1
+kind: Clash
+metadata: {name: clash}
+owned: 1
+spec: {events: 1}' 'apiVersion: v1
 kind: ConfigMap
 metadata: {name: conf, labels: {tier: front}, annotations: {note: a long text}}
 data: {greeting: hello}
@@ -128,6 +156,7 @@ path_of() {
     esac
     path=${path/<ns>.<pod>/default.bound} path=${path/<plural>.<name>/replicasets.$app_1}
     path=${path/labels\/<key>/labels\/tier} path=${path/annotations\/<key>/annotations\/note}
+    path=${path/\/spec\/<field>//spec/events} path=${path/\/.top\/<field>//.top/owned}
     path=${path/<object>/$object} path=${path/<kind>/$kind} path=${path/<ns>/$ns} path=${path/<name>/${object##*/}}
     for word in "${!names[@]}"; do path=${path/<$word>/${names[$word]}}; done
 }
@@ -341,6 +370,7 @@ change_everything() {
     bulk pods '{"op":"patch","name":"lone","merge":{"metadata":{"labels":{"heard":"x"}}}}' \
         '{"op":"patch","name":"bound","merge":{"metadata":{"labels":{"heard":"x"}}}}'
     bulk leases '{"op":"patch","name":"held","merge":{"spec":{"holderIdentity":"heard"}}}'
+    bulk clashes '{"op":"patch","name":"clash","merge":{"owned":2,"spec":{"events":2}}}'
     bulk nodes '{"op":"patch","name":"spare","merge":{"metadata":{"labels":{"heard":"x"}}}}' \
         '{"op":"patch","name":"hollow-0","merge":{"metadata":{"labels":{"heard":"x"}}}}'
     bulk namespaces '{"op":"patch","name":"team","merge":{"metadata":{"labels":{"heard":"x"}}}}'
