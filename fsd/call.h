@@ -78,6 +78,7 @@ struct call {
     /* What start() keeps from turn to turn while it says CALL_WAITING or -EINPROGRESS. */
     void *work;
     struct heavy *heavy; /* what the worker has done for it, or does: heavy.h */
+    bool lends;          /* the worker may read what its handle has collected where it lies */
 
     struct call *next; /* of those that wait in the same place */
 };

@@ -617,7 +617,10 @@ int edit_compute(const struct edit_base *base, const struct edit *edit, int64_t 
 
 void edit_result_free(struct edit_result *result)
 {
-    buf_free(&result->text);
+    if (!result->lent) {
+        buf_free(&result->text);
+        version_drop(result->version);
+    }
     free(result->status);
     free(result->subject);
     doc_free(result->document);

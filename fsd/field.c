@@ -390,6 +390,15 @@ struct field field_child(const struct field *parent, struct str name, struct buf
     return field;
 }
 
+struct field field_at(const struct kind *kind, struct value object, struct str path, struct buf *scratch)
+{
+    struct field field = field_root(kind, object);
+    struct str name;
+    while (path.length != 0 && str_split(&path, '/', &name))
+        field = field_child(&field, name, scratch);
+    return field;
+}
+
 static bool visit_map(const struct field *directory, struct str after, field_visit *visit, void *context)
 {
     autobuf struct buf name = {0}, key = {0};

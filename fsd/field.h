@@ -48,6 +48,8 @@ struct field field_root(const struct kind *kind, struct value object);
 /* One step down by a file name (encoded: %2F). FIELD_NONE where the schema has no such name. `scratch`, if
  * not NULL, holds the decoded key: it must outlive the field. */
 struct field field_child(const struct field *parent, struct str name, struct buf *scratch);
+/* The field at a path of such names, "" for the object's directory itself. */
+struct field field_at(const struct kind *kind, struct value object, struct str path, struct buf *scratch);
 /* The names of what is set below a directory, encoded: in the schema's order; those of maps and lists in the
  * document's, which for a map is the canonical one. Directories of maps are always listed; unset scalars and
  * objects are not.

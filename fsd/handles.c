@@ -27,6 +27,7 @@ struct handles *handles_new(struct memory *memory)
     while (handles->used_end < MEMORY_HANDLES && handle_record(handles, handles->used_end)->generation != 0) {
         uint32_t handle = handles->used_end++;
         struct handle_record *record = handle_record(handles, handle);
+        record->lent = 0;
         if (record->used) {
             arena_mark(memory->arena, record->bytes.ref);
             arena_mark(memory->arena, record->results.ref);

@@ -46,6 +46,7 @@ struct handle_record {
     uint32_t refused;      /* errno of the last refusal */
     uint64_t refused_hash; /* of the value that was refused */
     uint32_t window;       /* the current one */
+    uint32_t lent;         /* how often the worker reads bytes: they stay as they are until it is 0 */
     uint64_t reading;      /* of a list: where the latest READ begins; what lies before is not kept */
     int64_t version;       /* of the object that bytes show */
     struct arena_bytes bytes;

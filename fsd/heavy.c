@@ -2,6 +2,7 @@
 
 #include "fsd/documents.h"
 #include "fsd/session.h"
+#include "fsd/snapshot.h"
 #include "fsd/special.h"
 #include "fsd/worker.h"
 #include "lib/yaml.h"
@@ -9,8 +10,8 @@
 
 struct parsing {
     struct job job;
-    char *text;
-    size_t length;
+    struct str text;
+    char *copy; /* of it; NULL where it is lent */
     struct doc **docs;
     int *lines;
     int count;
@@ -26,6 +27,7 @@ struct computing {
     struct doc *document; /* of the edit */
     struct edit edit;
     int64_t now_ms;
+    int64_t number; /* that the new version may have */
     /* the outcome */
     int status;
     struct doc *document_before;
@@ -54,12 +56,69 @@ static struct heavy *heavy_of(struct call *call)
     return call->heavy;
 }
 
-static int hand_over(struct call *call, struct job *job, void (*run)(struct job *job))
+/* ---- what a handle has collected ---- */
+
+/* The bytes of the handle stay as they are while the worker reads them. */
+static struct handle_record *lender(const struct call *call)
 {
+    return call->lends ? handle_of_number(call->fsd->handles, call->file.fh, NULL) : NULL;
+}
+
+static bool is_lent(const struct call *call, struct str text)
+{
+    const struct handle_record *handle = lender(call);
+    struct str bytes = handle != NULL ? arena_bytes_str(call->fsd->memory->arena, &handle->bytes) : STR_NONE;
+    return bytes.length != 0 && text.at >= bytes.at && text.at + text.length <= bytes.at + bytes.length;
+}
+
+/* The text for as long as the work takes: a copy that lives with it, unless it is lent. */
+static struct str keep(const struct call *call, char **copy, struct str text)
+{
+    if (text.at == NULL || is_lent(call, text))
+        return text;
+    *copy = str_dup(text);
+    return (struct str){*copy, text.length};
+}
+
+/* ---- jobs and calls ---- */
+
+int heavy_begin(struct call *call, struct job *job, void (*run)(struct job *job))
+{
+    struct handle_record *handle = lender(call);
+    if (handle != NULL)
+        handle->lent++;
     job->run = run;
     job->call = call;
+    call->next = NULL;
     worker_submit(call->fsd->worker, job);
     return -EINPROGRESS;
+}
+
+int heavy_join(struct call *call, struct job *job)
+{
+    call->next = job->call->next;
+    job->call->next = call;
+    return -EINPROGRESS;
+}
+
+bool heavy_is_at_work(const struct job *job)
+{
+    return job->call != NULL;
+}
+
+void heavy_turn(struct fsd *fsd)
+{
+    struct job *job;
+    while ((job = worker_done(fsd->worker)) != NULL) {
+        struct call *call = take_pointer(job->call);
+        struct handle_record *handle = lender(call);
+        if (handle != NULL)
+            handle->lent--;
+        for (struct call *next; call != NULL; call = next) {
+            next = call->next;
+            session_run_later(fsd->session, call);
+        }
+    }
 }
 
 /* The error of an outcome that may be asked for again. */
@@ -73,25 +132,23 @@ static int repeat_error(int status, const struct error *kept, struct error **err
 static void parse(struct job *job)
 {
     struct parsing *parsing = (struct parsing *)job;
-    parsing->count = yaml_parse_all((struct str){parsing->text, parsing->length}, &parsing->docs,
-                                    &parsing->lines, &parsing->err);
+    parsing->count = yaml_parse_all(parsing->text, &parsing->docs, &parsing->lines, &parsing->err);
 }
 
 /* In an array, as the others are. */
 static void parse_line(struct job *job)
 {
     struct parsing *parsing = (struct parsing *)job;
-    struct doc *doc = doc_parse((struct str){parsing->text, parsing->length}, &parsing->err);
+    struct doc *doc = doc_parse(parsing->text, &parsing->err);
     parsing->docs = memory_zeroed(1, sizeof(struct doc *));
     parsing->docs[0] = doc;
     parsing->count = doc != NULL ? 1 : -parsing->err->number;
 }
 
-static struct parsing *parsing_new(struct str text)
+static struct parsing *parsing_new(const struct call *call, struct str text)
 {
     struct parsing *parsing = memory_zeroed(1, sizeof(*parsing));
-    parsing->text = str_dup(text);
-    parsing->length = text.length;
+    parsing->text = keep(call, &parsing->copy, text);
     return parsing;
 }
 
@@ -101,7 +158,7 @@ static void parsing_free(struct parsing *parsing)
         return;
     yaml_free_all(parsing->docs, parsing->count > 0 ? parsing->count : 0);
     free(parsing->lines);
-    free(parsing->text);
+    free(parsing->copy);
     error_free(parsing->err);
     free(parsing);
 }
@@ -111,9 +168,9 @@ int heavy_parse_line(struct call *call, struct str line, struct doc **doc, struc
     struct heavy *heavy = heavy_of(call);
     struct parsing *parsing = heavy->parsed;
     if (parsing == NULL) {
-        parsing = heavy->parsed = parsing_new(line);
+        parsing = heavy->parsed = parsing_new(call, line);
         if (line.length > HEAVY_BYTES)
-            return hand_over(call, &parsing->job, parse_line);
+            return heavy_begin(call, &parsing->job, parse_line);
         parse_line(&parsing->job);
     }
     *doc = parsing->docs[0];
@@ -125,9 +182,9 @@ int heavy_parse(struct call *call, struct str text, struct doc ***docs, int **li
     struct heavy *heavy = heavy_of(call);
     struct parsing *parsing = heavy->parsed;
     if (parsing == NULL) {
-        parsing = heavy->parsed = parsing_new(text);
+        parsing = heavy->parsed = parsing_new(call, text);
         if (text.length > HEAVY_BYTES)
-            return hand_over(call, &parsing->job, parse);
+            return heavy_begin(call, &parsing->job, parse);
         parse(&parsing->job);
     }
     *docs = parsing->docs;
@@ -159,8 +216,16 @@ static void compute(struct job *job)
                                    .new_uid = str_of(computing->new_uid)};
     computing->status =
         edit_compute(&base, &computing->edit, computing->now_ms, &computing->result, &computing->err);
-    if (computing->result.document != NULL && !computing->result.gone)
-        computing->result.manifest_size = manifest_size(computing->result.document);
+    struct edit_result *result = &computing->result;
+    if (computing->status < 0 || result->unchanged)
+        return;
+    struct str before = {result->text.at, result->split};
+    struct str after = {result->text.at + result->split, result->text.length - result->split};
+    result->version =
+        version_new(computing->kind, before, computing->number, after, doc_root(result->document),
+                    computing->now_ms, result->flags | (result->gone ? VERSION_GONE : 0), result->status);
+    if (result->document != NULL && !result->gone)
+        result->manifest_size = manifest_size(result->document);
 }
 
 static void computing_free(struct computing *computing)
@@ -180,15 +245,6 @@ static void computing_free(struct computing *computing)
     free(computing);
 }
 
-/* The copy lives as long as the computation. */
-static struct str keep(char **copy, struct str text)
-{
-    if (text.at == NULL)
-        return STR_NONE;
-    *copy = str_dup(text);
-    return (struct str){*copy, text.length};
-}
-
 /* What has been parsed for the call lives as long as the computation, and nobody else looks at it meanwhile.
  */
 static bool is_parsed_for_call(const struct heavy *heavy, struct value document)
@@ -199,25 +255,26 @@ static bool is_parsed_for_call(const struct heavy *heavy, struct value document)
     return false;
 }
 
-static struct computing *computing_new(const struct heavy *heavy, const struct edit_base *base,
+static struct computing *computing_new(const struct call *call, const struct edit_base *base,
                                        const struct edit *edit, int64_t now_ms)
 {
     struct computing *computing = memory_zeroed(1, sizeof(*computing));
     computing->kind = base->kind;
-    keep(&computing->namespace, base->namespace);
-    keep(&computing->name, base->name);
-    keep(&computing->new_uid, base->new_uid);
+    keep(call, &computing->namespace, base->namespace);
+    keep(call, &computing->name, base->name);
+    keep(call, &computing->new_uid, base->new_uid);
     computing->before = version_hold((struct version *)base->before);
     computing->edit = *edit;
-    computing->edit.path = keep(&computing->path, edit->path);
-    computing->edit.to_path = keep(&computing->to_path, edit->to_path);
-    computing->edit.bytes = keep(&computing->bytes, edit->bytes);
-    computing->edit.if_uid = keep(&computing->if_uid, edit->if_uid);
-    if (value_exists(edit->document) && !is_parsed_for_call(heavy, edit->document)) {
+    computing->edit.path = keep(call, &computing->path, edit->path);
+    computing->edit.to_path = keep(call, &computing->to_path, edit->to_path);
+    computing->edit.bytes = keep(call, &computing->bytes, edit->bytes);
+    computing->edit.if_uid = keep(call, &computing->if_uid, edit->if_uid);
+    if (value_exists(edit->document) && !is_parsed_for_call(call->heavy, edit->document)) {
         computing->document = doc_copy(edit->document);
         computing->edit.document = doc_root(computing->document);
     }
     computing->now_ms = now_ms;
+    computing->number = call->fsd->memory->header->given.version + 1;
     return computing;
 }
 
@@ -237,12 +294,11 @@ static struct computing *find(struct heavy *heavy, const struct edit_base *base,
 }
 
 /* The change may be taken back and made again while another one of the call is computed: so the outcome is
- * kept, but for the document, which goes to the first who asks. */
+ * kept, and its texts lent, but for the document, which goes to the first who asks. */
 static struct edit_result copy_of(struct edit_result *result)
 {
     struct edit_result copy = *result;
-    copy.text = (struct buf){0};
-    buf_add_str(&copy.text, buf_str(&result->text));
+    copy.lent = true;
     copy.status = result->status != NULL ? strdup(result->status) : NULL;
     copy.subject = result->subject != NULL ? strdup(result->subject) : NULL;
     result->document = NULL;
@@ -257,10 +313,10 @@ int heavy_compute(struct call *call, struct edit_base *base, const struct edit *
     struct heavy *heavy = heavy_of(call);
     struct computing *computing = find(heavy, base, edit);
     if (computing == NULL) {
-        computing = computing_new(heavy, base, edit, now_ms);
+        computing = computing_new(call, base, edit, now_ms);
         computing->next = heavy->computed;
         heavy->computed = computing;
-        return hand_over(call, &computing->job, compute);
+        return heavy_begin(call, &computing->job, compute);
     }
     if (computing->status < 0)
         return repeat_error(computing->status, computing->err, err);
@@ -307,15 +363,15 @@ int heavy_document(struct call *call, struct version *version, bool manifest)
     rendering_free(rendering);
     heavy->rendered = memory_zeroed(1, sizeof(*rendering));
     heavy->rendered->version = version_hold(version);
-    return hand_over(call, &heavy->rendered->job, render);
+    return heavy_begin(call, &heavy->rendered->job, render);
 }
 
-/* Is it a file that shows its object whole? */
+/* Is it manifest.yaml? */
 static bool shows_manifest(struct fsd *fsd, uint32_t node)
 {
     struct place place;
     return place_of_node(fsd, node, &place) == 0 && place.type == PLACE_FILE &&
-           (place.special->class == SPECIAL_TEXT || place.special->class == SPECIAL_LIST);
+           place.special->class == SPECIAL_TEXT;
 }
 
 int heavy_prepare(struct call *call)
@@ -328,16 +384,11 @@ int heavy_prepare(struct call *call)
     const struct object *object = id != 0 ? object_by_id(fsd->objects, id) : NULL;
     if (object == NULL || !object_is_visible(object) || object->committed->length <= HEAVY_BYTES)
         return 0;
-    /* To find what a node is its object's document may be needed. */
-    bool manifest = document_is_kept(fsd->documents, object->committed, false) && shows_manifest(fsd, node);
+    /* To find what a node is its object's document may be needed. A larger manifest is taken as a snapshot.
+     */
+    bool manifest = document_is_kept(fsd->documents, object->committed, false) &&
+                    object->committed->manifest_size <= SNAPSHOT_BYTES && shows_manifest(fsd, node);
     return heavy_document(call, object->committed, manifest);
-}
-
-void heavy_turn(struct fsd *fsd)
-{
-    struct job *job;
-    while ((job = worker_done(fsd->worker)) != NULL)
-        session_run_later(fsd->session, job->call);
 }
 
 void heavy_free(struct heavy *heavy)

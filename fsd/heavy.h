@@ -10,9 +10,16 @@
 
 #include "fsd/call.h"
 #include "fsd/edit.h"
+#include "fsd/worker.h"
 
 /* Larger texts go to the worker: below this, parsing or computing takes some hundred microseconds. */
 #define HEAVY_BYTES (16u << 10)
+
+/* Work of other modules: the call is run again when `run` has worked on the job, which stays where it is.
+ * While it is at work other calls may join it: they are run again with the first. All say -EINPROGRESS. */
+int heavy_begin(struct call *call, struct job *job, void (*run)(struct job *job));
+int heavy_join(struct call *call, struct job *job);
+bool heavy_is_at_work(const struct job *job);
 
 /* The documents of a YAML or JSON text. They and their lines belong to the call. How many, or a negative
  * errno. */

@@ -62,6 +62,18 @@ int leaf_of_node(struct fsd *fsd, uint32_t node, struct leaf *leaf)
     }
 }
 
+enum part_form leaf_part(struct fsd *fsd, const struct leaf *leaf, struct buf *path)
+{
+    if (leaf->place.type == PLACE_FIELD) {
+        place_field_path(fsd, leaf->node, path);
+        return PART_FIELD;
+    }
+    if (leaf->place.type != PLACE_FILE || leaf->place.special->form == PART_NONE)
+        return PART_NONE;
+    place_field_path(fsd, node_record(fsd->nodes, leaf->node)->parent, path);
+    return leaf->place.special->form;
+}
+
 void leaf_text(struct fsd *fsd, const struct leaf *leaf, struct buf *out)
 {
     if (leaf->place.type == PLACE_FILE) {

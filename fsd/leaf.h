@@ -35,6 +35,9 @@ struct leaf {
 /* ENOENT when what the node meant is gone. */
 int leaf_of_node(struct fsd *fsd, uint32_t node, struct leaf *leaf);
 
+/* In which form the leaf shows (a part of) its object, and which: its path there is added. */
+enum part_form leaf_part(struct fsd *fsd, const struct leaf *leaf, struct buf *path);
+
 /* The whole content of a TEXT, STREAM or SCRATCH file. */
 void leaf_text(struct fsd *fsd, const struct leaf *leaf, struct buf *out);
 

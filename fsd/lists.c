@@ -32,32 +32,24 @@ static bool part_is_enough(const struct part *part)
 
 /* ---- of one object ---- */
 
-/* The version to be shown; *part is what is shown of it, absent for all. NULL: it is gone. */
-static struct version *shown_of_directory(struct fsd *fsd, const struct place *place, uint32_t node,
-                                          struct value *part)
+/* Small: what shows of a large one is taken as a snapshot. */
+static void add_part(struct fsd *fsd, const struct place *place, uint32_t node, enum part_form form,
+                     struct buf *out)
 {
-    *part = VALUE_ABSENT;
-    struct object *object = object_by_id(fsd->objects, place->object);
-    if (object == NULL || !object_is_visible(object))
-        return NULL;
-    autobuf struct buf path = {0}, scratch = {0};
+    const struct object *object = object_by_id(fsd->objects, place->object);
+    autobuf struct buf path = {0};
     place_field_path(fsd, node_record(fsd->nodes, node)->parent, &path);
-    if (path.length != 0)
-        *part = place_field(fsd, object, buf_str(&path), &scratch).value;
-    return path.length == 0 || value_exists(*part) ? object->committed : NULL;
+    bool there = object != NULL && object_is_visible(object);
+    struct str text = there ? version_text(object->committed) : STR("null");
+    part_write(place->kind, text, there ? document_of(fsd->documents, object->committed) : VALUE_ABSENT,
+               buf_str(&path), form, out);
 }
 
 bool more_field_json(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
                      struct buf *out)
 {
     (void)cursor;
-    struct value part;
-    const struct version *version = shown_of_directory(fsd, place, node, &part);
-    if (version != NULL && !value_exists(part))
-        buf_add_str(out, version_text(version));
-    else
-        value_write(out, part);
-    buf_add_char(out, '\n');
+    add_part(fsd, place, node, PART_JSON, out);
     return false;
 }
 
@@ -65,12 +57,7 @@ bool more_field_yaml(struct fsd *fsd, const struct place *place, uint32_t node, 
                      struct buf *out)
 {
     (void)cursor;
-    struct value part;
-    struct version *version = shown_of_directory(fsd, place, node, &part);
-    if (version != NULL && !value_exists(part))
-        document_manifest(fsd->documents, version, out);
-    else
-        yaml_write(out, part);
+    add_part(fsd, place, node, PART_YAML, out);
     return false;
 }
 

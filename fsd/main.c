@@ -12,6 +12,7 @@
 #include "fsd/invalidator.h"
 #include "fsd/removal.h"
 #include "fsd/session.h"
+#include "fsd/snapshot.h"
 #include "fsd/strays.h"
 #include "fsd/tell.h"
 #include "fsd/txn.h"
@@ -259,6 +260,7 @@ static void stop(struct fsd *fsd)
     worker_stop(fsd->worker);
     invalidator_stop(fsd->invalidator);
     tell_end(fsd);
+    snapshots_free(fsd);
     announcer_free(fsd->announcer);
     session_close(fsd->session);
     exclusive_free(fsd->exclusive);

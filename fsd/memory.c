@@ -19,6 +19,7 @@
 #define ARENA_BYTES    (32ul << 30) /* of addresses; memory is taken as it is touched */
 #define ARENA_ORDERS   22           /* 32 bytes << 21 = 64 MiB */
 #define RETURN_TO_HOST (1ul << 20)  /* larger free blocks give their memory back */
+#define MANY_PAGES     8
 
 /* Every region has its place in the file for good; what is not touched takes no memory. */
 enum region {
@@ -264,6 +265,14 @@ int arena_bytes_resize(struct arena *arena, struct arena_bytes *bytes, size_t le
     return 0;
 }
 
+/* New pages come at half the price when they come together. It is only a wish. */
+static void want_pages(char *from, size_t length)
+{
+    char *page = (char *)((uintptr_t)from / PAGE * PAGE);
+    if (length >= MANY_PAGES * PAGE)
+        (void)madvise(page, ROUND((size_t)(from + length - page)), MADV_POPULATE_WRITE);
+}
+
 int arena_bytes_write(struct arena *arena, struct arena_bytes *bytes, size_t offset, struct str data)
 {
     size_t end;
@@ -278,8 +287,11 @@ int arena_bytes_write(struct arena *arena, struct arena_bytes *bytes, size_t off
     }
     if (result < 0)
         return result;
+    char *to = arena_at(arena, bytes->ref) + offset;
+    if (end > bytes->length)
+        want_pages(to, data.length);
     if (data.length != 0)
-        memcpy(arena_at(arena, bytes->ref) + offset, data.at, data.length);
+        memcpy(to, data.at, data.length);
     atomic_signal_fence(memory_order_seq_cst);
     if (end > bytes->length)
         bytes->length = end;

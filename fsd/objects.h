@@ -85,6 +85,9 @@ const struct kinds *objects_kinds(const struct objects *objects);
  * number is written between them. `document`: what the text says, if it is at hand. */
 struct version *version_new(const struct kind *kind, struct str before, int64_t number, struct str after,
                             struct value document, int64_t time_ms, uint32_t flags, const char *status);
+/* A version that was made beforehand gets its number, which stands at `at` in its text. False, and nothing
+ * has happened, where there is none, where somebody else has it already, and where the number is longer. */
+bool version_renumber(struct version *version, size_t at, int64_t number, int64_t time_ms);
 struct version *version_from_record(const struct kind *kind, const struct record *record);
 struct version *version_tombstone(const struct kind *kind, struct str text, int64_t number, int64_t time_ms);
 struct version *version_hold(struct version *version);

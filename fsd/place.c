@@ -403,11 +403,5 @@ void place_object_path(const struct object *object, struct buf *path)
 
 struct field place_field(struct fsd *fsd, const struct object *object, struct str path, struct buf *scratch)
 {
-    struct field field = field_root(object->kind, document_of(fsd->documents, object->committed));
-    struct str name;
-    while (path.length != 0 && str_split(&path, '/', &name) && field.type == FIELD_DIRECTORY) {
-        buf_clear(scratch);
-        field = field_child(&field, name, scratch);
-    }
-    return field;
+    return field_at(object->kind, document_of(fsd->documents, object->committed), path, scratch);
 }

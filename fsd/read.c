@@ -3,6 +3,7 @@
 #include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
+#include "fsd/snapshot.h"
 #include "fsd/window.h"
 #include "lib/fault.h"
 #include <errno.h>
@@ -31,6 +32,9 @@ static int read_text(struct call *call, const struct leaf *leaf, struct handle_r
         leaf->place.object != 0 ? object_by_id(fsd->objects, leaf->place.object) : NULL;
     int64_t version = object != NULL && object->committed != NULL ? object->committed->number : 0;
     node_record(fsd->nodes, leaf->node)->flags |= NODE_CACHED;
+    int status = snapshot_take(call, leaf, handle);
+    if (status < 0)
+        return status;
     if ((handle->flags & HANDLE_FILLED) == 0) {
         autobuf struct buf text = {0};
         leaf_text(fsd, leaf, &text);
@@ -102,6 +106,11 @@ static bool is_rendered(const struct call *call, const struct handle_record *han
  * wait: both come to their end. */
 static int read_list(struct call *call, const struct leaf *leaf, struct handle_record *handle)
 {
+    int status = snapshot_take(call, leaf, handle);
+    if (status < 0)
+        return status;
+    if ((handle->flags & HANDLE_FILLED) != 0)
+        return reply_cut(call, arena_bytes_str(call->fsd->memory->arena, &handle->bytes));
     bool comes = call->work == NULL;
     bool goes_back = (size_t)call->offset < handle->windows[handle->window].base;
     call->work = handle;
@@ -109,7 +118,7 @@ static int read_list(struct call *call, const struct leaf *leaf, struct handle_r
         window_restart(handle);
     if (comes || goes_back)
         handle->reading = (size_t)call->offset;
-    int status = is_rendered(call, handle) ? 0 : advance(call, leaf, handle);
+    status = is_rendered(call, handle) ? 0 : advance(call, leaf, handle);
     if (status < 0)
         return status == -EINPROGRESS ? status : -ENOMEM;
     if (!is_rendered(call, handle))

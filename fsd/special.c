@@ -150,41 +150,46 @@ static void measure_version(struct fsd *fsd, const struct place *place, uint32_t
 #define OF_OBJECTS (IN(PLACE_KIND) | IN(PLACE_ALL_KIND) | IN(PLACE_ALL_NAMESPACE) | IN(PLACE_BOUND))
 
 static const struct special specials[] = {
-    {"README", IN(PLACE_ROOT), SPECIAL_TEXT, true, false, text_readme, measure_readme, NULL, NULL},
-    {"apply", IN(PLACE_ROOT), SPECIAL_COLLECT, true, true, apply_text, NULL, NULL, apply_write},
-    {"errors", IN(PLACE_ROOT), SPECIAL_LINK, true, false, NULL, NULL, NULL, NULL},
-    {"events", IN(PLACE_ROOT), SPECIAL_STREAM, true, false, text_all_events, measure_all_events, NULL, NULL},
+    {"README", IN(PLACE_ROOT), SPECIAL_TEXT, true, false, text_readme, measure_readme, NULL, NULL, PART_NONE},
+    {"apply", IN(PLACE_ROOT), SPECIAL_COLLECT, true, true, apply_text, NULL, NULL, apply_write, PART_NONE},
+    {"errors", IN(PLACE_ROOT), SPECIAL_LINK, true, false, NULL, NULL, NULL, NULL, PART_NONE},
+    {"events", IN(PLACE_ROOT), SPECIAL_STREAM, true, false, text_all_events, measure_all_events, NULL, NULL,
+     PART_NONE},
 
     {"manifest.yaml", IN(PLACE_OBJECT), SPECIAL_TEXT, true, true, text_manifest, measure_manifest, NULL,
-     manifest_write},
-    {"status", IN(PLACE_OBJECT), SPECIAL_STREAM, true, false, text_stream, measure_stream, NULL, NULL},
-    {"events", IN(PLACE_OBJECT), SPECIAL_STREAM, true, false, text_stream, measure_stream, NULL, NULL},
-    {"ctl", IN(PLACE_OBJECT), SPECIAL_COMMAND, true, true, ctl_text, NULL, NULL, ctl_write},
+     manifest_write, PART_YAML},
+    {"status", IN(PLACE_OBJECT), SPECIAL_STREAM, true, false, text_stream, measure_stream, NULL, NULL,
+     PART_NONE},
+    {"events", IN(PLACE_OBJECT), SPECIAL_STREAM, true, false, text_stream, measure_stream, NULL, NULL,
+     PART_NONE},
+    {"ctl", IN(PLACE_OBJECT), SPECIAL_COMMAND, true, true, ctl_text, NULL, NULL, ctl_write, PART_NONE},
 
-    {"schema.json", IN(PLACE_API_KIND), SPECIAL_TEXT, true, false, discovery_schema, NULL, NULL, NULL},
-    {"verbs", IN(PLACE_API_KIND), SPECIAL_TEXT, true, false, discovery_verbs, NULL, NULL, NULL},
+    {"schema.json", IN(PLACE_API_KIND), SPECIAL_TEXT, true, false, discovery_schema, NULL, NULL, NULL,
+     PART_NONE},
+    {"verbs", IN(PLACE_API_KIND), SPECIAL_TEXT, true, false, discovery_verbs, NULL, NULL, NULL, PART_NONE},
 
     {".json", IN(PLACE_OBJECT) | IN(PLACE_FIELD), SPECIAL_LIST, false, false, NULL, NULL, more_field_json,
-     NULL},
+     NULL, PART_JSON},
     {".yaml", IN(PLACE_OBJECT) | IN(PLACE_FIELD), SPECIAL_LIST, false, false, NULL, NULL, more_field_yaml,
-     NULL},
+     NULL, PART_YAML},
     {".json", OF_OBJECTS | IN(PLACE_ROOT) | IN(PLACE_ALL) | IN(PLACE_OWNED), SPECIAL_LIST, false, false, NULL,
-     NULL, more_json, NULL},
+     NULL, more_json, NULL, PART_NONE},
     {".yaml", OF_OBJECTS | IN(PLACE_ROOT) | IN(PLACE_ALL) | IN(PLACE_OWNED), SPECIAL_LIST, false, false, NULL,
-     NULL, more_yaml, NULL},
-    {".table", OF_OBJECTS, SPECIAL_LIST, false, false, NULL, NULL, more_table, NULL},
+     NULL, more_yaml, NULL, PART_NONE},
+    {".table", OF_OBJECTS, SPECIAL_LIST, false, false, NULL, NULL, more_table, NULL, PART_NONE},
     {".version", IN(PLACE_KIND) | IN(PLACE_ALL_KIND), SPECIAL_STREAM, false, false, text_version,
-     measure_version, NULL, NULL},
-    {".bulk", IN(PLACE_KIND) | IN(PLACE_ALL_KIND), SPECIAL_COLLECT, false, true, NULL, NULL, NULL,
-     bulk_write},
+     measure_version, NULL, NULL, PART_NONE},
+    {".bulk", IN(PLACE_KIND) | IN(PLACE_ALL_KIND), SPECIAL_COLLECT, false, true, NULL, NULL, NULL, bulk_write,
+     PART_NONE},
 };
 
 /* These have no name of their own in a directory. */
-const struct special special_since = {"", 0, SPECIAL_LIST, false, false, NULL, NULL, more_since, NULL};
+const struct special special_since = {"",   0,    SPECIAL_LIST, false, false,
+                                      NULL, NULL, more_since,   NULL,  PART_NONE};
 const struct special special_since_meta = {"",   0,    SPECIAL_LIST,    false, false,
-                                           NULL, NULL, more_since_meta, NULL};
+                                           NULL, NULL, more_since_meta, NULL,  PART_NONE};
 const struct special special_errors_of_user = {
-    "", 0, SPECIAL_STREAM, false, false, text_errors, measure_errors, NULL, NULL};
+    "", 0, SPECIAL_STREAM, false, false, text_errors, measure_errors, NULL, NULL, PART_NONE};
 
 bool special_is_here(const struct special *special, const struct place *directory)
 {

@@ -2,6 +2,7 @@
 #ifndef PODTREE_SPECIAL_H
 #define PODTREE_SPECIAL_H
 
+#include "fsd/part.h"
 #include "fsd/place.h"
 
 struct fsd;
@@ -45,6 +46,8 @@ struct special {
      * a negative errno and *err. */
     int (*write)(struct call *call, const struct place *place, uint32_t node, struct str bytes,
                  struct error **err);
+    /* What it shows is its directory's part of an object. */
+    enum part_form form;
 };
 
 /* The row of that name in that directory, or NULL. */

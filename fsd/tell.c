@@ -176,14 +176,9 @@ static struct both both_of(struct fsd *fsd, const struct telling *telling, uint3
 {
     autobuf struct buf path = {0};
     place_field_path(fsd, directory, &path);
-    struct both both = {field_root(telling->kind, document_of(fsd->documents, telling->before)),
-                        field_root(telling->kind, document_of(fsd->documents, telling->now))};
-    struct str rest = buf_str(&path), name;
-    while (rest.length != 0 && str_split(&rest, '/', &name)) {
-        both.before = field_child(&both.before, name, &keys[0]);
-        both.now = field_child(&both.now, name, &keys[1]);
-    }
-    return both;
+    return (struct both){
+        field_at(telling->kind, document_of(fsd->documents, telling->before), buf_str(&path), &keys[0]),
+        field_at(telling->kind, document_of(fsd->documents, telling->now), buf_str(&path), &keys[1])};
 }
 
 /* The children of the last directory, from where it stopped: new ones come first, and know what is now. When

@@ -109,9 +109,13 @@ static struct object *apply(struct fsd *fsd, const struct asker *asker, const st
     struct txn *txn = fsd->txn;
     struct str before = {result->text.at, result->split};
     struct str after = {result->text.at + result->split, result->text.length - result->split};
-    struct version *version =
-        version_new(change->kind, before, ++txn->given->version, after, doc_root(result->document), now_ms,
-                    result->flags | (result->gone ? VERSION_GONE : 0), result->status);
+    struct version *version;
+    int64_t number = ++txn->given->version;
+    if (version_renumber(result->version, result->split, number, now_ms))
+        version = version_hold(result->version);
+    else
+        version = version_new(change->kind, before, number, after, doc_root(result->document), now_ms,
+                              result->flags | (result->gone ? VERSION_GONE : 0), result->status);
     if (result->document != NULL && !result->gone)
         keep_document(fsd, version, result);
     if (change->edit.type == EDIT_STATUS)

@@ -64,6 +64,20 @@ struct version *version_new(const struct kind *kind, struct str before, int64_t 
     return version;
 }
 
+bool version_renumber(struct version *version, size_t at, int64_t number, int64_t time_ms)
+{
+    char digits[24], before[24];
+    if (version == NULL || atomic_load_explicit(&version->references, memory_order_acquire) != 1)
+        return false;
+    int count = snprintf(digits, sizeof(digits), "%lld", (long long)number);
+    if (count != snprintf(before, sizeof(before), "%lld", (long long)version->number))
+        return false;
+    memcpy(version->text + at, digits, (size_t)count);
+    version->number = version->desired = number;
+    version->time_ms = time_ms;
+    return true;
+}
+
 static struct version *version_of_text(const struct kind *kind, struct str text, struct value document,
                                        int64_t number, int64_t time_ms, uint32_t flags)
 {

@@ -10,7 +10,7 @@ struct call;
 
 struct job {
     void (*run)(struct job *job); /* in the worker's thread */
-    struct call *call;            /* to be run again when it is done */
+    struct call *call;            /* to be run again when it is done, and those behind it */
     struct job *next;
 };
 

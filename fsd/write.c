@@ -3,6 +3,7 @@
 #include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
+#include "fsd/snapshot.h"
 #include "fsd/strays.h"
 #include "fsd/txn.h"
 #include "fsd/vacancy.h"
@@ -13,6 +14,7 @@
 #include <stdatomic.h>
 
 #define SCALAR_LIMIT 4096
+#define ROOM_BYTES   (32u << 10)
 
 #define RELEASE_CHANGES 1 /* call->flags of a release that carries something out */
 
@@ -55,10 +57,14 @@ static int write_scratch(struct call *call, const struct leaf *leaf, const struc
 }
 
 /* What is there is what a writer without O_TRUNC begins with. */
-static int fill(struct fsd *fsd, const struct leaf *leaf, struct handle_record *handle)
+static int fill(struct call *call, const struct leaf *leaf, struct handle_record *handle)
 {
+    struct fsd *fsd = call->fsd;
     if ((handle->flags & (HANDLE_FILLED | HANDLE_APPEND)) != 0)
         return 0;
+    int status = snapshot_take(call, leaf, handle);
+    if (status < 0 || (handle->flags & HANDLE_FILLED) != 0)
+        return status;
     autobuf struct buf text = {0};
     if (leaf->place.type != PLACE_FILE || leaf->place.special->class == SPECIAL_TEXT)
         leaf_text(fsd, leaf, &text);
@@ -76,10 +82,19 @@ static int spoil(struct handle_record *handle, int refusal)
     return refusal;
 }
 
+/* What is large may become as large as it may be: there is place for that at once, so that it is never moved.
+ * Memory is taken as it is touched. */
+static int make_room(struct arena *arena, const struct leaf *leaf, struct handle_record *handle, size_t end)
+{
+    return end > ROOM_BYTES ? arena_bytes_reserve(arena, &handle->bytes, leaf->limit) : 0;
+}
+
 static int collect(struct call *call, const struct leaf *leaf, struct handle_record *handle,
                    struct error **err)
 {
     struct arena *arena = call->fsd->memory->arena;
+    if (handle->lent != 0)
+        return CALL_WAITING;
     if ((handle->flags & HANDLE_SPOILED) != 0) {
         call->quiet = true; /* it has been said */
         return -(int)handle->refused;
@@ -88,13 +103,15 @@ static int collect(struct call *call, const struct leaf *leaf, struct handle_rec
         arena_bytes_resize(arena, &handle->bytes, 0);
         handle->flags &= ~(uint32_t)HANDLE_RESULTS;
     }
-    if (fill(call->fsd, leaf, handle) < 0)
-        return spoil(handle, -ENOSPC);
+    int status = fill(call, leaf, handle);
+    if (status < 0)
+        return status == -EINPROGRESS ? status : spoil(handle, -ENOSPC);
     bool append = (handle->flags & HANDLE_APPEND) != 0;
     size_t offset = append ? place_of_append(call, handle->bytes.length) : (size_t)call->offset;
     if (offset + call->data.length > leaf->limit)
         return spoil(handle, too_long(leaf, err));
-    if (arena_bytes_write(arena, &handle->bytes, offset, call->data) < 0)
+    if (make_room(arena, leaf, handle, offset + call->data.length) < 0 ||
+        arena_bytes_write(arena, &handle->bytes, offset, call->data) < 0)
         return spoil(handle, -ENOSPC);
     handle->flags =
         (handle->flags | HANDLE_DIRTY) & ~(uint32_t)(HANDLE_CHECKED | HANDLE_REFUSED | HANDLE_TRIED);
@@ -200,6 +217,7 @@ static int carry_out(struct call *call, const struct leaf *leaf, struct handle_r
     struct str bytes = arena_bytes_str(call->fsd->memory->arena, &handle->bytes);
     bool append = (handle->flags & HANDLE_APPEND) != 0 && (handle->flags & HANDLE_EMPTIED) == 0;
     handle->flags |= HANDLE_TRIED;
+    call->lends = true;
     return tried(handle, leaf_write(call, leaf, bytes, append, err));
 }
 
@@ -207,6 +225,7 @@ static int carry_out(struct call *call, const struct leaf *leaf, struct handle_r
 static int go_on(struct call *call, struct handle_record *handle, struct error **err)
 {
     struct str bytes = arena_bytes_str(call->fsd->memory->arena, &handle->bytes);
+    call->lends = true;
     return tried(handle, bulk_write(call, NULL, 0, bytes, err));
 }
 
@@ -348,6 +367,7 @@ static void close_handle(struct call *call)
     uint32_t node = handle->node;
     bool writes = (handle->flags & HANDLE_WRITE) != 0;
     const struct asker closer = asker_of_handle(handle);
+    snapshot_drop(fsd, call->file.fh);
     handle_close(fsd->handles, index);
     node_closed(fsd->nodes, node, writes);
     if (writes)
@@ -382,14 +402,18 @@ static int resize_handle(struct call *call, const struct leaf *leaf, struct hand
     size_t size = (size_t)call->attributes.st_size;
     if (leaf->writes != WRITE_COLLECT)
         return 0; /* truncating a value is no change: the write that follows is */
+    if (handle->lent != 0)
+        return CALL_WAITING;
     if (size > leaf->limit)
         return too_long(leaf, err);
     if (size != 0 && (handle->flags & HANDLE_SPOILED) != 0) {
         call->quiet = true;
         return -(int)handle->refused;
     }
-    if (fill(call->fsd, leaf, handle) < 0 ||
-        arena_bytes_resize(call->fsd->memory->arena, &handle->bytes, size) < 0)
+    int status = fill(call, leaf, handle);
+    if (status == -EINPROGRESS)
+        return status;
+    if (status < 0 || arena_bytes_resize(call->fsd->memory->arena, &handle->bytes, size) < 0)
         return -ENOSPC;
     handle->flags |= size == 0 ? HANDLE_EMPTIED | HANDLE_FILLED : HANDLE_DIRTY | HANDLE_FILLED;
     handle->flags &= ~(uint32_t)(HANDLE_CHECKED | HANDLE_REFUSED | HANDLE_TRIED | HANDLE_SPOILED);

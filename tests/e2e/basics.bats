@@ -485,6 +485,8 @@ PYTHON
         [ "$(stat -c %s "$object/manifest.yaml")" = "$(wc -c <"$object/manifest.yaml")" ]
         cmp "$object/manifest.yaml" "$object/.yaml"
         [ "$(jq -r ".data.$1" "$object/.json")" = "$2" ]
+        [ "$(jq -r ".$1" "$object/data/.json")" = "$2" ]
+        grep -qx "$1: $2" "$object/data/.yaml"
         grep -qx "  $1: $2" "$K8S/configmaps/.yaml"
         [ "$(cat "$object/data/$1")" = "$2" ]
     }

@@ -60,7 +60,7 @@ tortured() {
     "$podtree" down
 }
 
-# ---- directories ----
+# ---- directories and documents ----
 
 @test "a reader of a directory gets what stays once, across a kill, whatever comes and goes meanwhile" {
     PODTREE_STATE=$BATS_TEST_TMPDIR/state
@@ -87,6 +87,26 @@ assert stay <= set(names), f"{sorted(stay - set(names))[:5]} did not come"
 now = os.listdir(directory)
 assert sorted(now) == sorted(stay | {"a-first", "z-last"}), "from the beginning it is not what is there now"
 PYTHON
+}
+
+@test "a reader of a large object gets all of what it began with, across a kill and a change" {
+    PODTREE_STATE=$BATS_TEST_TMPDIR/state
+    "$podtree" up --no-node
+    mkdir "$K8S/configmaps/large"
+    { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: large}\ndata:\n'; seq 30000 | sed 's/.*/  key&: value/'; } \
+        >"$K8S/configmaps/large/manifest.yaml"
+    for file in manifest.yaml .json data/.yaml; do
+        cp "$K8S/configmaps/large/$file" "$BATS_TEST_TMPDIR/before"
+        [ "$(wc -c <"$BATS_TEST_TMPDIR/before")" -gt 200000 ]
+        exec 3<"$K8S/configmaps/large/$file"
+        head -c 50000 <&3 >"$BATS_TEST_TMPDIR/read"
+        kill_component fsd
+        echo "of $file" >"$K8S/configmaps/large/data/key3"
+        cat <&3 >>"$BATS_TEST_TMPDIR/read"
+        exec 3<&-
+        cmp "$BATS_TEST_TMPDIR/read" "$BATS_TEST_TMPDIR/before"
+        grep -q "of $file" "$K8S/configmaps/large/$file"
+    done
 }
 
 # ---- streams ----

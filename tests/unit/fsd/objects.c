@@ -34,6 +34,29 @@ static struct version *new_version(const struct kind *kind, uint32_t flags, cons
                        VALUE_ABSENT, last_version * 1000, flags & ~(uint32_t)VERSION_TERMINATING, "Line");
 }
 
+static void a_version_made_beforehand_gets_a_number_of_the_same_length(void **state)
+{
+    (void)state;
+    last_version = 41;
+    struct version *version = new_version(must_kind("configmaps"), 0, "");
+    size_t at = (size_t)(strstr(version->text, "42") - version->text);
+    assert_true(version_renumber(version, at, 57, 1234));
+    assert_int_equal(version->number, 57);
+    assert_int_equal(version->desired, 57);
+    assert_int_equal(version->time_ms, 1234);
+    assert_string_equal(version->text, "{\"metadata\":{\"resourceVersion\":\"57\"}}");
+    assert_false(version_renumber(version, at, 100, 1));
+    assert_false(version_renumber(version, at, 9, 1));
+    /* Whoever has it already may have shown it. */
+    struct version *held = version_hold(version);
+    assert_false(version_renumber(version, at, 58, 1));
+    assert_string_equal(version->text, "{\"metadata\":{\"resourceVersion\":\"57\"}}");
+    version_drop(held);
+    assert_true(version_renumber(version, at, 58, 1));
+    version_drop(version);
+    assert_false(version_renumber(NULL, 0, 1, 1));
+}
+
 /* What txn does with a change that becomes durable at once. */
 static void publish(struct object *object)
 {
@@ -401,6 +424,8 @@ static void a_line_longer_than_all_that_is_kept_does_no_harm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_version_made_beforehand_gets_a_number_of_the_same_length, make,
+                                        unmake),
         SET(readers_see_what_is_durable_and_writers_what_is_newest),
         SET(a_later_change_stays_pending_when_an_earlier_one_is_published),
         SET(what_the_disk_refused_has_never_been),
