@@ -98,12 +98,12 @@ PYTHON
     for file in manifest.yaml .json data/.yaml; do
         cp "$K8S/configmaps/large/$file" "$BATS_TEST_TMPDIR/before"
         [ "$(wc -c <"$BATS_TEST_TMPDIR/before")" -gt 200000 ]
-        exec 3<"$K8S/configmaps/large/$file"
-        head -c 50000 <&3 >"$BATS_TEST_TMPDIR/read"
+        exec {reader}<"$K8S/configmaps/large/$file"
+        head -c 50000 <&"$reader" >"$BATS_TEST_TMPDIR/read"
         kill_component fsd
         echo "of $file" >"$K8S/configmaps/large/data/key3"
-        cat <&3 >>"$BATS_TEST_TMPDIR/read"
-        exec 3<&-
+        cat <&"$reader" >>"$BATS_TEST_TMPDIR/read"
+        exec {reader}<&-
         cmp "$BATS_TEST_TMPDIR/read" "$BATS_TEST_TMPDIR/before"
         grep -q "of $file" "$K8S/configmaps/large/$file"
     done
