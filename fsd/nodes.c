@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/mman.h>
 
 /* What is derived for each node; lies in ordinary memory. Links are node indexes, 0 ends. */
 struct side {
@@ -17,16 +18,19 @@ struct side {
 };
 
 #define SCRATCH_SLICE 8192 /* nodes looked at in one go */
+#define FIRST_BUCKETS 1024u
 
+/* No request may pay for the growth of everything: sides and buckets have addresses for all nodes that there
+ * can be, and memory is taken as they are touched. The table of names grows by one bucket with each node
+ * (linear hashing): the names of one bucket are divided between it and the new one. */
 struct nodes {
     struct memory *memory;
-    struct side *sides;
-    uint32_t capacity; /* of sides; indexes at or above have never been used */
+    struct side *sides; /* MEMORY_NODES */
     uint32_t *free;
     size_t free_count, free_capacity;
-    uint32_t used_end; /* one above the highest index ever used */
-    uint32_t *buckets;
-    uint32_t bucket_count; /* a power of two */
+    uint32_t used_end;     /* one above the highest index ever used */
+    uint32_t *buckets;     /* MEMORY_NODES */
+    uint32_t bucket_count; /* in use: as many as nodes, at least FIRST_BUCKETS */
     uint32_t count;
     uint32_t scratch_next; /* where the search for old scratch files goes on */
 };
@@ -42,9 +46,24 @@ struct str node_name(const struct nodes *nodes, uint32_t node)
     return (struct str){arena_at(nodes->memory->arena, record->name), record->name_length};
 }
 
+static void *addresses(size_t size)
+{
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        abort();
+    (void)madvise(at, size, MADV_DONTDUMP);
+    (void)madvise(at, size, MADV_NOHUGEPAGE); /* one takes milliseconds to be cleared */
+    return at;
+}
+
+/* By as many bits as number the buckets; those that aren't there yet are still in the one from which they
+ * will be divided. */
 static uint32_t bucket_of(const struct nodes *nodes, uint32_t parent, struct str name)
 {
-    return (uint32_t)(str_hash(name) ^ parent * 0x9e3779b97f4a7c15u) & (nodes->bucket_count - 1);
+    uint32_t hash = (uint32_t)(str_hash(name) ^ parent * 0x9e3779b97f4a7c15u);
+    uint32_t bits = UINT32_MAX >> __builtin_clz(nodes->bucket_count - 1);
+    uint32_t bucket = hash & bits;
+    return bucket < nodes->bucket_count ? bucket : hash & (bits >> 1);
 }
 
 static void bucket_insert(struct nodes *nodes, uint32_t node)
@@ -55,14 +74,16 @@ static void bucket_insert(struct nodes *nodes, uint32_t node)
     *head = node;
 }
 
-static void grow_buckets(struct nodes *nodes)
+static void add_bucket(struct nodes *nodes)
 {
-    free(nodes->buckets);
-    nodes->bucket_count *= 2;
-    nodes->buckets = memory_zeroed(nodes->bucket_count, sizeof(*nodes->buckets));
-    for (uint32_t node = NODE_ROOT + 1; node < nodes->used_end; node++)
-        if ((node_record(nodes, node)->flags & (NODE_USED | NODE_DETACHED)) == NODE_USED)
-            bucket_insert(nodes, node);
+    uint32_t added = nodes->bucket_count++;
+    uint32_t divided = added & (UINT32_MAX >> __builtin_clz(added) >> 1); /* without its highest bit */
+    uint32_t node = nodes->buckets[divided];
+    nodes->buckets[divided] = 0;
+    for (uint32_t next; node != 0; node = next) {
+        next = nodes->sides[node].next_in_bucket;
+        bucket_insert(nodes, node);
+    }
 }
 
 /* Makes the node findable, and a child of its parent. */
@@ -95,16 +116,6 @@ static void unlink_node(struct nodes *nodes, uint32_t node)
     side->next_sibling = side->previous_sibling = side->next_in_bucket = 0;
 }
 
-static void ensure_side(struct nodes *nodes, uint32_t node)
-{
-    if (node < nodes->capacity)
-        return;
-    uint32_t capacity = nodes->capacity * 2;
-    nodes->sides = memory_resize(nodes->sides, capacity * sizeof(*nodes->sides));
-    memset(nodes->sides + nodes->capacity, 0, (capacity - nodes->capacity) * sizeof(*nodes->sides));
-    nodes->capacity = capacity;
-}
-
 /* A move that has been noted is carried out, by a successor if need be. */
 static void end_move(struct memory *memory)
 {
@@ -127,10 +138,8 @@ struct nodes *nodes_new(struct memory *memory)
     end_move(memory);
     struct nodes *nodes = memory_zeroed(1, sizeof(*nodes));
     nodes->memory = memory;
-    nodes->capacity = 1024;
-    nodes->sides = memory_zeroed(nodes->capacity, sizeof(*nodes->sides));
-    nodes->bucket_count = 1024;
-    nodes->buckets = memory_zeroed(nodes->bucket_count, sizeof(*nodes->buckets));
+    nodes->sides = addresses(MEMORY_NODES * sizeof(*nodes->sides));
+    nodes->buckets = addresses(MEMORY_NODES * sizeof(*nodes->buckets));
     struct node_record *root = node_record(nodes, NODE_ROOT);
     root->flags = NODE_USED;
     root->lookups = 1;
@@ -141,7 +150,6 @@ struct nodes *nodes_new(struct memory *memory)
     while (nodes->used_end < MEMORY_NODES && node_record(nodes, nodes->used_end)->generation != 0) {
         uint32_t node = nodes->used_end++;
         struct node_record *record = node_record(nodes, node);
-        ensure_side(nodes, node);
         if ((record->flags & NODE_USED) == 0) {
             array_grow(nodes->free, nodes->free_count, nodes->free_capacity);
             nodes->free[nodes->free_count++] = node;
@@ -152,10 +160,7 @@ struct nodes *nodes_new(struct memory *memory)
         arena_mark(memory->arena, record->name);
         arena_mark(memory->arena, record->content.ref);
     }
-    while (nodes->bucket_count < nodes->count)
-        nodes->bucket_count *= 2;
-    free(nodes->buckets);
-    nodes->buckets = memory_zeroed(nodes->bucket_count, sizeof(*nodes->buckets));
+    nodes->bucket_count = nodes->count > FIRST_BUCKETS ? nodes->count : FIRST_BUCKETS;
     for (uint32_t node = NODE_ROOT + 1; node < nodes->used_end; node++) {
         const struct node_record *record = node_record(nodes, node);
         if ((record->flags & NODE_USED) != 0)
@@ -170,9 +175,9 @@ void nodes_free(struct nodes *nodes)
 {
     if (nodes == NULL)
         return;
-    free(nodes->sides);
+    munmap(nodes->sides, MEMORY_NODES * sizeof(*nodes->sides));
+    munmap(nodes->buckets, MEMORY_NODES * sizeof(*nodes->buckets));
     free(nodes->free);
-    free(nodes->buckets);
     free(nodes);
 }
 
@@ -203,7 +208,7 @@ uint32_t node_make(struct nodes *nodes, uint32_t parent, struct str name)
 {
     uint32_t node;
     if (nodes->count >= nodes->bucket_count)
-        grow_buckets(nodes);
+        add_bucket(nodes);
     if (nodes->free_count > 0)
         node = nodes->free[nodes->free_count - 1];
     else if (nodes->used_end < MEMORY_NODES)
@@ -218,7 +223,6 @@ uint32_t node_make(struct nodes *nodes, uint32_t parent, struct str name)
         nodes->used_end++;
     else
         nodes->free_count--;
-    ensure_side(nodes, node);
     nodes->sides[node] = (struct side){0};
     struct node_record *record = node_record(nodes, node);
     /* The generation is never 0 again, and never an older one: what comes behind it is cleared. */
