@@ -27,8 +27,28 @@ static void write_age(struct buf *out, struct str time, int64_t now_ms)
     buf_add_text(out, age);
 }
 
+static bool is_terminating(struct value object)
+{
+    return value_exists(value_at(object, "metadata", "deletionTimestamp"));
+}
+
+/* What keeps a deleted object there, perhaps behind something else. */
+static void write_waits(const struct kind *kind, struct value object, bool behind, struct buf *out)
+{
+    const char *between = behind ? "; deleted, waits for " : "deleted, waits for ";
+    struct value lists[] = {value_at(object, "metadata", "finalizers"),
+                            kind_is(kind, "", "Namespace") ? value_at(object, "spec", "finalizers")
+                                                           : VALUE_ABSENT};
+    for (size_t i = 0; i < 2; i++)
+        value_each (finalizer, lists[i]) {
+            buf_addf(out, "%s" STR_FORMAT, between, STR_ARGS(value_str(finalizer)));
+            between = ", ";
+        }
+}
+
 /* What the column says of the object; empty when it says nothing. */
-static void write_cell(const struct column *column, struct value object, int64_t now_ms, struct buf *out)
+static void write_cell(const struct kind *kind, const struct column *column, struct value object,
+                       int64_t now_ms, struct buf *out)
 {
     size_t before = out->length;
     if (column->compute != NULL) {
@@ -37,9 +57,11 @@ static void write_cell(const struct column *column, struct value object, int64_t
         autobuf struct buf time = {0};
         jsonpath_write(column->path, object, &time);
         write_age(out, buf_str(&time), now_ms);
-    } else {
+    } else if (column->path.length != 0) {
         jsonpath_write(column->path, object, out);
     }
+    if (column->is_reason && is_terminating(object))
+        write_waits(kind, object, out->length != before, out);
     for (size_t i = before; i < out->length; i++) /* a line is a line */
         if ((unsigned char)out->at[i] < ' ')
             out->at[i] = ' ';
@@ -96,7 +118,8 @@ static struct str fill_cell(struct table *table, struct value object, size_t i)
 {
     buf_clear(&table->cell);
     if (i >= FIXED_COLUMNS)
-        write_cell(&table->kind->columns[i - FIXED_COLUMNS], object, table->now_ms, &table->cell);
+        write_cell(table->kind, &table->kind->columns[i - FIXED_COLUMNS], object, table->now_ms,
+                   &table->cell);
     else
         buf_add_str(&table->cell, value_str(value_at(object, "metadata", i == 0 ? "namespace" : "name")));
     if (table->cell.length == 0)
@@ -163,10 +186,11 @@ static bool is_state(const struct column *column)
     return str_starts(column->status_form, STR("%"));
 }
 
-static void add_to_line(const struct column *column, struct value object, struct buf *cell, struct buf *out)
+static void add_to_line(const struct kind *kind, const struct column *column, struct value object,
+                        struct buf *cell, struct buf *out)
 {
     buf_clear(cell);
-    write_cell(column, object, 0, cell);
+    write_cell(kind, column, object, 0, cell);
     if (cell->length == 0)
         return;
     if (out->length != 0)
@@ -184,6 +208,9 @@ void status_line(const struct kind *kind, struct value object, struct buf *out)
     for (int state = 1; state >= 0; state--)
         for (size_t i = 0; i < kind->column_count; i++)
             if (kind->columns[i].in_status && is_state(&kind->columns[i]) == (state == 1))
-                add_to_line(&kind->columns[i], object, &cell, &line);
+                add_to_line(kind, &kind->columns[i], object, &cell, &line);
+    /* Some kinds have a column that says so. */
+    if (is_terminating(object) && !str_starts(buf_str(&line), STR("Terminating")))
+        buf_add_text(out, line.length != 0 ? "Terminating " : "Terminating");
     buf_add_str(out, buf_str(&line));
 }

@@ -51,11 +51,14 @@ static void add_common_fields(struct value schema)
             value_set_copy(properties, value_key(member), member);
 }
 
+#define REASON "Reason"
+
 static int read_column(struct column *column, struct value text, struct error **err)
 {
     if (read_string(text, "name", false, &column->name, err) < 0 ||
         read_string(text, "type", false, &column->type, err) < 0)
         return -EINVAL;
+    column->is_reason = str_is(column->name, REASON);
     column->priority = (int)value_int_or(value_at(text, "priority"), 0);
     column->status_form = value_str(value_at(text, "x-podtree-status"));
     column->in_status = column->status_form.length != 0;
@@ -75,14 +78,25 @@ static int read_column(struct column *column, struct value text, struct error **
     return 0;
 }
 
+/* Of a kind whose file has none: any object may be deleted and not go. */
+static const struct column common_reason = {.name = STR(REASON),
+                                            .priority = 1,
+                                            .type = STR("string"),
+                                            .is_reason = true,
+                                            .in_status = true,
+                                            .status_form = STR("reason=%")};
+
 static int read_columns(struct schema_set *set, struct kind *kind, struct value list, struct error **err)
 {
-    struct column *columns = schema_set_memory(set, value_count(list), sizeof(*columns));
+    struct column *columns = schema_set_memory(set, value_count(list) + 1, sizeof(*columns));
+    bool has_reason = false;
     value_each (text, list) {
         if (read_column(&columns[kind->column_count], text, err) < 0)
             return error_wrap(err, "additionalPrinterColumns[%zu]", kind->column_count);
-        kind->column_count++;
+        has_reason |= columns[kind->column_count++].is_reason;
     }
+    if (!has_reason)
+        columns[kind->column_count++] = common_reason;
     kind->columns = columns;
     return 0;
 }

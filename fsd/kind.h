@@ -80,7 +80,8 @@ struct column {
     struct str type;                                                    /* string, integer, date … */
     struct str path;                                                    /* a JSONPath, or empty where … */
     void (*compute)(struct buf *out, struct value object, int64_t now); /* … a named function says it */
-    bool in_status;                                                     /* part of the status line … */
+    bool is_reason; /* every kind has one: why something isn't well, and what a deleted object waits for */
+    bool in_status; /* part of the status line … */
     struct str status_form; /* … in this form, % being the value: "node=%" (x-podtree-status) */
 };
 

@@ -63,9 +63,10 @@ static void a_table_of_all_namespaces_says_which(void **state)
     (void)state;
     static const char *const objects[] = {"{metadata: {name: a, namespace: x}, data: {b: c}}", NULL};
     assert_table("configmaps", true, objects,
-                 "NAMESPACE   NAME   DATA   AGE\nx           a      1      <none>\n");
+                 "NAMESPACE   NAME   DATA   AGE      REASON\n"
+                 "x           a      1      <none>   <none>\n");
     static const char *const none[] = {NULL};
-    assert_table("namespaces", true, none, "NAME   STATUS   AGE\n");
+    assert_table("namespaces", true, none, "NAME   STATUS   AGE   REASON\n");
 }
 
 /* Each look at an object by a table of its own, as after a restart between any two. */
@@ -91,8 +92,9 @@ static void a_table_made_in_parts_is_aligned_and_what_grew_meanwhile_stays_apart
         table_row(table, rows[i], &out);
         table_free(table);
     }
-    assert_string_equal(out.at, "NAME     DATA   AGE\na        1      <none>\n"
-                                "longest-by-far   1      <none>\n");
+    assert_string_equal(out.at, "NAME     DATA   AGE      REASON\n"
+                                "a        1      <none>   <none>\n"
+                                "longest-by-far   1      <none>   <none>\n");
 }
 
 static void deployments_and_nodes_look_as_kubectl_shows_them(void **state)
@@ -186,6 +188,41 @@ static void deployments_say_how_far_they_are(void **state)
     assert_string_equal(line.at, "desired=3 current=3 ready=1");
 }
 
+#define DELETED "metadata: {name: a, deletionTimestamp: x, finalizers: [e.com/one, orphan]}"
+
+static void a_deleted_object_says_what_it_waits_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *object, *line;
+    } rows[] = {
+        {"configmaps", "{" DELETED ", data: {b: c}}",
+         "Terminating data=1 reason=\"deleted, waits for e.com/one, orphan\""},
+        {"leases", "{metadata: {deletionTimestamp: x}}", "Terminating"},
+        {"leases", "{metadata: {finalizers: [e.com/one]}, spec: {holderIdentity: a}}", "holder=a"},
+        {"nodes", "{" DELETED "}", "Terminating Unknown reason=\"deleted, waits for e.com/one, orphan\""},
+        {"pods", "{" DELETED ", spec: {containers: [{}]}}",
+         "Terminating ready=0/1 restarts=0 reason=\"deleted, waits for e.com/one, orphan\""},
+        {"pods", "{" DELETED ", spec: {containers: [{}]}, status: {reason: NodeLost, message: far}}",
+         "Terminating Unknown ready=0/1 restarts=0 reason=\"far; deleted, waits for e.com/one, orphan\""},
+        {"namespaces", "{metadata: {deletionTimestamp: x}, spec: {finalizers: [kubernetes]}}",
+         "Terminating reason=\"deleted, waits for kubernetes\""},
+        {"deployments", "{" DELETED ", spec: {replicas: 2}}",
+         "Terminating 0/2 ready updated=0 available=0 reason=\"deleted, waits for e.com/one, orphan\""},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        autodoc struct doc *doc = must_yaml(rows[i].object);
+        autobuf struct buf line = {0};
+        status_line(must_kind(rows[i].kind), doc_root(doc), &line);
+        assert_string_equal(line.at, rows[i].line);
+    }
+    static const char *const objects[] = {DELETED, "metadata: {name: b, finalizers: [e.com/one]}", NULL};
+    assert_table("configmaps", false, objects,
+                 "NAME   DATA   AGE      REASON\n"
+                 "a      0      <none>   deleted, waits for e.com/one, orphan\n"
+                 "b      0      <none>   <none>\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +232,7 @@ int main(void)
         cmocka_unit_test(deployments_and_nodes_look_as_kubectl_shows_them),
         cmocka_unit_test(a_status_line_says_state_and_numbers),
         cmocka_unit_test(deployments_say_how_far_they_are),
+        cmocka_unit_test(a_deleted_object_says_what_it_waits_for),
     };
     return cmocka_run_group_tests(tests, load_kinds, free_kinds);
 }
