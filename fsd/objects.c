@@ -492,16 +492,18 @@ int64_t stream_add(struct stream *stream, int64_t number, struct str text, size_
         return 0;
     /* Much goes at once, so that it does not happen with every line. */
     size_t cut = 0, lines = 0;
-    while (stream->text.length - cut > STREAM_KEPT / 2) {
-        cut = (size_t)((char *)memchr(stream->text.at + cut, '\n', stream->text.length - cut) -
-                       stream->text.at) +
-              1;
+    for (;;) {
+        const char *end = memchr(stream->text.at + cut, '\n', stream->text.length - cut);
+        size_t next = (size_t)(end + 1 - stream->text.at);
+        if (stream->text.length - next < STREAM_KEPT)
+            break;
+        cut = next;
         lines++;
     }
+    if (lines == 0)
+        return 0; /* the first one is very long */
     buf_drop(&stream->text, cut);
     buf_drop(&stream->numbers, lines * sizeof(number));
-    if (stream->numbers.length == 0)
-        return number + 1; /* the line itself was too long */
     memcpy(&number, stream->numbers.at, sizeof(number));
     return number;
 }

@@ -40,8 +40,10 @@ struct version {
 };
 
 /* Lines of an object's status or events, or of all events, that have become durable. Whole lines; the oldest
- * go. A stream that somebody has open grows further: his place in it is counted from its first byte. */
+ * go, many at once, and the last STREAM_KEPT bytes always stay. A stream that somebody has open grows
+ * further: his place in it is counted from its first byte. */
 #define STREAM_KEPT     (64u << 10)
+#define STREAM_FULL     (96u << 10)
 #define STREAM_FOLLOWED (1u << 20)
 struct stream {
     struct buf text;
@@ -160,7 +162,7 @@ struct object *object_load(struct objects *objects, int64_t id, const struct kin
 /* Forgets tombstones beyond `keep`, the oldest first. */
 void objects_trim_tombstones(struct objects *objects, size_t keep);
 
-/* A durable line. `limit` is STREAM_KEPT or STREAM_FOLLOWED. Returns the number of the oldest line kept if
+/* A durable line. `limit` is STREAM_FULL or STREAM_FOLLOWED. Returns the number of the oldest line kept if
  * older ones went, else 0. */
 int64_t stream_add(struct stream *stream, int64_t number, struct str text, size_t limit);
 

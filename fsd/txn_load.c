@@ -186,9 +186,9 @@ bool txn_take_line(struct fsd *fsd, const struct stream_line *line)
     if (!all && (object == NULL || !object_is_visible(object)))
         return false;
     struct stream *stream = all ? &fsd->events : &object->streams[line->stream];
-    bool full = stream->text.length + line->text.length >= STREAM_KEPT;
+    bool full = stream->text.length + line->text.length >= STREAM_FULL;
     bool followed = full && tell_is_followed(fsd, object, line->stream);
-    int64_t oldest = stream_add(stream, line->number, line->text, followed ? STREAM_FOLLOWED : STREAM_KEPT);
+    int64_t oldest = stream_add(stream, line->number, line->text, followed ? STREAM_FOLLOWED : STREAM_FULL);
     if (oldest != 0)
         trim_lines(fsd->txn, line, oldest);
     return true;

@@ -375,9 +375,9 @@ static void a_stream_keeps_its_last_lines(void **state)
     while (oldest == 0 && number < 100000) {
         buf_clear(&line);
         buf_addf(&line, "line %lld", (long long)++number);
-        oldest = stream_add(&stream, number, buf_str(&line), STREAM_KEPT);
+        oldest = stream_add(&stream, number, buf_str(&line), STREAM_FULL);
     }
-    assert_in_range(stream.text.length, STREAM_KEPT / 4, STREAM_KEPT);
+    assert_in_range(stream.text.length, STREAM_KEPT, STREAM_KEPT + 20);
     buf_clear(&line);
     buf_addf(&line, "line %lld\n", (long long)oldest);
     assert_true(str_starts(buf_str(&stream.text), buf_str(&line)));
@@ -395,11 +395,11 @@ static void nothing_goes_from_a_stream_that_is_followed_until_it_is_very_long(vo
         assert_int_equal(stream_add(&stream, ++number, STR("it goes on"), STREAM_FOLLOWED), 0);
     assert_int_equal(stream.numbers.length / sizeof(int64_t), number);
     /* The follower is gone. */
-    assert_int_not_equal(stream_add(&stream, ++number, STR("it goes on"), STREAM_KEPT), 0);
-    assert_in_range(stream.text.length, STREAM_KEPT / 4, STREAM_KEPT);
+    assert_int_not_equal(stream_add(&stream, ++number, STR("it goes on"), STREAM_FULL), 0);
+    assert_in_range(stream.text.length, STREAM_KEPT, STREAM_KEPT + 20);
     while (stream_add(&stream, ++number, STR("it goes on"), STREAM_FOLLOWED) == 0)
         assert_in_range(stream.text.length, 0, STREAM_FOLLOWED);
-    assert_in_range(stream.text.length, STREAM_KEPT / 4, STREAM_KEPT);
+    assert_in_range(stream.text.length, STREAM_KEPT, STREAM_KEPT + 20);
     buf_free(&stream.text);
     buf_free(&stream.numbers);
 }
@@ -411,10 +411,14 @@ static void a_line_longer_than_all_that_is_kept_does_no_harm(void **state)
     autobuf struct buf line = {0};
     memset(buf_reserve(&line, STREAM_KEPT * 2), 'x', STREAM_KEPT * 2);
     line.length = STREAM_KEPT * 2;
-    stream_add(&stream, 1, STR("first"), STREAM_KEPT);
-    assert_int_equal(stream_add(&stream, 2, buf_str(&line), STREAM_KEPT), 3);
-    stream_add(&stream, 3, STR("third"), STREAM_KEPT);
-    assert_true(str_ends(buf_str(&stream.text), STR("third\n")));
+    assert_int_equal(stream_add(&stream, 1, STR("first"), STREAM_FULL), 0);
+    assert_int_equal(stream_add(&stream, 2, buf_str(&line), STREAM_FULL), 2);
+    assert_int_equal(stream_add(&stream, 3, STR("third"), STREAM_FULL), 0);
+    assert_true(str_ends(buf_str(&stream.text), STR("x\nthird\n")));
+    int64_t number = 3;
+    while (stream_add(&stream, ++number, STR("it goes on"), STREAM_FULL) == 0)
+        assert_in_range(stream.text.length, 0, line.length + STREAM_FULL);
+    assert_in_range(stream.text.length, STREAM_KEPT, STREAM_KEPT + 20);
     buf_free(&stream.text);
     buf_free(&stream.numbers);
 }
