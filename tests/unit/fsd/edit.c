@@ -209,10 +209,10 @@ static void a_creation_fills_in_what_the_server_gives(void **state)
         {"namespaces", NULL, .edit = {EDIT_CREATE},
          .document = "{apiVersion: v1, kind: Namespace, spec: {finalizers: [podtree.io/mine]}}",
          .says = "namespaces/web: created",
-         .changes =
-             "{apiVersion: v1, kind: Namespace, spec: {finalizers: [kubernetes]}, metadata: {name: web, "
-             "uid: " UID ", generation: 1, creationTimestamp: \"" NOW "\", labels: "
-             "{kubernetes.io/metadata.name: web}}}"},
+         .changes = "{apiVersion: v1, kind: Namespace, spec: {finalizers: [kubernetes]}, status: {phase: "
+                    "Active}, metadata: {name: web, "
+                    "uid: " UID ", generation: 1, creationTimestamp: \"" NOW "\", labels: "
+                    "{kubernetes.io/metadata.name: web}}}"},
         {"configmaps", NULL, .edit = {EDIT_CREATE}, .document = "{kind: ConfigMap}", .number = EINVAL,
          .says = "apiVersion: is required"},
         {"configmaps", NULL, .edit = {EDIT_CREATE}, .document = "{apiVersion: v1, kind: Pod}",
@@ -242,9 +242,10 @@ static void only_a_component_may_create_with_a_status(void **state)
         {"namespaces", NULL, .edit = {EDIT_CREATE},
          .document = "{apiVersion: v1, kind: Namespace, status: {phase: Active}}",
          .says = "namespaces/web: created",
-         .changes = "{apiVersion: v1, kind: Namespace, spec: {finalizers: [kubernetes]}, "
-                    "metadata: {name: web, uid: " UID ", generation: 1, creationTimestamp: \"" NOW
-                    "\", labels: {kubernetes.io/metadata.name: web}}}"},
+         .changes =
+             "{apiVersion: v1, kind: Namespace, spec: {finalizers: [kubernetes]}, status: {phase: Active}, "
+             "metadata: {name: web, uid: " UID ", generation: 1, creationTimestamp: \"" NOW
+             "\", labels: {kubernetes.io/metadata.name: web}}}"},
     };
     RUN(rows);
 }
