@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define SHM_OPTIONS "mode=1777,size=64m"
+#define SHM_OPTIONS "mode=1777,size=64m,uid=0,gid=0"
 
 /* What the newborn says over its socket: which step failed and with what errno; step 0: ready, may I go on?
  */
@@ -213,10 +213,14 @@ static pid_t clone_sandbox(int *pidfd, int cgroup)
     return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
+/* Containers see whose it is: root's, and not the agent's own group's. */
 static int write_shared_file(const char *directory, const char *name, struct str text, struct error **err)
 {
     autofree char *path = path_format("%s/%s", directory, name);
-    return file_write(path, text, 0644, err);
+    int result = file_write(path, text, 0644, err);
+    if (result == 0 && chown(path, 0, 0) < 0)
+        result = error_errno(err, errno, "cannot give %s to root", path);
+    return result;
 }
 
 static int make_shared_files(const struct place *place, const struct sandbox_config *config,

@@ -1,11 +1,13 @@
 /* The runtime with real containers: each test makes some, and nothing may be left of them. */
 #include "fixture.h"
 #include "lib/file.h"
+#include "lib/identity.h"
 #include "nodeagent/conmon.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/fsuid.h>
 #include <sys/syscall.h>
 
 #include <cmocka.h>
@@ -73,6 +75,18 @@ static void test_a_container_is_in_the_namespaces_of_its_sandbox(void **state)
     assert_int_equal(fixture.end.exit_code, 0);
     assert_log_has("F test-host");
     assert_log_has("1 packets received");
+    end_all();
+}
+
+static void test_what_a_container_finds_is_root_s(void **state)
+{
+    (void)state;
+    int own = setfsgid(identity_gid(IDENTITY_NODE)); /* as the agent has it */
+    run_to_its_end(SHELL("for f in / /dev/shm /etc/hosts /etc/hostname /etc/resolv.conf; do "
+                         "stat -c '%u:%g is it' $f; done | sort | uniq -c"));
+    setfsgid((gid_t)own);
+    assert_int_equal(fixture.end.exit_code, 0);
+    assert_log_has("5 0:0 is it");
     end_all();
 }
 
@@ -224,6 +238,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         ROW(test_a_container_runs_and_its_exit_code_is_told),
         ROW(test_a_container_is_in_the_namespaces_of_its_sandbox),
+        ROW(test_what_a_container_finds_is_root_s),
         ROW(test_a_container_can_not_reach_the_machine),
         ROW(test_memory_limits_hold_and_are_named),
         ROW(test_a_signal_ends_a_container),
