@@ -42,6 +42,16 @@ static bool label_key_or_empty(struct str s)
     return s.length == 0 || label_key(s);
 }
 
+/* Kubernetes' own have no domain. */
+static bool finalizer(struct str s)
+{
+    static const char *const standard[] = {"kubernetes", "orphan", "foregroundDeletion"};
+    for (size_t i = 0; i < sizeof(standard) / sizeof(*standard); i++)
+        if (str_is(s, standard[i]))
+            return true;
+    return s.length != 0 && memchr(s.at, '/', s.length) != NULL && label_key(s);
+}
+
 /* The prefix of an annotation's key may have capitals. */
 static bool annotation_prefix(struct str s)
 {
@@ -248,6 +258,8 @@ static const struct format formats[] = {
      "digit, "
      "perhaps behind a DNS subdomain and a slash"},
     {"label-key-or-empty", label_key_or_empty, "empty or a qualified name, as labels' keys are"},
+    {"finalizer", finalizer,
+     "a name with a domain (example.com/backup), or orphan, foregroundDeletion or kubernetes"},
     {"annotation-key", annotation_key,
      "a qualified name: at most 63 of letters, digits, -, _ and ., beginning and ending with a letter or "
      "digit, "

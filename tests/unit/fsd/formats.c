@@ -16,6 +16,9 @@ static const struct {
      {"app", "App", "app.kubernetes.io/name", "a_b.c-d", A63},
      {"", "/a", "a/", "a/b/c", "-a", "a-", "Example.com/a", A63 "a", "a b"}},
     {"label-key-or-empty", {"", "a/b"}, {"/a"}},
+    {"finalizer",
+     {"example.com/backup", "kubernetes", "orphan", "foregroundDeletion"},
+     {"", "backup", "orphans", "/backup", "example.com/", "Example.com/a"}},
     {"annotation-key", {"Example.com/a", "a"}, {"", "a b", "_/a"}},
     {"label-value", {"", "a", "A_b.c-1", A63}, {"-a", "a.", "a/b", "a b", A63 "a"}},
     {"resource-name",
@@ -64,7 +67,7 @@ static void a_nul_byte_is_never_right(void **state)
 {
     (void)state;
     static const char *const names[] = {"dns-label", "label-key", "label-value", "ip",
-                                        "byte",      "sysctl",    "env-name"};
+                                        "finalizer", "byte",      "sysctl",      "env-name"};
     for (size_t i = 0; i < COUNT(names); i++) {
         const struct format *format = format_find(str_of(names[i]));
         assert_false(format->check((struct str){"a\0bc", 4}));
