@@ -184,14 +184,15 @@ int call_authorize(const struct call *call, const char *verb, struct error **err
 
 static void add_path(const struct call *call, struct buf *path)
 {
-    uint32_t node = call_node(call);
+    const char *name = call->tells_target ? call->new_name : call->name;
+    uint32_t node = call->tells_target ? node_of_number(call->fsd->nodes, call->new_parent) : call_node(call);
     if (node != 0)
         place_path(call->fsd, node, path);
-    if (call->name == NULL)
+    if (name == NULL)
         return;
     if (path->length == 0 || path->at[path->length - 1] != '/')
         buf_add_char(path, '/');
-    buf_add_text(path, call->name);
+    buf_add_text(path, name);
 }
 
 /* Where somebody has no access the kernel asks again for what it could have known (a name to be revalidated,

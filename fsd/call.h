@@ -55,8 +55,9 @@ struct call {
     int slot;
     uint64_t unique;
     struct asker asker;
-    bool repeated; /* read by a predecessor of this fsd */
-    bool quiet;    /* its refusals are no news: a probe for existence */
+    bool repeated;     /* read by a predecessor of this fsd */
+    bool quiet;        /* its refusals are no news: a probe for existence */
+    bool tells_target; /* its refusal is about what it renames to */
 
     /* The arguments, in the slot's memory; which are used depends on the operation. */
     uint64_t node, new_parent;

@@ -56,7 +56,9 @@ static int find(struct call *call, struct renaming *renaming, struct error **err
     bool vacant = vacancy_hides(call, renaming->new_parent, str_of(call->new_name));
     if (renaming->target_exists && !removed && !vacant && (call->flags & RENAME_NOREPLACE) != 0)
         return -EEXIST;
-    return (call->flags & ~(unsigned)RENAME_NOREPLACE) != 0 ? -EINVAL : 0;
+    if ((call->flags & ~(unsigned)RENAME_NOREPLACE) != 0)
+        return error_make(err, EINVAL, "names can't be exchanged: write what each one is to hold");
+    return 0;
 }
 
 /* A file at a name that may not be there yet, for what a scratch file's content is to become. */
@@ -87,6 +89,7 @@ static int write_over(struct call *call, const struct renaming *renaming, struct
     struct fsd *fsd = call->fsd;
     struct leaf leaf;
     autobuf struct buf path = {0};
+    call->tells_target = true;
     int status = target_file(call, renaming, &leaf, &path, err);
     if (status < 0)
         return status;

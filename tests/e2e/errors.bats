@@ -64,6 +64,17 @@ bulk() {
         print while sysread($bulk, $_, 65536);'
 }
 
+# exchange ONE OTHER: renames both at once
+exchange() {
+    python3 - "$@" <<'PYTHON'
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+one, other = (os.fsencode(name) for name in sys.argv[1:])
+if libc.renameat2(-100, one, -100, other, 2) < 0:
+    sys.exit("exchange: " + os.strerror(ctypes.get_errno()))
+PYTHON
+}
+
 # ---- transcripts ----
 
 # The words of an errno, at the end of what a tool has said, as its name.
