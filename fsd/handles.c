@@ -6,8 +6,12 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#define CHAINS 1024u
+
 struct handles {
     struct memory *memory;
+    uint32_t chains[CHAINS]; /* handles that show an object's text, by the object */
+    uint32_t *chained;       /* the next one; only of those that are in a chain */
     uint32_t *free;
     size_t free_count, free_capacity;
     uint32_t used_end;
@@ -18,10 +22,49 @@ struct handle_record *handle_record(const struct handles *handles, uint32_t hand
     return &handles->memory->handles[handle];
 }
 
+/* ---- by object ---- */
+
+static uint32_t *chain_of(const struct handles *handles, int64_t object)
+{
+    return (uint32_t *)&handles->chains[(uint64_t)object % CHAINS];
+}
+
+static void chain(struct handles *handles, uint32_t handle)
+{
+    uint32_t *first = chain_of(handles, handle_record(handles, handle)->object);
+    handles->chained[handle] = *first;
+    *first = handle;
+}
+
+static void unchain(struct handles *handles, uint32_t handle)
+{
+    uint32_t *at = chain_of(handles, handle_record(handles, handle)->object);
+    while (*at != handle)
+        at = &handles->chained[*at];
+    *at = handles->chained[handle];
+}
+
+void handle_shows(struct handles *handles, uint32_t handle, int64_t object)
+{
+    handle_record(handles, handle)->object = object;
+    chain(handles, handle);
+}
+
+uint32_t handles_showing(const struct handles *handles, int64_t object, uint32_t after)
+{
+    uint32_t handle = after != 0 ? handles->chained[after] : *chain_of(handles, object);
+    while (handle != 0 && handle_record(handles, handle)->object != object)
+        handle = handles->chained[handle];
+    return handle;
+}
+
+/* ---- all ---- */
+
 struct handles *handles_new(struct memory *memory)
 {
     struct handles *handles = memory_zeroed(1, sizeof(*handles));
     handles->memory = memory;
+    handles->chained = memory_zeroed(MEMORY_HANDLES, sizeof(*handles->chained));
     handles->used_end = 1;
     /* Used from the bottom: what has never been used has generation 0. */
     while (handles->used_end < MEMORY_HANDLES && handle_record(handles, handles->used_end)->generation != 0) {
@@ -29,6 +72,8 @@ struct handles *handles_new(struct memory *memory)
         struct handle_record *record = handle_record(handles, handle);
         record->lent = 0;
         if (record->used) {
+            if (record->object != 0)
+                chain(handles, handle);
             arena_mark(memory->arena, record->bytes.ref);
             arena_mark(memory->arena, record->results.ref);
             arena_mark(memory->arena, record->names.ref);
@@ -51,6 +96,7 @@ void handles_free(struct handles *handles)
     if (handles == NULL)
         return;
     free(handles->free);
+    free(handles->chained);
     free(handles);
 }
 
@@ -78,6 +124,8 @@ uint32_t handle_open(struct handles *handles, uint32_t node, uint64_t *note)
 void handle_close(struct handles *handles, uint32_t handle)
 {
     struct handle_record *record = handle_record(handles, handle);
+    if (record->object != 0)
+        unchain(handles, handle);
     record->used = 0;
     fault_point("closing");
     atomic_signal_fence(memory_order_seq_cst);

@@ -48,6 +48,7 @@ struct handle_record {
     uint32_t window;       /* the current one */
     uint32_t lent;         /* how often the worker reads bytes: they stay as they are until it is 0 */
     uint64_t reading;      /* of a list: where the latest READ begins; what lies before is not kept */
+    int64_t object;        /* whose text it shows to a reader; 0: none's */
     int64_t version;       /* of the object that bytes show */
     struct arena_bytes bytes;
     struct arena_bytes results;
@@ -68,6 +69,10 @@ void handle_close(struct handles *handles, uint32_t handle);
 uint64_t handle_number(const struct handles *handles, uint32_t handle);
 struct handle_record *handle_of_number(const struct handles *handles, uint64_t number, uint32_t *index);
 struct handle_record *handle_record(const struct handles *handles, uint32_t handle);
+/* The handle shows a text of the object, until it is closed … */
+void handle_shows(struct handles *handles, uint32_t handle, int64_t object);
+/* … and is one of these: for (h = handles_showing(hs, id, 0); h; h = handles_showing(hs, id, h)). */
+uint32_t handles_showing(const struct handles *handles, int64_t object, uint32_t after);
 /* Goes over all open handles: for (h = handles_next(hs, 0); h; h = handles_next(hs, h)). */
 uint32_t handles_next(const struct handles *handles, uint32_t after);
 

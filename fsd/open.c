@@ -3,6 +3,7 @@
 #include "fsd/documents.h"
 #include "fsd/leaf.h"
 #include "fsd/operations.h"
+#include "fsd/readers.h"
 #include "fsd/removal.h"
 #include "fsd/reply.h"
 #include "fsd/vacancy.h"
@@ -42,7 +43,8 @@ static bool is_settled(struct fsd *fsd, const struct leaf *leaf)
     int64_t changed_ms = leaf->place.type == PLACE_FIELD || object == NULL || object->committed == NULL
                              ? node->time_ms
                              : object->committed->time_ms;
-    return node->writers == 0 && clock_wall_ms() - changed_ms > SETTLED_MS;
+    return node->writers == 0 && clock_wall_ms() - changed_ms > SETTLED_MS &&
+           !readers_are_behind(fsd, leaf->node);
 }
 
 /* How the kernel is to treat what it reads through this handle. Contents that it may cache are kept from open
@@ -67,6 +69,7 @@ static void begin_handle(struct call *call, const struct leaf *leaf, uint32_t ha
     const struct object *object =
         leaf->place.object != 0 ? object_by_id(fsd->objects, leaf->place.object) : NULL;
     record->version = object != NULL && object->committed != NULL ? object->committed->number : 0;
+    readers_add(fsd, handle, leaf);
     /* What is collected takes effect when its opener closes it; whoever forms a field sees it. */
     bool forming = (node_record(fsd->nodes, leaf->node)->flags & NODE_FORMING) != 0;
     if ((record->flags & HANDLE_WRITE) != 0 && (leaf->writes == WRITE_COLLECT || forming))

@@ -23,8 +23,10 @@ static int reply_cut(struct call *call, struct str text)
     return CALL_SILENT;
 }
 
-/* The first read takes the snapshot that all reads of this handle come from. If the object has changed by a
- * later read, an older page goes into the kernel's cache: the next open has to drop it. */
+/* All reads of a handle come from one version. What the first one doesn't give whole is copied with it; else
+ * readers_keep() does that when the object changes, and here if it may be changed through this handle itself.
+ * If the object has changed by a later read, an older page goes into the kernel's cache: the next open has to
+ * drop it. */
 static int read_text(struct call *call, const struct leaf *leaf, struct handle_record *handle)
 {
     struct fsd *fsd = call->fsd;
@@ -38,10 +40,9 @@ static int read_text(struct call *call, const struct leaf *leaf, struct handle_r
     if ((handle->flags & HANDLE_FILLED) == 0) {
         autobuf struct buf text = {0};
         leaf_text(fsd, leaf, &text);
-        if (text.length <= call->size && call->offset == 0) {
-            /* All of it goes out with this answer; should there be another read, it takes the snapshot. */
+        bool collects = leaf->writes == WRITE_COLLECT && (handle->flags & HANDLE_WRITE) != 0;
+        if (text.length <= call->size && call->offset == 0 && !collects)
             return reply_cut(call, buf_str(&text));
-        }
         if (arena_bytes_write(fsd->memory->arena, &handle->bytes, 0, buf_str(&text)) < 0)
             return -ENOMEM;
         handle->version = version;

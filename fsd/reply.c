@@ -1,6 +1,7 @@
 #include "fsd/reply.h"
 
 #include "fsd/leaf.h"
+#include "fsd/readers.h"
 #include "fsd/special.h"
 #include "fsd/txn.h"
 #include "fsd/vacancy.h"
@@ -159,6 +160,24 @@ int attributes_of(struct fsd *fsd, uint32_t node, const struct place *place, str
     }
 }
 
+/* What the file is to a reader of an older version of it: `there` says whether others find it. fstat(2) comes
+ * without a handle, so whoever asks for a file that is gone may have it open, if anybody has. False: the call
+ * comes from nobody of that kind. */
+static bool attributes_behind(const struct call *call, uint32_t node, bool there, struct stat *attributes)
+{
+    struct fsd *fsd = call->fsd;
+    const struct handle_record *handle = there ? NULL : readers_last(fsd, node);
+    if (call->has_file)
+        handle = handle_of_number(fsd->handles, call->file.fh, NULL);
+    if (handle == NULL || !reader_is_behind(fsd, handle))
+        return false;
+    *attributes = (struct stat){.st_ino = node_number(fsd->nodes, node), .st_blksize = 4096};
+    as_file(attributes, 0444, handle->bytes.length);
+    attributes->st_nlink = there ? 1 : 0;
+    set_time(attributes, node_record(fsd->nodes, node)->time_ms);
+    return true;
+}
+
 void reply_attributes(struct call *call, uint32_t node)
 {
     struct place place;
@@ -166,6 +185,9 @@ void reply_attributes(struct call *call, uint32_t node)
     int result = node != 0 ? place_of_node(call->fsd, node, &place) : -ENOENT;
     if (result == 0)
         result = attributes_of(call->fsd, node, &place, &attributes);
+    bool behind = node != 0 && attributes_behind(call, node, result == 0, &attributes);
+    if (behind)
+        result = 0;
     /* A name that the kernel still has may lead here: only the notifier is shown what is dead. */
     if (result == 0 && S_ISDIR(attributes.st_mode) && attributes.st_nlink == 0 &&
         call->asker.identity != IDENTITY_NOTIFIER)
@@ -176,7 +198,7 @@ void reply_attributes(struct call *call, uint32_t node)
     }
     /* The notifier's touches are for others to hear: it keeps nothing, so that the next change needs no word
      * to the kernel. */
-    bool kept = call->asker.identity != IDENTITY_NOTIFIER;
+    bool kept = call->asker.identity != IDENTITY_NOTIFIER && !behind && !readers_are_behind(call->fsd, node);
     if (kept)
         node_record(call->fsd->nodes, node)->flags |= NODE_CACHED;
     fuse_reply_attr(call->request, &attributes, kept ? FOREVER : 0);
@@ -244,6 +266,8 @@ void entry_of_node(struct fsd *fsd, uint32_t node, struct fuse_entry_param *entr
     /* Another user has another one. */
     if (result == 0 && place.type == PLACE_LINK && place.special != NULL)
         entry->entry_timeout = 0;
+    if (readers_are_behind(fsd, node))
+        entry->attr_timeout = 0;
     if (entry->attr_timeout > 0)
         node_record(fsd->nodes, node)->flags |= NODE_CACHED;
 }

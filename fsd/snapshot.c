@@ -54,6 +54,11 @@ static void free_snapshot(struct fsd *fsd, struct snapshot **at)
     free(snapshot);
 }
 
+bool snapshot_is_begun(struct fsd *fsd, uint64_t handle)
+{
+    return *find(fsd, handle) != NULL;
+}
+
 void snapshot_drop(struct fsd *fsd, uint64_t handle)
 {
     struct snapshot **at = find(fsd, handle);

@@ -14,6 +14,8 @@
 /* If the leaf shows more of a large object than main renders itself, the handle is filled with it: 0 when it
  * is (HANDLE_FILLED), or need not be; -EINPROGRESS: the call will be run again; -ENOSPC. */
 int snapshot_take(struct call *call, const struct leaf *leaf, struct handle_record *handle);
+/* Is the handle being filled? With the version of then. */
+bool snapshot_is_begun(struct fsd *fsd, uint64_t handle);
 /* The handle is closed; and at the end of fsd all. */
 void snapshot_drop(struct fsd *fsd, uint64_t handle);
 void snapshots_free(struct fsd *fsd);

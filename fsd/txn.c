@@ -7,6 +7,7 @@
 #include "fsd/drafts.h"
 #include "fsd/heavy.h"
 #include "fsd/invalidator.h"
+#include "fsd/readers.h"
 #include "fsd/tell.h"
 #include "fsd/txn_private.h"
 #include "fsd/validate.h"
@@ -292,6 +293,8 @@ static void publish_some(struct fsd *fsd, struct batch *batch, size_t from, size
         struct object *object = object_by_id(fsd->objects, entry->object);
         struct version *before = version_hold(object->committed);
         fault_point("publishing");
+        if (before != NULL)
+            readers_keep(fsd, object);
         object = batch_publish_entry(fsd->objects, entry);
         fsd->txn->published = entry->version->number;
         if (object != NULL)

@@ -62,6 +62,46 @@ teardown() {
     [ "$(cat "$file")" = 400 ]
 }
 
+# Read past the kernel's cache, because it has just been written, and through it, when that is long ago.
+@test "who has opened a file sees one version of it" {
+    local file=$K8S/configmaps/conf/data/text reader how line
+    is_old() { [ $(($(date +%s) - $(stat -c %Y "$file"))) -ge 3 ]; }
+    for how in just long_ago; do
+        configmap conf | apply
+        seq 300 >"$file"
+        [ $how = just ] || poll_until is_old
+        exec {reader}<"$file"
+        read -r line <&"$reader"
+        seq 200 | sed 's/^/new /' >"$file"
+        [ "$(stat -c %s "$file")" = "$(seq 200 | sed 's/^/new /' | wc -c)" ]
+        read -r line <&"$reader"
+        [ "$line" = 2 ]
+        rm -r "$K8S/configmaps/conf"
+        [ "$(cat <&"$reader" | wc -l)" = 298 ]
+        exec {reader}<&-
+    done
+}
+
+@test "cat gives one of two versions, never something of both" {
+    configmap conf | apply
+    local file=$K8S/configmaps/conf/data/text i
+    printf 'a%.0s' {1..200} >"$BATS_TEST_TMPDIR/a"
+    printf 'b%.0s' {1..900} >"$BATS_TEST_TMPDIR/b"
+    cp "$BATS_TEST_TMPDIR/a" "$file"
+    (while [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do
+        cp "$BATS_TEST_TMPDIR/b" "$file"
+        cp "$BATS_TEST_TMPDIR/a" "$file"
+    done) 3>&- &
+    local writer=$!
+    for i in $(seq 400); do
+        cat "$file" >"$BATS_TEST_TMPDIR/seen"
+        cmp -s "$BATS_TEST_TMPDIR/seen" "$BATS_TEST_TMPDIR/a" || cmp "$BATS_TEST_TMPDIR/seen" "$BATS_TEST_TMPDIR/b" || break
+    done
+    touch "$BATS_TEST_TMPDIR/enough"
+    wait $writer
+    [ "$i" = 400 ]
+}
+
 @test "what every cluster has can't be deleted" {
     for name in default kube-system kube-public kube-node-lease; do
         run rmdir "$K8S/namespaces/$name"

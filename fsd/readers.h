@@ -1,0 +1,24 @@
+/* Readers: whoever has opened a file sees one version of it (tree.md 4), also when the object is changed or
+ * deleted while it is read. So the version's text is copied into a reader's handle, at the last moment: when
+ * another version is about to take its place.
+ *
+ * What such a reader then gets is no longer what the file says, and goes through the kernel's page cache like
+ * everything else; until it has closed the file others read past that cache, and the kernel keeps no size. */
+#ifndef PODTREE_READERS_H
+#define PODTREE_READERS_H
+
+#include "fsd/fsd.h"
+#include "fsd/leaf.h"
+
+/* The handle has been opened on the leaf. */
+void readers_add(struct fsd *fsd, uint32_t handle, const struct leaf *leaf);
+/* Another version of the object is about to be published. */
+void readers_keep(struct fsd *fsd, const struct object *object);
+/* Has somebody the file open who sees an older version of it? */
+bool readers_are_behind(struct fsd *fsd, uint32_t node);
+/* The same of one handle's reader: what it sees is in the handle's bytes. */
+bool reader_is_behind(struct fsd *fsd, const struct handle_record *handle);
+/* Of a file that is gone: the handle of somebody who still has it open, or NULL. */
+const struct handle_record *readers_last(struct fsd *fsd, uint32_t node);
+
+#endif
