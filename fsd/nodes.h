@@ -38,6 +38,7 @@ struct node_record {
     struct arena_bytes content; /* of a scratch file */
     int64_t time_ms;            /* wall clock: when a scratch file or a field changed, as far as known */
     uint32_t mode;              /* of a scratch file: permission bits */
+    uid_t creator;              /* who has created it; of a field or document, if that was lately */
     uint32_t handles, writers;  /* not trusted across a takeover: counted anew */
 };
 

@@ -202,6 +202,7 @@ static int create_file(struct call *call, struct error **err)
     uint32_t handle = leaf_open_handle(call, node);
     if (handle == 0)
         return -ENFILE;
+    node_record(fsd->nodes, node)->creator = call->asker.uid;
     is_new |= (node_record(fsd->nodes, node)->flags & NODE_FORMING) != 0;
     begin_handle(call, &leaf, handle, is_new || (call->file.flags & O_TRUNC) != 0);
     call->file.direct_io = 1;

@@ -118,11 +118,25 @@ static int64_t directory_ms(struct fsd *fsd, const struct place *place)
     return names_ms != 0 ? names_ms : fsd->started_ms;
 }
 
+/* The kernel lets only an owner do some of what tools do to a file that they have made (ACLs). So it belongs
+ * to its creator as long as it is an editor's, or is being written. */
+static bool is_creators(const struct node_record *record)
+{
+    return record->creator != 0 && ((record->flags & NODE_SCRATCH) != 0 || record->writers != 0);
+}
+
+/* What is so for a while only must not be kept: the kernel would not be told when it ends. */
+static bool may_be_kept(struct fsd *fsd, uint32_t node)
+{
+    return !is_creators(node_record(fsd->nodes, node)) && !readers_are_behind(fsd, node);
+}
+
 int attributes_of(struct fsd *fsd, uint32_t node, const struct place *place, struct stat *attributes)
 {
     *attributes = (struct stat){.st_ino = node_number(fsd->nodes, node), .st_blksize = 4096};
     attributes->st_gid = fsd->group != (gid_t)-1 ? fsd->group : 0;
     const struct node_record *record = node_record(fsd->nodes, node);
+    attributes->st_uid = is_creators(record) ? record->creator : 0;
     set_time(attributes, directory_ms(fsd, place));
     switch (place->type) {
     case PLACE_FILE:
@@ -266,7 +280,7 @@ void entry_of_node(struct fsd *fsd, uint32_t node, struct fuse_entry_param *entr
     /* Another user has another one. */
     if (result == 0 && place.type == PLACE_LINK && place.special != NULL)
         entry->entry_timeout = 0;
-    if (readers_are_behind(fsd, node))
+    if (!may_be_kept(fsd, node))
         entry->attr_timeout = 0;
     if (entry->attr_timeout > 0)
         node_record(fsd->nodes, node)->flags |= NODE_CACHED;
