@@ -7,6 +7,7 @@
 #include "fsd/tell.h"
 #include "fsd/txn.h"
 #include "lib/clock.h"
+#include "lib/name.h"
 #include <errno.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -190,21 +191,51 @@ static int event(struct bulk_line *line, struct error **err)
                      member(line, "message"), err);
 }
 
-static const struct {
+/* With the members that a request may have beside "op". */
+static const struct operation_row {
     const char *name;
     int (*run)(struct bulk_line *line, struct error **err);
+    const char *members[8];
 } operations[] = {
-    {"create", create}, {"patch", patch}, {"status", set_status}, {"delete", delete}, {"event", event},
+    {"create", create, {"object"}},
+    {"patch", patch, {"resource", "namespace", "name", "uid", "rv", "merge"}},
+    {"status", set_status, {"resource", "namespace", "name", "uid", "rv", "merge"}},
+    {"delete", delete, {"resource", "namespace", "name", "uid", "rv", "grace", "finished"}},
+    {"event", event, {"resource", "namespace", "name", "uid", "type", "reason", "message"}},
 };
+
+/* A misspelt precondition must not be one that always holds. */
+static int check_members(const struct bulk_line *line, const struct operation_row *row, struct error **err)
+{
+    value_each (given, line->request) {
+        struct name_search search = name_search(value_key(given));
+        bool known = str_is(value_key(given), "op");
+        for (size_t i = 0; i < COUNT(row->members) && row->members[i] != NULL && !known; i++) {
+            known = str_is(value_key(given), row->members[i]);
+            name_search_try(&search, str_of(row->members[i]));
+        }
+        if (!known && search.name.length != 0)
+            return error_make(err, EINVAL,
+                              "unknown member \"" STR_FORMAT "\": did you mean \"" STR_FORMAT "\"?",
+                              STR_ARGS(value_key(given)), STR_ARGS(search.name));
+        if (!known)
+            return error_make(err, EINVAL, "unknown member \"" STR_FORMAT "\" of a %s",
+                              STR_ARGS(value_key(given)), row->name);
+    }
+    return 0;
+}
 
 static int run_operation(struct bulk_line *line, struct error **err)
 {
     struct str name = member(line, "op");
     if (value_type(line->request) != VALUE_OBJECT)
         return check_refuse(line->request, "a request must be an object", err);
-    for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++)
-        if (str_is(name, operations[i].name))
-            return operations[i].run(line, err);
+    for (size_t i = 0; i < COUNT(operations); i++) {
+        if (!str_is(name, operations[i].name))
+            continue;
+        int status = check_members(line, &operations[i], err);
+        return status < 0 ? status : operations[i].run(line, err);
+    }
     return check_refuse(value_get(line->request, STR("op")),
                         "op: must be create, patch, status, delete or event", err);
 }

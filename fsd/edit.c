@@ -206,11 +206,38 @@ static int check_patch(struct value document, struct error **err)
     return 0;
 }
 
+/* What an object is can't be patched; a version that is given must be the one that it has. */
+static int check_identity(const struct work *work, struct error **err)
+{
+    static const char *const identity[][2] = {
+        {"apiVersion"}, {"kind"}, {"metadata", "name"}, {"metadata", "namespace"}, {"metadata", "uid"}};
+    for (size_t i = 0; i < COUNT(identity); i++) {
+        struct value given = work->edit->document, old = work->before;
+        autobuf struct buf path = {0};
+        for (size_t step = 0; step < 2 && identity[i][step] != NULL; step++) {
+            given = value_get(given, str_of(identity[i][step]));
+            old = value_get(old, str_of(identity[i][step]));
+            buf_addf(&path, "%s%s", step != 0 ? "." : "", identity[i][step]);
+        }
+        if (value_exists(given) && !value_equal(given, old))
+            return error_make(err, EINVAL, "%s: can't be changed", path.at);
+    }
+    struct value version = value_at(work->edit->document, "metadata", "resourceVersion");
+    int64_t number = 0;
+    if (!value_exists(version) || value_type(version) == VALUE_NULL)
+        return 0;
+    if (!str_to_int64(value_str(version), &number))
+        return check_refuse(version, "metadata.resourceVersion: must be a resourceVersion", err);
+    return check_version(work, number, err);
+}
+
 static int do_merge(struct work *work, struct error **err)
 {
     int result = check_patch(work->edit->document, err);
     if (result == 0)
         result = check_metadata(work->edit->document, err);
+    if (result == 0)
+        result = check_identity(work, err);
     if (result == 0)
         value_merge(doc_root(work->after), work->edit->document);
     return result;

@@ -29,7 +29,7 @@ enum {
  * and takes its place by one store. */
 struct list_window {
     uint64_t base; /* the file offset at which bytes begin; of a directory: where its names end */
-    int64_t number, object;
+    int64_t number, mark;
     uint32_t started, measured, ended;
     struct arena_bytes bytes;
     struct arena_bytes name, widths;

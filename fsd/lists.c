@@ -200,6 +200,8 @@ static bool since(struct fsd *fsd, const struct place *place, struct list_cursor
             buf_add_text(out, "{\"reset\":true}\n");
             cursor->number = 0;
         }
+        if (cursor->number == 0)
+            cursor->mark = txn_version(fsd);
     }
     while (!part_is_enough(&part)) {
         struct object *object = objects_after(fsd->objects, place->kind, cursor->number);
@@ -207,12 +209,13 @@ static bool since(struct fsd *fsd, const struct place *place, struct list_cursor
             buf_addf(out, "{\"version\":\"%lld\"}\n", (long long)txn_version(fsd));
             return false;
         }
-        /* A fresh list needs no word of what is gone. */
+        /* A list of everything needs no word of what was gone when it began; what has gone since may be on
+         * it. */
         bool gone = (object->committed->flags & VERSION_GONE) != 0;
         bool here = place->namespace == NULL || object->namespace == place->namespace;
         if (here && metadata_only && !gone && !is_at_hand(fsd, cursor, object->committed, false))
             return true;
-        if (here && (!gone || place->number != 0))
+        if (here && (!gone || object->committed->number > cursor->mark))
             add_since_line(fsd, object, metadata_only, out);
         cursor->number = object->committed->number;
     }

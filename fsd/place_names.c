@@ -193,8 +193,8 @@ static bool list_scratch(struct walk *walk)
 {
     const struct nodes *nodes = walk->fsd->nodes;
     uint32_t child = node_first(nodes, walk->node);
-    if (walk->cursor->object != 0) {
-        uint32_t last = node_of_number(nodes, (uint64_t)walk->cursor->object);
+    if (walk->cursor->mark != 0) {
+        uint32_t last = node_of_number(nodes, (uint64_t)walk->cursor->mark);
         bool there = last != 0 && node_record(nodes, last)->parent == walk->node &&
                      (node_record(nodes, last)->flags & NODE_DETACHED) == 0;
         child = there ? node_next(nodes, last) : 0;
@@ -203,7 +203,7 @@ static bool list_scratch(struct walk *walk)
         if ((node_record(nodes, child)->flags & NODE_SCRATCH) != 0)
             walk->visit(walk->context, node_name(nodes, child), false, false);
         if (is_time_up(walk)) {
-            walk->cursor->object = (int64_t)node_number(nodes, child);
+            walk->cursor->mark = (int64_t)node_number(nodes, child);
             return false;
         }
     }
@@ -246,7 +246,7 @@ bool place_list(struct fsd *fsd, const struct place *place, uint32_t node, struc
         if (!sorts_of[place->type][cursor->number](&walk))
             return true;
         buf_clear(&cursor->name);
-        cursor->object = 0;
+        cursor->mark = 0;
         cursor->number++;
         if (clock_us() > walk.end_us)
             return true;

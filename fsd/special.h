@@ -13,7 +13,8 @@ struct list_cursor {
     bool started;
     bool measured;  /* a table: its first pass is over */
     int64_t number; /* a version, or whatever the list counts; a table: the moment of its ages */
-    int64_t object; /* a hint: where the walk stopped */
+    int64_t mark;   /* of names: the node at which the walk stopped; .since, of everything: the version when
+                     * it began */
     struct buf name;
     struct buf widths;      /* of a table's columns */
     struct version *wanted; /* a large one (heavy.h): the walk goes on when its document is at hand */

@@ -5,7 +5,7 @@ void window_load(const struct arena *arena, const struct list_window *window, st
     *cursor = (struct list_cursor){.started = window->started != 0,
                                    .measured = window->measured != 0,
                                    .number = window->number,
-                                   .object = window->object};
+                                   .mark = window->mark};
     buf_add_str(&cursor->name, arena_bytes_str(arena, &window->name));
     buf_add_str(&cursor->widths, arena_bytes_str(arena, &window->widths));
 }
@@ -15,7 +15,7 @@ int window_store(struct arena *arena, struct list_window *window, const struct l
     window->started = 1;
     window->measured = cursor->measured;
     window->number = cursor->number;
-    window->object = cursor->object;
+    window->mark = cursor->mark;
     window->name.length = window->widths.length = 0;
     int status = arena_bytes_write(arena, &window->name, 0, buf_str(&cursor->name));
     return status < 0 ? status : arena_bytes_write(arena, &window->widths, 0, buf_str(&cursor->widths));

@@ -19,8 +19,6 @@ struct quantity {
 static const char *const decimal_suffixes[] = {"n", "u", "m", "", "k", "M", "G", "T", "P", "E"};
 static const char *const binary_suffixes[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static bool find_suffix(const char *const *suffixes, size_t count, struct str text, int *power)
 {
     for (*power = 0; *power < (int)count; ++*power)

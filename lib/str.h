@@ -83,6 +83,9 @@ void *memory_new(size_t size);
 void *memory_zeroed(size_t count, size_t size);
 void *memory_resize(void *old, size_t size);
 
+/* The elements of an array that is one. */
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 /* Grows an array of `count` elements, by doubling, so that one more fits. */
 #define array_grow(array, count, capacity)                                   \
     do {                                                                     \

@@ -466,6 +466,25 @@ with open(sys.argv[1] + "/configmaps/conf/data/long") as file:
 PYTHON
 }
 
+@test ".bulk refuses what it doesn't understand" {
+    configmap conf | apply
+    bulk() { # REQUEST EXPECTED: the result says so
+        local bulk result
+        exec {bulk}<>"$K8S/configmaps/.bulk"
+        echo "$1" >&"$bulk"
+        sync "/proc/self/fd/$bulk" || true
+        # The same open file, from its beginning: /proc would open it again.
+        result=$(perl -e 'seek(STDIN, 0, 0); print scalar <STDIN>' <&"$bulk")
+        exec {bulk}<&-
+        [[ $result == *"$2"* ]] || { echo "$1 gives $result, not $2"; return 1; }
+    }
+    bulk '{"op":"patch","name":"conf","merge":{},"uuid":"x"}' 'unknown member \"uuid\": did you mean \"uid\"?'
+    bulk '{"op":"delete","name":"conf","resourceVersion":"1"}' 'unknown member \"resourceVersion\" of a delete'
+    bulk '{"op":"patch","name":"conf","merge":{"metadata":{"name":"other"}}}' "metadata.name: can't be changed"
+    bulk '{"op":"patch","name":"conf","merge":{"metadata":{"resourceVersion":"1"}}}' EAGAIN
+    bulk '{"op":"patch","name":"conf","merge":{"data":{"a":"1"}}}' '"name":"conf"'
+}
+
 @test "history says in words what happened, and who did it" {
     deployment web 0 | apply
     echo 2 >"$K8S/deployments/web/replicas"

@@ -274,6 +274,35 @@ static void a_version_that_is_not_known_begins_anew(void **state)
     assert_int_equal(count(listing, "\"name\":"), 51);
 }
 
+static void everything_has_no_word_of_what_was_gone_before(void **state)
+{
+    struct listing *listing = *state;
+    delete (listing, "m05");
+    for (int unknown = 0; unknown < 2; unknown++) {
+        buf_clear(&listing->text);
+        clear_cursor(&listing->cursor);
+        listing->place.number = unknown ? listing->scene->txn.published + 1 : 0;
+        rest(listing, more_since);
+        assert_int_equal(count(listing, "{\"reset\":true}\n"), unknown);
+        assert_int_equal(count_name(listing, "m05"), 0);
+        assert_int_equal(count(listing, "\"name\":"), 50);
+    }
+}
+
+static void what_goes_while_everything_is_listed_is_said_to_be_gone(void **state)
+{
+    struct listing *listing = *state;
+    listing->place.number = 0;
+    begin(listing, more_since);
+    const struct object *listed =
+        objects_after(listing->scene->fsd.objects, listing->place.kind, listing->cursor.number - 1);
+    autofree char *name = strdup(listed->name);
+    delete (listing, name);
+    rest(listing, more_since);
+    assert_int_equal(count_name(listing, name), 2);
+    assert_int_equal(count(listing, "\"deleted\":true"), 1);
+}
+
 #define LISTING(test) cmocka_unit_test_setup_teardown(test, listing_make, listing_free)
 
 int main(void)
@@ -288,6 +317,8 @@ int main(void)
         LISTING(a_walk_from_the_middle_has_only_what_came_later),
         LISTING(a_walk_goes_on_when_its_place_has_changed_or_is_gone),
         LISTING(a_version_that_is_not_known_begins_anew),
+        LISTING(everything_has_no_word_of_what_was_gone_before),
+        LISTING(what_goes_while_everything_is_listed_is_said_to_be_gone),
     };
     return cmocka_run_group_tests(tests, load_kinds, free_kinds);
 }

@@ -12,8 +12,6 @@
 
 #include <cmocka.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 #define assert_str(s, expected)               \
     do {                                      \
         autofree char *text_ = str_dup(s);    \
