@@ -124,8 +124,12 @@ static int create(struct bulk_line *line, struct error **err)
     line->kind = kinds_by_manifest(line->call->fsd->kinds, object, err);
     if (line->kind == NULL)
         return -EINVAL;
+    struct str resource = member(line, "resource");
+    if (resource.length != 0 && kinds_by_directory(line->call->fsd->kinds, resource) != line->kind)
+        return check_refuse(value_get(line->request, STR("resource")), "resource: must be the object's", err);
     struct value metadata = value_get(object, STR("metadata"));
-    find_namespace(line, value_str(value_get(metadata, STR("namespace"))));
+    struct str namespace = value_str(value_get(metadata, STR("namespace")));
+    find_namespace(line, namespace.length != 0 ? namespace : member(line, "namespace"));
     line->name = value_str(value_get(metadata, STR("name")));
     struct str prefix = value_str(value_get(metadata, STR("generateName")));
     if (line->name.length == 0 && prefix.length != 0) {
@@ -197,7 +201,7 @@ static const struct operation_row {
     int (*run)(struct bulk_line *line, struct error **err);
     const char *members[8];
 } operations[] = {
-    {"create", create, {"object"}},
+    {"create", create, {"resource", "namespace", "object"}},
     {"patch", patch, {"resource", "namespace", "name", "uid", "rv", "merge"}},
     {"status", set_status, {"resource", "namespace", "name", "uid", "rv", "merge"}},
     {"delete", delete, {"resource", "namespace", "name", "uid", "rv", "grace", "finished"}},

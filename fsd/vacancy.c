@@ -605,5 +605,7 @@ void vacancies_take_over(struct fsd *fsd)
         if (record->process != 0 && (record->flags & VACANCY_STORED) != 0 &&
             !fsd->vacancies->sides[i].inherited)
             close_vacancy(fsd, i);
+        else if (record->process != 0 && fsd->vacancies->sides[i].pidfd == 0)
+            end(fsd, i); /* its process is gone: whoever knows that is answered after this */
     }
 }
