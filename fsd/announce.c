@@ -238,7 +238,7 @@ static void announce_bound(struct announcer *announcer, struct str machine, cons
 /* The node that has a link to the object. */
 static struct str linked_from(const struct version *version)
 {
-    return version_is_live(version) ? version->node : STR("");
+    return version != NULL && version_is_live(version) ? version->node : STR("");
 }
 
 void announce_links(struct announcer *announcer, const struct object *object, const struct version *before,

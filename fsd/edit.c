@@ -1,4 +1,4 @@
-#include "fsd/edit.h"
+#include "fsd/edit_private.h"
 
 #include "fsd/check.h"
 #include "fsd/columns.h"
@@ -12,29 +12,7 @@
 #include "lib/clock.h"
 #include <errno.h>
 
-/* The work on one edit. */
-struct work {
-    const struct edit_base *base;
-    const struct edit *edit;
-    int64_t now_ms;
-    struct value before; /* absent: there is no object yet */
-    struct doc *parsed;  /* … where it had to be parsed */
-    struct doc *after;
-    bool draft;
-    bool gone;
-};
-
-static struct value metadata_of(struct doc *doc)
-{
-    return value_get(doc_root(doc), STR("metadata"));
-}
-
-static struct value metadata_before(const struct work *work)
-{
-    return value_get(work->before, STR("metadata"));
-}
-
-static void set_time(struct value v, struct str key, int64_t ms)
+void work_set_time(struct value v, struct str key, int64_t ms)
 {
     char text[CLOCK_TEXT];
     clock_format(ms, text);
@@ -63,7 +41,7 @@ static int check_version(const struct work *work, int64_t wanted, struct error *
 static int check_preconditions(const struct work *work, struct error **err)
 {
     const struct edit *edit = work->edit;
-    struct str uid = value_str(value_get(metadata_before(work), STR("uid")));
+    struct str uid = value_str(value_get(work_metadata_before(work), STR("uid")));
     if (edit->if_uid.length != 0 && !str_equal(edit->if_uid, uid))
         return error_make(err, ENOENT, STR_FORMAT "/" STR_FORMAT " with uid " STR_FORMAT " is gone",
                           STR_ARGS(work->base->kind->plural), STR_ARGS(work->base->name),
@@ -126,7 +104,7 @@ static int do_replace(struct work *work, struct error **err)
     struct value metadata = value_ensure_object(doc_root(work->after), STR("metadata"));
     static const char *const unless_given[] = {"finalizers", "ownerReferences"};
     for (size_t i = 0; i < 2; i++) {
-        struct value old = value_get(metadata_before(work), str_of(unless_given[i]));
+        struct value old = value_get(work_metadata_before(work), str_of(unless_given[i]));
         if (value_exists(old) && !value_exists(value_get(metadata, str_of(unless_given[i]))))
             value_set_copy(metadata, str_of(unless_given[i]), old);
     }
@@ -161,7 +139,7 @@ static int do_apply(struct work *work, struct error **err)
     if (!value_exists(work->before)) {
         work->after = doc_copy(doc_root(wanted));
     } else {
-        struct value kept = value_at(metadata_before(work), "annotations", MERGE_LAST_APPLIED);
+        struct value kept = value_at(work_metadata_before(work), "annotations", MERGE_LAST_APPLIED);
         autodoc struct doc *last = value_exists(kept) ? doc_parse(value_str(kept), NULL) : NULL;
         work->after = doc_copy(work->before);
         merge_apply(work->base->kind->schema, doc_root(last), doc_root(work->after), doc_root(wanted));
@@ -299,106 +277,7 @@ static int do_verb(struct work *work, struct error **err)
         map = value_ensure_object(map, verb->annotations[i]);
     if (verb->annotations_depth == 0)
         map = value_ensure_object(value_ensure_object(map, STR("metadata")), STR("annotations"));
-    set_time(map, verb->annotation, work->now_ms);
-    return 0;
-}
-
-/* ---- deletion ---- */
-
-static bool is_held(const struct work *work)
-{
-    struct value metadata = metadata_of(work->after);
-    if (value_count(value_get(metadata, STR("finalizers"))) > 0)
-        return true;
-    return kind_is(work->base->kind, "", "Namespace") &&
-           value_count(value_at(doc_root(work->after), "spec", "finalizers")) > 0;
-}
-
-/* A hundred years, in seconds: more could not be written as a time. */
-#define GRACE_LIMIT (100ll * 365 * 86400)
-
-/* How long its node may take to end it: 0 for what no node runs. As Kubernetes' pod strategy decides. */
-static int64_t grace_of(const struct work *work)
-{
-    struct value root = doc_root(work->after);
-    struct str field = work->base->kind->node_field;
-    struct value spec = value_get(root, STR("spec"));
-    struct str phase = value_str(value_at(root, "status", "phase"));
-    if (field.length == 0 || value_str(value_get(spec, field)).length == 0 || str_is(phase, "Succeeded") ||
-        str_is(phase, "Failed"))
-        return 0;
-    int64_t grace = work->edit->grace >= 0
-                        ? work->edit->grace
-                        : value_int_or(value_get(spec, STR("terminationGracePeriodSeconds")), 30);
-    return grace < GRACE_LIMIT ? grace : GRACE_LIMIT;
-}
-
-static int do_delete(struct work *work, struct error **err)
-{
-    if (kind_is_permanent(work->base->kind, work->base->name))
-        return error_make(err, EPERM,
-                          STR_FORMAT "/" STR_FORMAT " belongs to every cluster and can't be deleted",
-                          STR_ARGS(work->base->kind->plural), STR_ARGS(work->base->name));
-    if (work->draft) { /* nobody acts upon it: none would end it, or release it */
-        work->gone = true;
-        return 0;
-    }
-    struct value metadata = metadata_of(work->after);
-    int64_t grace = grace_of(work);
-    bool terminating = value_exists(value_get(metadata, STR("deletionTimestamp")));
-    if (terminating) {
-        /* Asked again, it can only become shorter. */
-        int64_t left = value_int_or(value_get(metadata, STR("deletionGracePeriodSeconds")), 0);
-        if (work->edit->grace < 0 || grace >= left)
-            return 0;
-    }
-    if (grace == 0 && !is_held(work)) {
-        work->gone = true;
-        return 0;
-    }
-    set_time(metadata, STR("deletionTimestamp"), work->now_ms + grace * 1000);
-    value_set_int(metadata, STR("deletionGracePeriodSeconds"), grace);
-    if (kind_is(work->base->kind, "", "Namespace"))
-        value_set_str(value_ensure_object(doc_root(work->after), STR("status")), STR("phase"),
-                      STR("Terminating"));
-    return 0;
-}
-
-static int do_finished(struct work *work, struct error **err)
-{
-    struct value metadata = metadata_of(work->after);
-    if (!value_exists(value_get(metadata, STR("deletionTimestamp"))))
-        return error_make(err, EINVAL, STR_FORMAT "/" STR_FORMAT " is not being deleted",
-                          STR_ARGS(work->base->kind->plural), STR_ARGS(work->base->name));
-    value_set_int(metadata, STR("deletionGracePeriodSeconds"), 0);
-    return 0;
-}
-
-/* A terminating object that nothing holds any more goes with the change that released it. */
-static void end_if_released(struct work *work)
-{
-    struct value metadata = metadata_of(work->after);
-    if (!value_exists(value_get(metadata, STR("deletionTimestamp"))) || is_held(work))
-        return;
-    if (value_int_or(value_get(metadata, STR("deletionGracePeriodSeconds")), 0) == 0)
-        work->gone = true;
-}
-
-static int check_finalizers(const struct work *work, struct error **err)
-{
-    if (!value_exists(value_get(metadata_before(work), STR("deletionTimestamp"))))
-        return 0;
-    struct value old = value_get(metadata_before(work), STR("finalizers"));
-    value_each (finalizer, value_get(metadata_of(work->after), STR("finalizers"))) {
-        bool known = false;
-        value_each (other, old)
-            known = known || value_equal(other, finalizer);
-        if (!known)
-            return error_make(err, EPERM,
-                              "metadata.finalizers: the object is being deleted, \"" STR_FORMAT
-                              "\" can't be added",
-                              STR_ARGS(value_str(finalizer)));
-    }
+    work_set_time(map, verb->annotation, work->now_ms);
     return 0;
 }
 
@@ -423,8 +302,8 @@ static const struct {
     [EDIT_FIELD_RENAME] = {do_field_rename, false, false, false},
     [EDIT_LIVE] = {do_live, false, false, false},
     [EDIT_VERB] = {do_verb, false, false, false},
-    [EDIT_DELETE] = {do_delete, false, true, false},
-    [EDIT_FINISHED] = {do_finished, false, true, false},
+    [EDIT_DELETE] = {edit_delete, false, true, false},
+    [EDIT_FINISHED] = {edit_finish, false, true, false},
 };
 
 /* Spec and all else that is neither metadata nor status: what generation counts. */
@@ -447,7 +326,7 @@ static void count_generation(struct work *work)
 {
     if (!work->base->kind->has_spec || !value_exists(work->before))
         return;
-    struct value metadata = metadata_of(work->after), old = metadata_before(work);
+    struct value metadata = work_metadata(work), old = work_metadata_before(work);
     bool deleted = value_exists(value_get(metadata, STR("deletionTimestamp"))) !=
                    value_exists(value_get(old, STR("deletionTimestamp")));
     if (deleted || desired_differs(work->before, doc_root(work->after)))
@@ -459,8 +338,8 @@ static bool differs(const struct work *work, bool was_draft)
     if (!value_exists(work->before) || work->gone || was_draft != work->draft)
         return true;
     /* The number is the only thing that the version before has and this one not yet. */
-    struct value metadata = metadata_of(work->after),
-                 number = value_get(metadata_before(work), STR("resourceVersion"));
+    struct value metadata = work_metadata(work),
+                 number = value_get(work_metadata_before(work), STR("resourceVersion"));
     value_set_copy(metadata, STR("resourceVersion"), number);
     bool same = value_equal(work->before, doc_root(work->after));
     value_unset(metadata, STR("resourceVersion"));
@@ -515,7 +394,7 @@ static void make_tombstone(struct work *work)
         if (!str_is(key, "apiVersion") && !str_is(key, "kind") && !str_is(key, "metadata"))
             value_remove(member);
     }
-    value_unset(metadata_of(work->after), STR("annotations"));
+    value_unset(work_metadata(work), STR("annotations"));
 }
 
 static void fill_result(struct work *work, struct edit_result *result)
@@ -570,7 +449,7 @@ static int complete_and_check(struct work *work, bool was_draft, struct error **
     if (status == 0 && value_exists(work->before) && !was_draft)
         status = object_validate_update(kind, work->before, root, err);
     if (status == 0)
-        status = check_finalizers(work, err);
+        status = edit_check_finalizers(work, err);
     if (status == 0)
         return 0;
     autobuf struct buf text = {0};
@@ -613,12 +492,12 @@ static int run(struct work *work, struct edit_result *result, struct error **err
         managed_put_back(base, edit, work->now_ms, work->before, root);
     if (edits[edit->type].keeps_status)
         managed_put_back_status(edit, work->before, root);
-    value_unset(metadata_of(work->after), STR("resourceVersion"));
+    value_unset(work_metadata(work), STR("resourceVersion"));
     if (!work->gone) {
         status = complete_and_check(work, was_draft, err);
         if (status < 0)
             return status;
-        end_if_released(work);
+        edit_end_if_released(work);
     }
     count_generation(work);
     if (!differs(work, was_draft)) {

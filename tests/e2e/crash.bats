@@ -147,7 +147,7 @@ has_heard() {
     tail --pid="$follower" -f /dev/null
     cmp "$BATS_TEST_TMPDIR/heard" "$K8S/events"
     say stays 5 5 # now that nobody follows it the beginning goes
-    [ "$(stat -c %s "$K8S/events")" -le 65536 ]
+    [ "$(stat -c %s "$K8S/events")" -le $((96 << 10)) ]
     tail -n 1 "$K8S/events" | grep "stays 5$"
 }
 
