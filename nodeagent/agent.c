@@ -87,6 +87,7 @@ static void on_pod_changed(struct agent *agent, const void *before, const void *
     struct pod *pod = find_pod(agent, new->meta.uid);
     if (pod == NULL)
         pod = pod_new(agent, record_new(new->object, clock_wall_ms()));
+    record_identify(pod->record, new->object, clock_wall_ms());
     pod_set_document(pod, doc_copy(new->object));
 }
 

@@ -216,15 +216,39 @@ struct pod_record *record_stray(const char *uid)
     return record_blank(str_of(uid), STR(""), STR(""), 0);
 }
 
+static void add_container(struct pod_record *record, struct container_record container)
+{
+    size_t count = (size_t)record->container_count;
+    record->containers = memory_resize(record->containers, (count + 1) * sizeof(*record->containers));
+    record->containers[count] = container;
+    record->container_count++;
+}
+
+void record_identify(struct pod_record *record, struct value pod, int64_t now_ms)
+{
+    if (record->name[0] != '\0')
+        return;
+    autorecord struct pod_record *known = record_new(pod, now_ms);
+    free(record->namespace);
+    free(record->name);
+    record->namespace = take_pointer(known->namespace);
+    record->name = take_pointer(known->name);
+    for (int i = 0; i < known->container_count; i++) {
+        if (record_container(record, known->containers[i].name) != NULL)
+            continue;
+        add_container(record, known->containers[i]);
+        known->containers[i] = (struct container_record){0};
+    }
+}
+
 void record_add_remains(struct pod_record *record, const char *name, int attempt)
 {
     if (record_container(record, name) != NULL)
         return;
-    size_t count = (size_t)record->container_count;
-    record->containers = memory_resize(record->containers, (count + 1) * sizeof(*record->containers));
-    record->containers[count] = (struct container_record){
-        .name = str_dup(str_of(name)), .state = CONTAINER_CREATING, .attempt = attempt, .remains = true};
-    record->container_count++;
+    add_container(record, (struct container_record){.name = str_dup(str_of(name)),
+                                                    .state = CONTAINER_CREATING,
+                                                    .attempt = attempt,
+                                                    .remains = true});
 }
 
 void record_free(struct pod_record *record)

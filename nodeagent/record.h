@@ -76,6 +76,9 @@ struct pod_record {
 struct pod_record *record_new(struct value pod, int64_t now_ms);
 /* A record of a pod of which only remains are known. */
 struct pod_record *record_stray(const char *uid);
+/* The tree has it after all: whose remains they are, and what containers it has beside those that were found.
+ * Nothing happens to a record that is not such a one. */
+void record_identify(struct pod_record *record, struct value pod, int64_t now_ms);
 /* Of such a pod or of an earlier one's: a container that was being made. Nothing happens when it is known. */
 void record_add_remains(struct pod_record *record, const char *name, int attempt);
 void record_free(struct pod_record *record);

@@ -190,6 +190,26 @@ static void test_remains_become_a_pod_to_be_ended(void **state)
     assert_true(record->containers[0].remains);
 }
 
+/* The agent was killed when it had made the pod's directory, and not yet written its record. */
+static void test_a_lost_record_is_made_again_of_what_the_tree_says(void **state)
+{
+    (void)state;
+    autodoc struct doc *pod =
+        must_parse("{\"metadata\":{\"uid\":\"u\",\"namespace\":\"far\",\"name\":\"web\"},"
+                   "\"spec\":{\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]}}");
+    autorecord struct pod_record *record = record_stray("u");
+    record_add_remains(record, "a", 3);
+    for (int again = 0; again < 2; again++) {
+        record_identify(record, doc_root(pod), 77);
+        assert_string_equal(record->name, "web");
+        assert_string_equal(record->namespace, "far");
+        assert_int_equal(record->container_count, 2);
+        assert_int_equal(record_container(record, "a")->attempt, 3);
+        assert_true(record_container(record, "a")->remains);
+        assert_int_equal(record_container(record, "b")->attempt, -1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_an_attempt_that_never_was_is_not_counted),
         cmocka_unit_test(test_what_the_tree_says_of_lost_containers_is_taken_over),
         cmocka_unit_test(test_remains_become_a_pod_to_be_ended),
+        cmocka_unit_test(test_a_lost_record_is_made_again_of_what_the_tree_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
