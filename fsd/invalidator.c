@@ -18,7 +18,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum item_type { ITEM_NODE, ITEM_ATTRIBUTES, ITEM_ENTRY, ITEM_DELETED, ITEM_FENCE };
@@ -59,7 +58,6 @@ struct lane {
 struct invalidator {
     int fuse_fd;
     int wake_fd;
-    pid_t child;
     pthread_mutex_t lock;
     struct lane lanes[LANES];
     struct list reached; /* fences */
@@ -189,8 +187,13 @@ void invalidator_turn(struct invalidator *invalidator)
 }
 
 /* Without the child nothing that has been changed may be acknowledged. */
-__attribute__((noreturn)) static void end_with_child(void)
+static void end_with_child(struct invalidator *invalidator)
 {
+    pthread_mutex_lock(&invalidator->lock);
+    bool stopping = invalidator->stopping;
+    pthread_mutex_unlock(&invalidator->lock);
+    if (stopping)
+        return;
     log_error("the process that tells the kernel what has changed is gone: ending, to begin anew");
     _exit(1);
 }
@@ -199,7 +202,7 @@ static void send_to_child(struct lane *lane, const struct message *message)
 {
     size_t size = offsetof(struct message, name) + strlen(message->name) + 1;
     if (send(lane->socket, message, size, MSG_NOSIGNAL) < 0)
-        end_with_child();
+        end_with_child(lane->invalidator);
 }
 
 /* Attributes are never waited for in the kernel: that is done here. Each message waits for its successor,
@@ -226,7 +229,7 @@ static void perform(struct lane *lane, const struct item *first)
     messages[(count - 1) % 2].last = 1;
     send_to_child(lane, &messages[(count - 1) % 2]);
     if (recv(lane->socket, &answer, 1, 0) != 1)
-        end_with_child();
+        end_with_child(lane->invalidator);
 }
 
 /* With the lock held. */
@@ -281,10 +284,10 @@ static int start_child(struct invalidator *invalidator, struct error **err)
         ours[i] = pair[0];
         theirs[i] = pair[1];
     }
-    invalidator->child = fork();
-    if (invalidator->child == 0)
+    pid_t child = fork();
+    if (child == 0)
         live_as_child(invalidator->fuse_fd, theirs);
-    if (invalidator->child < 0)
+    if (child < 0)
         return error_errno(err, errno, "cannot start the process that tells the kernel what has changed");
     for (int i = 0; i < LANES; i++) {
         close(theirs[i]);
@@ -326,11 +329,11 @@ void invalidator_stop(struct invalidator *invalidator)
         pthread_cond_signal(&invalidator->lanes[i].filled);
     pthread_mutex_unlock(&invalidator->lock);
     for (int i = 0; i < LANES; i++) {
+        shutdown(invalidator->lanes[i].socket, SHUT_RDWR);
         pthread_join(invalidator->lanes[i].thread, NULL);
         pthread_cond_destroy(&invalidator->lanes[i].filled);
         close(invalidator->lanes[i].socket);
     }
-    (void)waitpid(invalidator->child, NULL, 0);
     for (struct item *item = invalidator->reached.first, *next; item != NULL; item = next) {
         next = item->next;
         free(item);

@@ -14,6 +14,7 @@ struct invalidator;
 
 /* Forks: before there are threads. `wake_fd`: an eventfd that is written to when a fence has been reached. */
 int invalidator_start(int fuse_fd, int wake_fd, struct invalidator **invalidator, struct error **err);
+/* Waits for nothing that the kernel has still to do: it may wait for an answer that fsd no longer gives. */
 void invalidator_stop(struct invalidator *invalidator);
 
 /* What follows is gathered until invalidator_turn() hands it over, so that the threads are woken once for all
