@@ -61,7 +61,7 @@ static bool is_early(const struct call *call)
     return call->fsd->closing > 0 && call->operation->regards != REGARDS_NOTHING;
 }
 
-void call_run(struct call *call)
+static void run(struct call *call)
 {
     const struct outcome *outcome = call->repeated ? txn_outcome(call->fsd, call->slot, call->unique) : NULL;
     if (outcome != NULL) {
@@ -103,6 +103,14 @@ void call_run(struct call *call)
             error_make(&err, -status, "%s", strerror(-status));
         call_refuse(call, err);
     }
+}
+
+void call_run(struct call *call)
+{
+    struct meter *meter = &call->fsd->meter;
+    const char *what = call->operation->name;
+    run(call); /* which may free it */
+    meter_step(meter, what);
 }
 
 void call_finish(struct call *call, const struct error *failure)

@@ -3,6 +3,7 @@
 #define PODTREE_FSD_H
 
 #include "fsd/handles.h"
+#include "fsd/meter.h"
 #include "fsd/nodes.h"
 #include "fsd/objects.h"
 #include "fsd/slots.h"
@@ -30,6 +31,7 @@ struct fsd {
     int64_t started_ms; /* wall clock */
     unsigned closing;   /* files that have been closed, and what that changes is on its way to the disk */
     gid_t group;        /* podtree, or (gid_t)-1 */
+    struct meter meter; /* how long each message takes */
 };
 
 #endif

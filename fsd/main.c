@@ -230,6 +230,7 @@ static int serve(struct daemon *daemon, struct error **err)
     bool more = true, ready[SOURCES];
     for (;;) {
         int status = wait_for_sources(daemon, more ? 0 : timeout(fsd), ready, err);
+        meter_start(&fsd->meter);
         if (status < 0)
             return status;
         if (ready[SOURCE_WAKE])
@@ -242,15 +243,22 @@ static int serve(struct daemon *daemon, struct error **err)
         if (status < 0 && status != -EAGAIN)
             return error_errno(err, -status, "cannot read requests");
         more = status == -EAGAIN;
+        struct meter *meter = &fsd->meter;
         heavy_turn(fsd);
+        meter_step(meter, "taking what the worker has done");
         more = session_run_waiting(fsd->session) || more;
         more = exclusive_turn(fsd) || more;
         vacancies_turn(fsd);
         vacancies_expire(fsd, !more);
+        meter_step(meter, "fields that were taken away");
         more = txn_turn(fsd) || more;
+        meter_step(meter, "changes");
         announcer_turn(fsd->announcer, ready[SOURCE_NOTIFIER]);
+        meter_step(meter, "announcements");
         tick(daemon);
+        meter_step(meter, "what is done each second");
         invalidator_turn(fsd->invalidator);
+        meter_step(meter, "the kernel's caches");
     }
 }
 

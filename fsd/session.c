@@ -358,6 +358,7 @@ static void dispatch(struct session *session, int slot, bool repeated)
     session->repeated = repeated;
     fault_point(repeated ? "repeating" : "dispatching");
     fuse_session_process_buf(session->fuse, &buffer);
+    meter_step(&fsd->meter, "a request without an answer");
 }
 
 static bool is_init_left(struct fsd *fsd)

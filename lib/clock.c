@@ -25,6 +25,11 @@ int64_t clock_us(void)
     return read_clock_us(CLOCK_MONOTONIC);
 }
 
+int64_t clock_thread_us(void)
+{
+    return read_clock_us(CLOCK_THREAD_CPUTIME_ID);
+}
+
 /* The whole seconds in `amount`, rounded down also before 1970. */
 static time_t whole_seconds(int64_t amount, int64_t units_per_second)
 {

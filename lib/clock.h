@@ -8,6 +8,8 @@
 int64_t clock_wall_ms(void);
 int64_t clock_ms(void);
 int64_t clock_us(void); /* CLOCK_MONOTONIC */
+/* The processor time that the calling thread has had: a call of the kernel, where the others are none. */
+int64_t clock_thread_us(void);
 
 /* RFC 3339 in UTC with seconds, as Kubernetes writes Time: 2026-01-31T12:00:00Z; the second with
  * microseconds, as it writes MicroTime. `out` takes CLOCK_TEXT bytes. */

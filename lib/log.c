@@ -75,7 +75,7 @@ int log_start_thread(struct error **err)
 
 void log_write(enum log_level level, const char *format, ...)
 {
-    if (level < least)
+    if (!log_shows(level))
         return;
     char time[CLOCK_TEXT];
     clock_format_micro(clock_wall_ms() * 1000, time);
@@ -100,6 +100,11 @@ void log_write(enum log_level level, const char *format, ...)
         buf_add_str(&queue, buf_str(&line));
     pthread_cond_signal(&filled);
     pthread_mutex_unlock(&lock);
+}
+
+bool log_shows(enum log_level level)
+{
+    return level >= least;
 }
 
 bool log_due(int64_t *state, int seconds)

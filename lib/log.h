@@ -27,6 +27,9 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
 #define log_warning(...) log_write(LOG_WARNING_LEVEL, __VA_ARGS__)
 #define log_error(...)   log_write(LOG_ERROR_LEVEL, __VA_ARGS__)
 
+/* Is a line of this level written at all? */
+bool log_shows(enum log_level level);
+
 /* The same line at most once in `seconds`; `state` is a static int64_t of the place. */
 bool log_due(int64_t *state, int seconds);
 
