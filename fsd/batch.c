@@ -2,6 +2,7 @@
 
 #include "fsd/digest.h"
 #include "lib/clock.h"
+#include "lib/large.h"
 #include <stdio.h>
 
 #define FILE_NAME_BYTES 250 /* 255, and .yaml */
@@ -122,11 +123,11 @@ bool batch_free_some(struct batch *batch, int64_t end_us)
     while (drop_one(batch))
         if (clock_us() > end_us)
             return false;
-    free(batch->entries);
-    free(batch->lines);
-    free(batch->changes);
-    free(batch->promises);
-    free(batch->undo);
+    large_free(batch->entries, batch->entry_capacity);
+    large_free(batch->lines, batch->line_capacity);
+    large_free(batch->changes, batch->change_capacity);
+    large_free(batch->promises, batch->promise_capacity);
+    large_free(batch->undo, batch->undo_capacity);
     free(batch->trims);
     free_arrays(batch->arrays);
     free(batch);
@@ -183,7 +184,7 @@ static void add_change(struct batch *batch, const struct object *object, struct 
     if (!story.person && can_join(batch, entry)) {
         drop_change(&batch->changes[entry->change - 1]);
     } else {
-        array_grow(batch->changes, batch->change_count, batch->change_capacity);
+        large_grow(batch->changes, batch->change_count, batch->change_capacity);
         entry->change = ++batch->change_count;
     }
     batch->changes[entry->change - 1] = (struct batch_change){.entry = object->batch_place - 1,
@@ -198,7 +199,7 @@ static void add_change(struct batch *batch, const struct object *object, struct 
 static struct batch_entry *entry_for(struct batch *batch, struct object *object)
 {
     if (place_in(batch, object) == 0) {
-        array_grow(batch->entries, batch->entry_count, batch->entry_capacity);
+        large_grow(batch->entries, batch->entry_count, batch->entry_capacity);
         batch->entries[batch->entry_count++] = (struct batch_entry){.object = object->id, .before = object};
         object->batch = batch->number;
         object->batch_place = batch->entry_count;
@@ -228,7 +229,7 @@ void batch_add(struct batch *batch, struct object *object, struct version *versi
         version_drop(was_pending);
         return;
     }
-    array_grow(batch->undo, batch->undo_count, batch->undo_capacity);
+    large_grow(batch->undo, batch->undo_count, batch->undo_capacity);
     batch->undo[batch->undo_count++] = undo;
 }
 
@@ -296,7 +297,7 @@ bool batch_undo(struct batch *batch, struct objects *objects, struct txn_mark ma
 void batch_add_line(struct batch *batch, const struct object *object, enum stream_kind stream, int64_t number,
                     char *text)
 {
-    array_grow(batch->lines, batch->line_count, batch->line_capacity);
+    large_grow(batch->lines, batch->line_count, batch->line_capacity);
     batch->lines[batch->line_count++] =
         (struct batch_line){.object = object != NULL ? object->id : ALL_OBJECTS,
                             .entry = object != NULL ? place_in(batch, object) : 0,
@@ -308,7 +309,7 @@ void batch_add_line(struct batch *batch, const struct object *object, enum strea
 
 void batch_add_promise(struct batch *batch, struct batch_promise promise)
 {
-    array_grow(batch->promises, batch->promise_count, batch->promise_capacity);
+    large_grow(batch->promises, batch->promise_count, batch->promise_capacity);
     batch->promises[batch->promise_count++] = promise;
 }
 
@@ -459,8 +460,8 @@ static void prepare_outcomes(struct batch *batch)
 {
     for (struct call *call = batch->first_call; call != NULL; call = call->next)
         if (call->request != NULL)
-            batch->arrays->outcomes[batch->stored.outcome_count++] = (struct outcome){
-                (uint32_t)call->slot, batch->mount, call->unique, call->result, buf_str(&call->payload)};
+            batch->arrays->outcomes[batch->stored.outcome_count++] =
+                (struct outcome){(uint32_t)call->slot, batch->mount, call->unique, call->result};
 }
 
 static void make_arrays(struct batch *batch)

@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#define SLICE_US 800
+#define SLICE_US      800
+#define SMALL_RESULTS (32u << 10) /* bytes */
 
 /* A bulk on its way. */
 struct bulk {
@@ -25,8 +26,8 @@ struct bulk {
     /* An atomic one: */
     bool atomic, settled; /* … taken back, or kept */
     struct txn_mark mark;
-    struct buf refusals; /* the number of the result, and its line */
-    size_t refusals_done, canceled;
+    struct buf refusal; /* the first, until the results before it are given: … */
+    size_t canceled;    /* … so many */
 };
 
 /* One line. */
@@ -261,6 +262,32 @@ static void add_refusal(struct buf *out, int number, const char *message)
     buf_add_text(out, "}\n");
 }
 
+static void add_cancellation(struct buf *out)
+{
+    add_refusal(out, ECANCELED, "another line of this atomic bulk was refused");
+}
+
+/* The line goes to the handle, for the descriptor to be read: into memory that outlives fsd, so that whoever
+ * has to repeat the answer has it, and that is not moved once it is large. A bulk without a descriptor (a
+ * file renamed to .bulk) has no results, and of more than fit into a block (64 MiB) the rest is left out. */
+static void give_result(struct call *call, struct str line)
+{
+    struct arena *arena = call->fsd->memory->arena;
+    struct handle_record *handle = handle_of_number(call->fsd->handles, call->file.fh, NULL);
+    if (handle == NULL)
+        return;
+    if (handle->results.length + line.length > SMALL_RESULTS)
+        (void)arena_bytes_reserve(arena, &handle->results, BULK_LIMIT);
+    (void)arena_bytes_write(arena, &handle->results, handle->results.length, line);
+}
+
+static void drop_results(struct call *call)
+{
+    struct handle_record *handle = handle_of_number(call->fsd->handles, call->file.fh, NULL);
+    if (handle != NULL)
+        handle->results.length = 0;
+}
+
 /* People are told in their errors, too: a shell doesn't read the results. */
 static void say_refusal(struct call *call, size_t number, const char *message)
 {
@@ -289,21 +316,49 @@ static void begin_atomic(struct call *call, struct bulk *bulk)
     bulk->mark = txn_mark(call->fsd);
 }
 
-/* Of an atomic bulk the refusals are kept, and whose they are: what all results are is known at the end. */
+/* The first refusal of an atomic bulk has to wait: those before it turn out to be canceled. */
+static void begin_to_cancel(struct call *call, struct bulk *bulk, struct buf *refusal)
+{
+    drop_results(call);
+    bulk->canceled = bulk->results;
+    bulk->refusal = *refusal;
+    *refusal = (struct buf){0};
+}
+
+/* False when there was not the time for all. */
+static bool go_on_canceling(struct call *call, struct bulk *bulk, int64_t end_us)
+{
+    if (bulk->refusal.length == 0)
+        return true;
+    autobuf struct buf text = {0};
+    add_cancellation(&text);
+    for (; bulk->canceled > 0 && clock_us() < end_us; bulk->canceled--)
+        give_result(call, buf_str(&text));
+    if (bulk->canceled > 0)
+        return false;
+    give_result(call, buf_str(&bulk->refusal));
+    buf_free(&bulk->refusal);
+    return true;
+}
+
 static void add_outcome(struct call *call, struct bulk *bulk, const struct bulk_line *line, int status,
                         const struct error *err)
 {
-    size_t result = bulk->results++;
+    autobuf struct buf text = {0};
     if (status < 0) {
-        struct buf *out = bulk->atomic ? &bulk->refusals : &call->payload;
-        bulk->failed = true;
-        if (bulk->atomic)
-            buf_add(out, &result, sizeof(result));
-        add_refusal(out, -status, error_message(err));
+        add_refusal(&text, -status, error_message(err));
         say_refusal(call, bulk->line, error_message(err));
-    } else if (!bulk->failed || !bulk->atomic) {
-        add_result(&call->payload, line);
+    } else if (bulk->failed && bulk->atomic) {
+        add_cancellation(&text);
+    } else {
+        add_result(&text, line);
     }
+    if (status < 0 && bulk->atomic && !bulk->failed)
+        begin_to_cancel(call, bulk, &text);
+    else
+        give_result(call, buf_str(&text));
+    bulk->failed |= status < 0;
+    bulk->results++;
 }
 
 /* False when the worker has it, and the line has to be run again. */
@@ -337,6 +392,7 @@ static struct bulk *begin(struct call *call, const struct place *place)
     bulk->place = *place;
     bulk->failures = txn_failures(call->fsd);
     txn_hold(call->fsd);
+    drop_results(call);
     call->work = bulk;
     return bulk;
 }
@@ -347,38 +403,12 @@ static bool is_lost(const struct call *call, const struct bulk *bulk)
     return bulk->failures != txn_failures(call->fsd);
 }
 
-/* All or none: where one line failed, those that were good have been taken back, and say so. */
-static bool add_canceled(struct call *call, struct bulk *bulk, int64_t end_us)
-{
-    if (bulk->canceled == 0)
-        buf_clear(&call->payload);
-    for (; bulk->canceled < bulk->results; bulk->canceled++) {
-        if (clock_us() > end_us)
-            return false;
-        struct str rest = {bulk->refusals.at + bulk->refusals_done,
-                           bulk->refusals.length - bulk->refusals_done};
-        size_t refused = SIZE_MAX;
-        if (rest.length != 0)
-            memcpy(&refused, rest.at, sizeof(refused));
-        if (refused == bulk->canceled) {
-            struct str text;
-            rest = (struct str){rest.at + sizeof(refused), rest.length - sizeof(refused)};
-            (void)str_split(&rest, '\n', &text);
-            buf_addf(&call->payload, STR_FORMAT "\n", STR_ARGS(text));
-            bulk->refusals_done += sizeof(refused) + text.length + 1;
-        } else {
-            add_refusal(&call->payload, ECANCELED, "another line of this atomic bulk was refused");
-        }
-    }
-    return true;
-}
-
-/* False when there was not the time for all. */
+/* All or none. False when there was not the time for all. */
 static bool settle_atomic(struct call *call, struct bulk *bulk, int64_t end_us)
 {
     if (!bulk->settled)
         bulk->settled = (bulk->failed ? txn_undo_some : txn_keep_some)(call->fsd, bulk->mark, end_us);
-    return bulk->settled && (!bulk->failed || add_canceled(call, bulk, end_us));
+    return bulk->settled;
 }
 
 static int end(struct call *call, struct bulk *bulk, struct error **err)
@@ -388,7 +418,7 @@ static int end(struct call *call, struct bulk *bulk, struct error **err)
         exclusive_end(call);
     txn_release(call->fsd);
     buf_free(&bulk->made_name);
-    buf_free(&bulk->refusals);
+    buf_free(&bulk->refusal);
     free(bulk);
     call->work = NULL;
     return lost ? error_make(err, EIO,
@@ -399,9 +429,11 @@ static int end(struct call *call, struct bulk *bulk, struct error **err)
 /* 0 when all lines have been run. */
 static int run_lines(struct call *call, struct bulk *bulk, struct str bytes, int64_t end_us)
 {
-    while (bulk->done < bytes.length && !is_lost(call, bulk)) {
-        if (clock_us() > end_us)
+    for (;;) {
+        if (clock_us() > end_us || !go_on_canceling(call, bulk, end_us))
             return CALL_WAITING;
+        if (bulk->done >= bytes.length || is_lost(call, bulk))
+            return 0;
         struct str rest = {bytes.at + bulk->done, bytes.length - bulk->done}, text;
         (void)str_split(&rest, '\n', &text);
         bulk->line++;
@@ -412,7 +444,6 @@ static int run_lines(struct call *call, struct bulk *bulk, struct str bytes, int
         heavy_forget(call);
         bulk->done += text.length + 1;
     }
-    return 0;
 }
 
 int bulk_write(struct call *call, const struct place *place, uint32_t node, struct str bytes,

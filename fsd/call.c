@@ -32,7 +32,6 @@ struct call *call_new(struct fsd *fsd, fuse_req_t request, const struct operatio
 
 void call_free(struct call *call)
 {
-    buf_free(&call->payload);
     heavy_free(call->heavy);
     free(call);
 }
@@ -42,11 +41,9 @@ uint64_t *call_note(const struct call *call)
     return &slot_record(call->fsd->slots, call->slot)->note;
 }
 
-/* A payload is not noted: a call that has one and whose outcome is not stored has changed nothing, and starts
- * again. */
 static void finish(struct call *call, int result)
 {
-    if (call->request != NULL && call->payload.length == 0 && result >= 0)
+    if (call->request != NULL && result >= 0)
         *call_note(call) = NOTE_FINISHING;
     fault_point("finish");
     if (call->operation->finish != NULL)
@@ -65,7 +62,6 @@ static void run(struct call *call)
 {
     const struct outcome *outcome = call->repeated ? txn_outcome(call->fsd, call->slot, call->unique) : NULL;
     if (outcome != NULL) {
-        buf_add_str(&call->payload, outcome->payload);
         call->result = outcome->result;
         txn_answer_made(call);
         return;

@@ -74,7 +74,6 @@ struct call {
 
     /* The outcome, stored with the changes. */
     int result;
-    struct buf payload;
 
     /* What start() keeps from turn to turn while it says CALL_WAITING or -EINPROGRESS. */
     void *work;

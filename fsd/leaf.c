@@ -1,11 +1,10 @@
 #include "fsd/leaf.h"
 
+#include "fsd/bulk.h"
 #include "fsd/edit.h"
 #include "fsd/txn.h"
 #include "fsd/vacancy.h"
 #include <errno.h>
-
-#define BULK_LIMIT (64u << 20)
 
 static void of_special(const struct special *special, struct leaf *leaf)
 {

@@ -1,6 +1,7 @@
 #include "fsd/objects.h"
 
 #include "fsd/order.h"
+#include "lib/large.h"
 
 /* What belongs to one kind. */
 struct of_kind {
@@ -21,8 +22,7 @@ struct objects {
     const struct kinds *kinds;
     struct of_kind *of_kind; /* by kind->index */
     struct interned interned;
-    struct object **ids; /* open addressing by id; entries are never NULLed in place but moved up */
-    size_t id_count, id_capacity;
+    struct map by_id;
     struct object *oldest_grave, *newest_grave; /* tombstones in the order of versions, linked by `older` */
     size_t tombstones;
 };
@@ -58,58 +58,10 @@ const char *objects_intern(struct objects *objects, struct str text)
     return interned->texts[place];
 }
 
-static size_t id_home(const struct objects *objects, int64_t id)
-{
-    return (size_t)((uint64_t)id * 0x9e3779b97f4a7c15u >> 20) & (objects->id_capacity - 1);
-}
-
-static size_t id_place(const struct objects *objects, int64_t id)
-{
-    size_t place = id_home(objects, id);
-    while (objects->ids[place] != NULL && objects->ids[place]->id != id)
-        place = (place + 1) & (objects->id_capacity - 1);
-    return place;
-}
-
-static void id_insert(struct objects *objects, struct object *object)
-{
-    if (objects->id_count * 2 >= objects->id_capacity) {
-        struct object **old = objects->ids;
-        size_t old_capacity = objects->id_capacity;
-        objects->id_capacity = old_capacity * 2;
-        objects->ids = memory_zeroed(objects->id_capacity, sizeof(struct object *));
-        for (size_t i = 0; i < old_capacity; i++)
-            if (old[i] != NULL)
-                objects->ids[id_place(objects, old[i]->id)] = old[i];
-        free(old);
-    }
-    objects->ids[id_place(objects, object->id)] = object;
-    objects->id_count++;
-}
-
-static void id_remove(struct objects *objects, int64_t id)
-{
-    size_t mask = objects->id_capacity - 1, hole = id_place(objects, id), place = hole;
-    objects->id_count--;
-    for (;;) {
-        objects->ids[hole] = NULL;
-        for (;;) {
-            place = (place + 1) & mask;
-            if (objects->ids[place] == NULL)
-                return;
-            size_t home = id_home(objects, objects->ids[place]->id);
-            /* May it stay, its home being behind the hole? */
-            if (((place - home) & mask) >= ((place - hole) & mask))
-                break;
-        }
-        objects->ids[hole] = objects->ids[place];
-        hole = place;
-    }
-}
-
 struct object *object_by_id(struct objects *objects, int64_t id)
 {
-    return objects->ids[id_place(objects, id)];
+    return map_entry(map_find(&objects->by_id, (struct str){(const char *)&id, sizeof(id)}), struct object,
+                     by_id);
 }
 
 /* ---- the set ---- */
@@ -119,8 +71,6 @@ struct objects *objects_new(const struct kinds *kinds)
     struct objects *objects = memory_zeroed(1, sizeof(*objects));
     objects->kinds = kinds;
     objects->of_kind = memory_zeroed(kinds_count(kinds), sizeof(*objects->of_kind));
-    objects->id_capacity = 256;
-    objects->ids = memory_zeroed(objects->id_capacity, sizeof(struct object *));
     return objects;
 }
 
@@ -146,12 +96,15 @@ void objects_free(struct objects *objects)
 {
     if (objects == NULL)
         return;
-    for (size_t i = 0; i < objects->id_capacity; i++)
-        if (objects->ids[i] != NULL)
-            object_free(objects->ids[i]);
+    struct map_node *next;
+    for (struct map_node *node = map_next(&objects->by_id, NULL); node != NULL; node = next) {
+        next = map_next(&objects->by_id, node);
+        object_free(map_entry(node, struct object, by_id));
+    }
     for (size_t k = 0; k < kinds_count(objects->kinds); k++) {
         for (size_t c = 0; c < objects->of_kind[k].count; c++) {
-            free(objects->of_kind[k].collections[c]->objects);
+            large_free(objects->of_kind[k].collections[c]->objects,
+                       objects->of_kind[k].collections[c]->capacity);
             free(objects->of_kind[k].collections[c]);
         }
         free(objects->of_kind[k].collections);
@@ -161,7 +114,7 @@ void objects_free(struct objects *objects)
         free(objects->interned.texts[i]);
     free(objects->interned.texts);
     free(objects->of_kind);
-    free(objects->ids);
+    map_free(&objects->by_id);
     free(objects);
 }
 
@@ -321,7 +274,8 @@ static struct object *make_object(struct objects *objects, int64_t id, const str
     object->namespace = objects_intern(objects, namespace);
     object->name = str_dup(name);
     object->uid = str_dup(uid);
-    id_insert(objects, object);
+    object->by_id.key = (struct str){(const char *)&object->id, sizeof(object->id)};
+    map_insert(&objects->by_id, &object->by_id);
     return object;
 }
 
@@ -335,7 +289,7 @@ static void collect(struct objects *objects, struct object *object)
         collection->objects[place] = object;
         return;
     }
-    array_grow(collection->objects, collection->count, collection->capacity);
+    large_grow(collection->objects, collection->count, collection->capacity);
     memmove(collection->objects + place + 1, collection->objects + place,
             (collection->count - place) * sizeof(*collection->objects));
     collection->objects[place] = object;
@@ -430,7 +384,7 @@ void object_publish(struct objects *objects, struct object *object, struct versi
     uncollect(objects, object);
     free_streams(object);
     if (was_draft) { /* nobody has been told of it */
-        id_remove(objects, object->id);
+        map_remove(&objects->by_id, &object->by_id);
         object_free(object);
         return;
     }
@@ -445,7 +399,7 @@ void object_discard(struct objects *objects, struct object *object)
     if (object->committed != NULL)
         return;
     uncollect(objects, object);
-    id_remove(objects, object->id);
+    map_remove(&objects->by_id, &object->by_id);
     object_free(object);
 }
 
@@ -475,7 +429,7 @@ void objects_trim_tombstones(struct objects *objects, size_t keep)
         if (object->committed->number > of->forgotten)
             of->forgotten = object->committed->number;
         order_remove(&of->order, object->committed->number);
-        id_remove(objects, object->id);
+        map_remove(&objects->by_id, &object->by_id);
         object_free(object);
         objects->tombstones--;
     }

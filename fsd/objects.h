@@ -16,6 +16,7 @@
 
 #include "fsd/kind.h"
 #include "fsd/store.h"
+#include "lib/map.h"
 #include <stdatomic.h>
 
 enum {
@@ -52,6 +53,7 @@ struct stream {
 
 struct object {
     int64_t id;
+    struct map_node by_id;
     const struct kind *kind;
     const char *namespace; /* interned; "" when cluster-scoped */
     char *name, *uid;

@@ -55,6 +55,8 @@ static const char *const migrations[] = {
 
     "CREATE TABLE promise (object INTEGER, path TEXT, uid INTEGER, gid INTEGER, PRIMARY KEY (object, path))"
     "    WITHOUT ROWID;",
+
+    "ALTER TABLE outcome DROP COLUMN payload;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(*migrations)))
 
@@ -70,7 +72,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [PUT_LINE] = "INSERT INTO line VALUES (?, ?, ?, ?)",
     [TRIM_LINES] = "DELETE FROM line WHERE object = ? AND stream = ? AND number < ?",
     [DROP_LINES] = "DELETE FROM line WHERE object = ?",
-    [PUT_OUTCOME] = "REPLACE INTO outcome VALUES (?, ?, ?, ?, ?)",
+    [PUT_OUTCOME] = "REPLACE INTO outcome VALUES (?, ?, ?, ?)",
     [PUT_PROMISE] = "REPLACE INTO promise VALUES (?, ?, ?, ?)",
     [DROP_PROMISE] = "DELETE FROM promise WHERE object = ? AND path = ?",
     [DROP_PROMISES] = "DELETE FROM promise WHERE object = ?",
@@ -270,7 +272,7 @@ static int put_outcomes(struct store *store, const struct store_batch *batch)
     for (size_t i = 0; i < batch->outcome_count && code == SQLITE_OK; i++) {
         const struct outcome *outcome = &batch->outcomes[i];
         code = run(store, PUT_OUTCOME, NUMBER(outcome->slot), NUMBER(outcome->mount), NUMBER(outcome->unique),
-                   NUMBER(outcome->result), BYTES(outcome->payload));
+                   NUMBER(outcome->result));
     }
     return code;
 }

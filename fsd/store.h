@@ -49,7 +49,6 @@ struct outcome {
     uint64_t mount;  /* which mount: numbers of requests begin again with each */
     uint64_t unique; /* the kernel's number of the request */
     int32_t result;  /* 0 or more, or a negative errno */
-    struct str payload;
 };
 
 /* A change on its way to the history. No two have the same version. The document is the record's current one

@@ -108,7 +108,6 @@ static void load_outcome(struct loading *loading, sqlite3_stmt *row)
         .mount = (uint64_t)sqlite3_column_int64(row, 1),
         .unique = (uint64_t)sqlite3_column_int64(row, 2),
         .result = sqlite3_column_int(row, 3),
-        .payload = text_at(row, 4),
     };
     loading->reader->outcome(loading->context, &outcome);
 }
@@ -193,7 +192,7 @@ static int load_all(struct loading *loading, struct error **err)
       after[] = {
           {"SELECT object, stream, number, text FROM line ORDER BY number", load_line},
           {outbox_query, load_outbox},
-          {"SELECT slot, mount, number, result, payload FROM outcome", load_outcome},
+          {"SELECT slot, mount, number, result FROM outcome", load_outcome},
           {"SELECT object, path, uid, gid FROM promise", load_promise},
       };
     int result = 0;

@@ -51,8 +51,7 @@ int txn_event(struct fsd *fsd, const struct asker *asker, const struct object *o
  * done. */
 void txn_promise(struct fsd *fsd, const struct promise *promise);
 
-/* The call waits for all changes made so far; its outcome (call->result, call->payload) is stored with them.
- */
+/* The call waits for all changes made so far; its outcome (call->result) is stored with them. */
 void txn_park(struct call *call);
 /* The change of a repeated call was made and stored by a predecessor: it is answered as soon as the kernel
  * has been told everything that it must no longer cache. */

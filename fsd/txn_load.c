@@ -83,7 +83,6 @@ static void load_outcome(void *context, const struct outcome *outcome)
     if (outcome->slot >= MEMORY_SLOTS || outcome->mount != loading->fsd->memory->header->mount)
         return;
     txn->outcomes[outcome->slot] = *outcome;
-    txn->outcomes[outcome->slot].payload = (struct str){str_dup(outcome->payload), outcome->payload.length};
 }
 
 /* What was given to objects that lived in a predecessor's memory is known on this mount; after the end of a
@@ -159,8 +158,6 @@ void txn_close(struct fsd *fsd)
         next = batch->next;
         batch_free(batch);
     }
-    for (int i = 0; i < MEMORY_SLOTS; i++)
-        free((char *)txn->outcomes[i].payload.at);
     free(txn->trims);
     free(txn);
     fsd->txn = NULL;

@@ -20,7 +20,7 @@ struct txn {
     uint64_t failures;
     struct given_numbers *given; /* in the memory that outlives fsd */
     int64_t published, published_ms;
-    struct outcome outcomes[MEMORY_SLOTS]; /* of the requests that a predecessor left; payloads are owned */
+    struct outcome outcomes[MEMORY_SLOTS]; /* of the requests that a predecessor left */
     struct stream_line *trims;             /* lines to be deleted with the next batch */
     size_t trim_count, trim_capacity;
     unsigned char random[256];

@@ -299,11 +299,8 @@ static void finish_collected(struct call *call)
     is_set_now(fsd, handle->node);
     uint32_t flags =
         handle->flags & ~(uint32_t)(HANDLE_DIRTY | HANDLE_CHECKED | HANDLE_TRIED | HANDLE_EMPTIED);
-    if (call->payload.length != 0) {
-        handle->results.length = 0;
-        (void)arena_bytes_write(fsd->memory->arena, &handle->results, 0, buf_str(&call->payload));
+    if (handle->results.length != 0)
         flags |= HANDLE_RESULTS | HANDLE_FILLED;
-    }
     atomic_signal_fence(memory_order_seq_cst);
     fault_point("results");
     handle->flags = flags;

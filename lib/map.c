@@ -1,8 +1,19 @@
 #include "lib/map.h"
 
+#include "lib/large.h"
+
+#define FIRST_BUCKETS 16 /* a power of two */
+
+/* By as many bits of the hash as it takes to name them all; by one less where there is no such bucket yet. */
+static size_t place_of(const struct map *map, uint64_t hash)
+{
+    size_t place = hash & (map->half * 2 - 1);
+    return place < map->bucket_count ? place : place - map->half;
+}
+
 static struct map_node **bucket_of(const struct map *map, uint64_t hash)
 {
-    return &map->buckets[hash & (map->bucket_count - 1)];
+    return &map->buckets[place_of(map, hash)];
 }
 
 struct map_node *map_find(const struct map *map, struct str key)
@@ -16,28 +27,42 @@ struct map_node *map_find(const struct map *map, struct str key)
     return node;
 }
 
-/* On average one node a bucket at most; the doubling costs each node one move on average. */
+static void add_bucket(struct map *map)
+{
+    large_grow(map->buckets, map->bucket_count, map->bucket_capacity);
+    map->buckets[map->bucket_count++] = NULL;
+}
+
+/* The new bucket takes over what the one that it halves has for it. */
 static void grow(struct map *map)
 {
-    struct map larger = {.bucket_count = map->bucket_count != 0 ? map->bucket_count * 2 : 16};
-    larger.buckets = memory_zeroed(larger.bucket_count, sizeof(*larger.buckets));
-    for (size_t i = 0; i < map->bucket_count; i++) {
-        struct map_node *next;
-        for (struct map_node *node = map->buckets[i]; node != NULL; node = next) {
-            next = node->next;
-            struct map_node **bucket = bucket_of(&larger, node->hash);
-            node->next = *bucket;
-            *bucket = node;
+    if (map->bucket_count == map->half * 2)
+        map->half *= 2;
+    add_bucket(map);
+    struct map_node **to = &map->buckets[map->bucket_count - 1], **link = to - map->half;
+    for (struct map_node *node; (node = *link) != NULL;) {
+        if (bucket_of(map, node->hash) != to) {
+            link = &node->next;
+            continue;
         }
+        *link = node->next;
+        node->next = *to;
+        *to = node;
     }
-    free(map->buckets);
-    map->buckets = larger.buckets;
-    map->bucket_count = larger.bucket_count;
+}
+
+static void begin(struct map *map)
+{
+    while (map->bucket_count < FIRST_BUCKETS)
+        add_bucket(map);
+    map->half = FIRST_BUCKETS;
 }
 
 void map_insert(struct map *map, struct map_node *node)
 {
-    if (map->count >= map->bucket_count)
+    if (map->bucket_count == 0)
+        begin(map);
+    else if (map->count >= map->bucket_count)
         grow(map);
     node->hash = str_hash(node->key);
     struct map_node **bucket = bucket_of(map, node->hash);
@@ -59,7 +84,7 @@ struct map_node *map_next(const struct map *map, const struct map_node *previous
 {
     if (previous != NULL && previous->next != NULL)
         return previous->next;
-    size_t i = previous != NULL ? (previous->hash & (map->bucket_count - 1)) + 1 : 0;
+    size_t i = previous != NULL ? place_of(map, previous->hash) + 1 : 0;
     while (i < map->bucket_count && map->buckets[i] == NULL)
         i++;
     return i < map->bucket_count ? map->buckets[i] : NULL;
@@ -67,6 +92,6 @@ struct map_node *map_next(const struct map *map, const struct map_node *previous
 
 void map_free(struct map *map)
 {
-    free(map->buckets);
+    large_free(map->buckets, map->bucket_capacity);
     *map = (struct map){0};
 }

@@ -17,10 +17,12 @@ struct map_node {
     struct str key;
 };
 
-/* Zero-initialised is empty. */
+/* Zero-initialised is empty. There is a bucket for each node: the table grows by one with each of them, so
+ * that nobody pays for the growth of all (linear hashing). */
 struct map {
     struct map_node **buckets;
-    size_t bucket_count; /* a power of two, or 0 */
+    size_t bucket_count, bucket_capacity;
+    size_t half; /* the largest power of two that is no more than bucket_count */
     size_t count;
 };
 

@@ -96,7 +96,7 @@ static void commit(struct store *store, struct changes *changes, size_t count)
         changes->records[i] = record_of(changes, id, version);
         changes->lines[i] =
             (struct stream_line){version, id, STREAM_STATUS, STR("12:00:00 Running ready=1/1")};
-        changes->outcomes[i] = (struct outcome){(uint32_t)i, 1, (uint64_t)version, 0, STR_NONE};
+        changes->outcomes[i] = (struct outcome){(uint32_t)i, 1, (uint64_t)version, 0};
         changes->outbox[i] = (struct outbox_row){
             .version = version,
             .id = id,
@@ -142,7 +142,7 @@ static void see_outbox(void *context, const struct outbox_row *row)
 }
 static void see_outcome(void *context, const struct outcome *outcome)
 {
-    *(size_t *)context += outcome->payload.length;
+    (void)context, (void)outcome;
 }
 
 static void see_promise(void *context, const struct promise *promise)
