@@ -7,6 +7,7 @@
 
 struct exclusive {
     struct call *holder;       /* changes things alone; NULL: nobody does */
+    bool closed;               /* nobody may */
     struct call *first, **end; /* those that wait */
     struct call *next;         /* the one of them whose turn it is */
 };
@@ -37,9 +38,19 @@ void exclusive_end(struct call *call)
     call->fsd->exclusive->holder = NULL;
 }
 
+void exclusive_close(struct fsd *fsd)
+{
+    fsd->exclusive->closed = true;
+}
+
+void exclusive_open(struct fsd *fsd)
+{
+    fsd->exclusive->closed = false;
+}
+
 bool exclusive_is_held(const struct fsd *fsd)
 {
-    return fsd->exclusive->holder != NULL;
+    return fsd->exclusive->holder != NULL || fsd->exclusive->closed;
 }
 
 /* ---- which requests may change something ---- */
@@ -96,7 +107,7 @@ static bool may_change(const struct call *call)
 bool exclusive_delays(struct call *call)
 {
     struct exclusive *exclusive = call->fsd->exclusive;
-    bool free = exclusive->holder == NULL && exclusive->first == NULL;
+    bool free = !exclusive_is_held(call->fsd) && exclusive->first == NULL;
     if (free || call == exclusive->holder || call == exclusive->next || !may_change(call))
         return false;
     call->next = NULL;
@@ -109,7 +120,7 @@ bool exclusive_turn(struct fsd *fsd)
 {
     struct exclusive *exclusive = fsd->exclusive;
     int64_t end_us = clock_us() + SLICE_US;
-    while (exclusive->first != NULL && exclusive->holder == NULL && clock_us() < end_us) {
+    while (exclusive->first != NULL && !exclusive_is_held(fsd) && clock_us() < end_us) {
         struct call *call = exclusive->next = exclusive->first;
         exclusive->first = call->next;
         if (exclusive->first == NULL)
@@ -117,5 +128,5 @@ bool exclusive_turn(struct fsd *fsd)
         call_run(call);
         exclusive->next = NULL;
     }
-    return exclusive->first != NULL && exclusive->holder == NULL;
+    return exclusive->first != NULL && !exclusive_is_held(fsd);
 }

@@ -5,6 +5,7 @@
 #include "fsd/digest.h"
 #include "fsd/documents.h"
 #include "fsd/drafts.h"
+#include "fsd/exclusive.h"
 #include "fsd/heavy.h"
 #include "fsd/invalidator.h"
 #include "fsd/readers.h"
@@ -374,25 +375,49 @@ static void free_recorded(struct txn *txn)
     }
 }
 
-/* The batch, and what has been computed upon it meanwhile, fall together. */
-static void fail(struct fsd *fsd, struct batch *batch, const struct error *failure)
+/* The batch, and what has been computed upon it meanwhile, fall together. Until they have been taken back
+ * nobody may change anything. Takes the failure. */
+static void fail(struct fsd *fsd, struct batch *batch, struct error *failure)
 {
     struct txn *txn = fsd->txn;
-    struct batch *also = txn->filling;
     log_error("a change could not be stored: %s", error_message(failure));
     txn->failures++;
+    txn->failing = batch;
+    batch->next = txn->filling;
+    batch->next->next = NULL;
+    txn->discarded = 0;
+    txn->failure = failure;
     txn->filling = batch_new();
-    struct batch *const both[] = {also, batch};
-    for (size_t b = 0; b < 2; b++)
-        for (size_t i = 0; i < both[b]->entry_count; i++) {
-            struct object *object = object_by_id(fsd->objects, both[b]->entries[i].object);
-            if (object == NULL)
-                continue;
+    exclusive_close(fsd);
+}
+
+/* What is pending of an object falls, whichever of the batches it is in. */
+static bool discard(struct fsd *fsd, struct batch *batch, int64_t end_us)
+{
+    while (fsd->txn->discarded < batch->entry_count) {
+        struct object *object = object_by_id(fsd->objects, batch->entries[fsd->txn->discarded++].object);
+        if (object != NULL)
             object_discard(fsd->objects, object);
+        if (clock_us() > end_us)
+            return false;
+    }
+    return true;
+}
+
+static void go_on_failing(struct fsd *fsd, int64_t end_us)
+{
+    struct txn *txn = fsd->txn;
+    while (txn->failing != NULL) {
+        struct batch *batch = txn->failing, *next = batch->next;
+        if (!discard(fsd, batch, end_us) || !answer(batch, txn->failure, end_us) ||
+            !batch_free_some(batch, end_us))
+            return;
+        txn->failing = next;
+        txn->discarded = 0;
+        if (next == NULL) {
+            error_free(take_pointer(txn->failure));
+            exclusive_open(fsd);
         }
-    for (size_t b = 2; b-- > 0;) {
-        (void)answer(both[b], failure, INT64_MAX);
-        batch_free(both[b]);
     }
 }
 
@@ -429,7 +454,6 @@ static void take_ended(struct fsd *fsd)
         begin_to_publish(txn, batch);
     else
         fail(fsd, batch, failure);
-    error_free(failure);
 }
 
 static const struct store_batch *prepare(void *context)
@@ -442,7 +466,8 @@ static const struct store_batch *prepare(void *context)
 static void submit(struct fsd *fsd)
 {
     struct txn *txn = fsd->txn;
-    if (txn->writing != NULL || txn->publishing != NULL || txn->held != 0 || batch_is_empty(txn->filling))
+    bool busy = txn->writing != NULL || txn->publishing != NULL || txn->failing != NULL || txn->held != 0;
+    if (busy || batch_is_empty(txn->filling))
         return;
     struct batch *batch = txn->writing = txn->filling;
     txn->filling = batch_new();
@@ -466,16 +491,19 @@ bool txn_turn(struct fsd *fsd)
     struct batch *batch;
     while ((batch = invalidator_reached(fsd->invalidator)) != NULL)
         answer_later(txn, batch);
+    go_on_failing(fsd, end_us);
     answer_some(txn, clock_us() + SLICE_US);
     free_recorded(txn);
     if (fsd->tellings == NULL && invalidator_is_idle(fsd->invalidator))
         fsd->memory->header->told = (uint64_t)txn->published;
-    return txn->publishing != NULL || txn->ended != NULL || txn->recorded.count > 0;
+    return txn->publishing != NULL || txn->ended != NULL || txn->failing != NULL || txn->recorded.count > 0;
 }
 
 bool txn_is_busy(const struct fsd *fsd)
 {
-    return fsd->txn->writing != NULL || fsd->txn->publishing != NULL || !batch_is_empty(fsd->txn->filling);
+    const struct txn *txn = fsd->txn;
+    return txn->writing != NULL || txn->publishing != NULL || txn->failing != NULL ||
+           !batch_is_empty(txn->filling);
 }
 
 uint64_t txn_failures(const struct fsd *fsd)

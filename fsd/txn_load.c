@@ -139,6 +139,14 @@ int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err
     return committer_start(store, wake_fd, &txn->committer, err);
 }
 
+static void free_all(struct batch *first)
+{
+    for (struct batch *batch = first, *next; batch != NULL; batch = next) {
+        next = batch->next;
+        batch_free(batch);
+    }
+}
+
 void txn_close(struct fsd *fsd)
 {
     struct txn *txn = fsd->txn;
@@ -154,10 +162,9 @@ void txn_close(struct fsd *fsd)
     }
     batch_free(txn->filling);
     batch_free(txn->publishing);
-    for (struct batch *batch = txn->ended, *next; batch != NULL; batch = next) {
-        next = batch->next;
-        batch_free(batch);
-    }
+    free_all(txn->ended);
+    free_all(txn->failing);
+    error_free(txn->failure);
     free(txn->trims);
     free(txn);
     fsd->txn = NULL;

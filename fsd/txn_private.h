@@ -16,6 +16,9 @@ struct txn {
     size_t published_entries, published_lines; /* of it */
     struct history_queue recorded;             /* entries that are in the history, and are to be freed */
     struct batch *ended, **ended_end;          /* their calls are being answered, then they are freed */
+    struct batch *failing; /* refused by the disk, and what was computed upon it: being taken back */
+    size_t discarded;      /* entries of the first of them */
+    struct error *failure;
     int held; /* the filling batch must not be submitted while this is not 0 */
     uint64_t failures;
     struct given_numbers *given; /* in the memory that outlives fsd */
