@@ -57,10 +57,42 @@ void field_read(const struct field *field, struct buf *out)
     }
 }
 
+/* As write_lines() writes it: only what has to be quoted is rendered. */
+static size_t lines_size(struct value list)
+{
+    size_t size = 0;
+    autobuf struct buf quoted = {0};
+    value_each (item, list) {
+        struct str text = value_str(item);
+        buf_clear(&quoted);
+        if (wants_quotes(text))
+            json_write_string(&quoted, text);
+        size += (quoted.length != 0 ? quoted.length : text.length) + 1;
+    }
+    return size;
+}
+
+/* As write_content() writes it. */
+static size_t content_size(const struct schema *schema, struct value v)
+{
+    struct str text = value_str(v);
+    if (!schema->content)
+        return text.length + 1;
+    return str_is(schema->format, "byte") ? base64_decoded_size(text) : text.length;
+}
+
+/* Asked for with each look at a file, which may have a megabyte: so it is counted. Only where a field takes
+ * whatever document it is given that has to be written to be counted. */
 size_t field_size(const struct field *field)
 {
-    if (field->type == FIELD_SCALAR && value_exists(field->value))
+    if (!value_exists(field->value))
+        return 0;
+    if (field->type == FIELD_SCALAR)
         return value_str(field->value).length + 1;
+    if (field->type == FIELD_LINES)
+        return lines_size(field->value);
+    if (field->type == FIELD_CONTENT && field->schema->type == SCHEMA_STRING)
+        return content_size(field->schema, field->value);
     autobuf struct buf text = {0};
     field_read(field, &text);
     return text.length;

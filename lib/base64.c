@@ -24,17 +24,35 @@ void base64_encode(struct str bytes, struct buf *out)
 
 static int sextet(char c)
 {
-    const char *at = c != '\0' ? strchr(alphabet, c) : NULL;
-    return at != NULL ? (int)(at - alphabet) : -1;
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-bool base64_decode(struct str text, struct buf *out)
+static size_t padding_of(struct str text)
 {
     size_t padding = 0;
     while (padding < 2 && padding < text.length && text.at[text.length - 1 - padding] == '=')
         padding++;
+    return padding;
+}
+
+size_t base64_decoded_size(struct str text)
+{
+    return text.length >= 4 ? text.length / 4 * 3 - padding_of(text) : 0;
+}
+
+bool base64_decode(struct str text, struct buf *out)
+{
+    size_t padding = padding_of(text);
     if (text.length % 4 != 0)
         return false;
+    char *to = buf_reserve(out, text.length / 4 * 3);
+    size_t length = 0;
     for (size_t i = 0; i < text.length; i += 4) {
         size_t digits = i + 4 == text.length ? 4 - padding : 4;
         uint32_t three = 0;
@@ -44,8 +62,10 @@ bool base64_decode(struct str text, struct buf *out)
                 return false;
             three |= (uint32_t)value << (18 - 6 * j);
         }
-        const char bytes[3] = {(char)(three >> 16), (char)(three >> 8), (char)three};
-        buf_add(out, bytes, digits - 1);
+        for (size_t j = 0; j + 1 < digits; j++)
+            to[length++] = (char)(three >> (16 - 8 * j));
     }
+    to[length] = '\0';
+    out->length += length;
     return true;
 }

@@ -123,7 +123,10 @@ static void files_read_as_their_values(void **state)
     assert_read("deployments", deployment_text, "observed/conditions/Available/status", "True\n");
     assert_read("configmaps", "{data: {a: \"x\\n\\n\"}}", "data/a", "x\n\n");
     assert_read("configmaps", "{data: {a: x}}", "data/a", "x");
+    assert_read("configmaps", "{binaryData: {a: ''}}", "binaryData/a", "");
     assert_read("configmaps", "{binaryData: {a: /w==}}", "binaryData/a", "\xff");
+    assert_read("configmaps", "{binaryData: {a: Zm8=}}", "binaryData/a", "fo");
+    assert_read("configmaps", "{binaryData: {a: Zm9vYmFy}}", "binaryData/a", "foobar");
     assert_read("configmaps", "{metadata: {annotations: {a: \"x\\ny\"}}}", "metadata/annotations/a",
                 "x\ny\n");
 }

@@ -37,11 +37,34 @@ static void other_text_is_refused(void **state)
     }
 }
 
+/* Whatever can be decoded: all texts of up to eight of these characters. */
+static void the_size_is_that_of_the_bytes(void **state)
+{
+    (void)state;
+    static const char characters[] = "A/b=";
+    size_t taken = 0;
+    for (uint32_t length = 0; length <= 8; length++)
+        for (uint32_t number = 0; number < 1u << 2 * length; number++) {
+            char text[8];
+            autobuf struct buf bytes = {0};
+            for (uint32_t i = 0; i < length; i++)
+                text[i] = characters[number >> 2 * i & 3];
+            if (!base64_decode((struct str){text, length}, &bytes))
+                continue;
+            assert_int_equal(base64_decoded_size((struct str){text, length}), bytes.length);
+            taken++;
+        }
+    /* Of four characters: without padding, with one, with two. */
+    size_t fours = 3 * 3 * 3 * 3 + 3 * 3 * 3 + 3 * 3;
+    assert_int_equal(taken, 1 + fours + 3 * 3 * 3 * 3 * fours);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_come_back),
         cmocka_unit_test(other_text_is_refused),
+        cmocka_unit_test(the_size_is_that_of_the_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
