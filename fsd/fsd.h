@@ -25,6 +25,7 @@ struct fsd {
     struct telling *tellings;        /* of large objects, as yet unfinished: tell.h */
     struct worker *worker;           /* what would take main too long: heavy.h */
     struct snapshot *snapshots;      /* of large objects, being taken: snapshot.h */
+    struct returns *returns;         /* of memory to the host: returns.h */
     struct session *session;         /* FUSE: session.h */
     struct stream events;            /* /k8s/events: the last lines of all objects */
     int64_t events_time_ms;

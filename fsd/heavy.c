@@ -110,6 +110,10 @@ void heavy_turn(struct fsd *fsd)
 {
     struct job *job;
     while ((job = worker_done(fsd->worker)) != NULL) {
+        if (job->done != NULL) {
+            job->done(job);
+            continue;
+        }
         struct call *call = take_pointer(job->call);
         struct handle_record *handle = lender(call);
         if (handle != NULL)

@@ -11,6 +11,7 @@
 #include "fsd/heavy.h"
 #include "fsd/invalidator.h"
 #include "fsd/removal.h"
+#include "fsd/returns.h"
 #include "fsd/session.h"
 #include "fsd/snapshot.h"
 #include "fsd/strays.h"
@@ -255,6 +256,7 @@ static int serve(struct daemon *daemon, struct error **err)
         meter_step(meter, "changes");
         announcer_turn(fsd->announcer, ready[SOURCE_NOTIFIER]);
         meter_step(meter, "announcements");
+        returns_turn(fsd);
         tick(daemon);
         meter_step(meter, "what is done each second");
         invalidator_turn(fsd->invalidator);
@@ -269,6 +271,7 @@ static void stop(struct fsd *fsd)
     invalidator_stop(fsd->invalidator);
     tell_end(fsd);
     snapshots_free(fsd);
+    returns_free(fsd);
     announcer_free(fsd->announcer);
     session_close(fsd->session);
     exclusive_free(fsd->exclusive);

@@ -13,13 +13,16 @@
 #define MAGIC  0x706f647472656531 /* "podtree1" */
 #define LAYOUT 6
 
-#define PAGE           4096ul
-#define ROUND(size)    (((size) + PAGE - 1) / PAGE * PAGE)
-#define ARENA_UNIT     32ul         /* the smallest block, and what offsets are counted in */
-#define ARENA_BYTES    (32ul << 30) /* of addresses; memory is taken as it is touched */
-#define ARENA_ORDERS   22           /* 32 bytes << 21 = 64 MiB */
-#define RETURN_TO_HOST (1ul << 20)  /* larger free blocks give their memory back */
-#define MANY_PAGES     8
+#define PAGE         4096ul
+#define ROUND(size)  (((size) + PAGE - 1) / PAGE * PAGE)
+#define ARENA_UNIT   32ul         /* the smallest block, and what offsets are counted in */
+#define ARENA_BYTES  (32ul << 30) /* of addresses; memory is taken as it is touched */
+#define ARENA_ORDERS 22           /* 32 bytes << 21 = 64 MiB */
+#define MANY_PAGES   8
+
+/* Free blocks from this size on give their memory back to the host, so much at a time: in small pieces it
+ * takes several times as long. */
+#define RETURN_BYTES (1ul << 20)
 
 /* Every region has its place in the file for good; what is not touched takes no memory. */
 enum region {
@@ -51,6 +54,11 @@ struct arena {
     char *base;
     uint32_t top; /* in units: everything from here on has never been used */
     struct free_list lists[ARENA_ORDERS];
+    struct returning {
+        arena_ref ref;
+        size_t done;
+    } * returning; /* free, but not on a list yet: blocks whose memory is being given back */
+    size_t returning_count, returning_capacity;
     struct {
         uint32_t offset, units;
     } * marked; /* until arena_ready */
@@ -119,6 +127,7 @@ void memory_detach(struct memory *memory)
         return;
     for (size_t i = 0; i < ARENA_ORDERS; i++)
         free(memory->arena->lists[i].offsets);
+    free(memory->arena->returning);
     free(memory->arena->marked);
     free(memory->arena);
     munmap(memory->header, file_size());
@@ -186,28 +195,38 @@ void arena_ready(struct arena *arena)
     arena->marked_count = arena->marked_capacity = 0;
 }
 
+/* A block of that order or, of a larger one, its beginning: the upper halves go back. */
+static bool take_free(struct arena *arena, unsigned order, uint32_t *offset)
+{
+    unsigned larger = order;
+    while (larger < ARENA_ORDERS && arena->lists[larger].count == 0)
+        larger++;
+    if (larger == ARENA_ORDERS)
+        return false;
+    struct free_list *list = &arena->lists[larger];
+    *offset = list->offsets[--list->count];
+    while (larger-- > order)
+        list_push(arena, larger, *offset + order_units(larger));
+    return true;
+}
+
+static bool take_unused(struct arena *arena, unsigned order, uint32_t *offset)
+{
+    if (((size_t)arena->top + order_units(order)) * ARENA_UNIT > ARENA_BYTES)
+        return false;
+    *offset = arena->top;
+    arena->top += order_units(order);
+    return true;
+}
+
 arena_ref arena_new(struct arena *arena, size_t size)
 {
     unsigned order = 0;
     while (order < ARENA_ORDERS && ARENA_UNIT << order < size)
         order++;
-    if (order == ARENA_ORDERS)
-        return 0;
     uint32_t offset;
-    unsigned larger = order;
-    while (larger < ARENA_ORDERS && arena->lists[larger].count == 0)
-        larger++;
-    if (larger < ARENA_ORDERS) {
-        struct free_list *list = &arena->lists[larger];
-        offset = list->offsets[--list->count];
-        while (larger-- > order) /* the upper halves go back */
-            list_push(arena, larger, offset + order_units(larger));
-    } else {
-        if (((size_t)arena->top + order_units(order)) * ARENA_UNIT > ARENA_BYTES)
-            return 0;
-        offset = arena->top;
-        arena->top += order_units(order);
-    }
+    if (order == ARENA_ORDERS || (!take_free(arena, order, &offset) && !take_unused(arena, order, &offset)))
+        return 0;
     return (arena_ref)order << 32 | offset;
 }
 
@@ -215,15 +234,42 @@ void arena_free(struct arena *arena, arena_ref ref)
 {
     if (ref == 0)
         return;
-    size_t size = arena_capacity(ref);
-    if (size >= RETURN_TO_HOST) {
-        /* Only whole pages; if it can't be done the memory is merely kept. */
-        char *from = (char *)ROUND((uintptr_t)arena_at(arena, ref));
-        char *to = arena_at(arena, ref) + size;
-        size_t pages = (size_t)(to - from) / PAGE * PAGE;
-        (void)madvise(from, pages, MADV_REMOVE);
+    if (arena_capacity(ref) < RETURN_BYTES) {
+        list_push(arena, ref_order(ref), (uint32_t)ref);
+        return;
     }
-    list_push(arena, ref_order(ref), (uint32_t)ref);
+    array_grow(arena->returning, arena->returning_count, arena->returning_capacity);
+    arena->returning[arena->returning_count++] = (struct returning){.ref = ref};
+}
+
+struct arena_piece arena_next_return(const struct arena *arena)
+{
+    if (arena->returning_count == 0)
+        return (struct arena_piece){0};
+    const struct returning *block = &arena->returning[arena->returning_count - 1];
+    size_t left = arena_capacity(block->ref) - block->done;
+    return (struct arena_piece){block->ref, block->done, left < RETURN_BYTES ? left : RETURN_BYTES};
+}
+
+/* Only whole pages; if it can't be done the memory is merely kept. */
+void arena_return(const struct arena *arena, const struct arena_piece *piece)
+{
+    char *begin = arena_at(arena, piece->ref) + piece->offset;
+    char *from = (char *)ROUND((uintptr_t)begin);
+    char *to = (char *)((uintptr_t)(begin + piece->length) / PAGE * PAGE);
+    (void)madvise(from, (size_t)(to - from), MADV_REMOVE);
+}
+
+void arena_returned(struct arena *arena, const struct arena_piece *piece)
+{
+    struct returning *block = arena->returning;
+    while (block->ref != piece->ref)
+        block++;
+    block->done += piece->length;
+    if (block->done < arena_capacity(block->ref))
+        return;
+    list_push(arena, ref_order(block->ref), (uint32_t)block->ref);
+    *block = arena->returning[--arena->returning_count];
 }
 
 char *arena_at(const struct arena *arena, arena_ref ref)

@@ -9,8 +9,9 @@ struct worker;
 struct call;
 
 struct job {
-    void (*run)(struct job *job); /* in the worker's thread */
-    struct call *call;            /* to be run again when it is done, and those behind it */
+    void (*run)(struct job *job);  /* in the worker's thread */
+    struct call *call;             /* to be run again when it is done, and those behind it … */
+    void (*done)(struct job *job); /* … or, where no call waits for it, what main does then */
     struct job *next;
 };
 

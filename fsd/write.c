@@ -41,6 +41,16 @@ static int too_long(const struct leaf *leaf, struct error **err)
     return error_make(err, EFBIG, "more than %zu bytes can't be written here", leaf->limit);
 }
 
+/* What is large may become as large as it may be: there is place for that at once, so that it is never moved.
+ * Memory is taken as it is touched. */
+static int put(struct arena *arena, const struct leaf *leaf, struct arena_bytes *bytes, size_t offset,
+               struct str data)
+{
+    if (offset + data.length > ROOM_BYTES && arena_bytes_reserve(arena, bytes, leaf->limit) < 0)
+        return -ENOSPC;
+    return arena_bytes_write(arena, bytes, offset, data);
+}
+
 static int write_scratch(struct call *call, const struct leaf *leaf, const struct handle_record *handle,
                          struct error **err)
 {
@@ -49,7 +59,7 @@ static int write_scratch(struct call *call, const struct leaf *leaf, const struc
     size_t offset = append ? place_of_append(call, node->content.length) : (size_t)call->offset;
     if (offset + call->data.length > leaf->limit)
         return too_long(leaf, err);
-    if (arena_bytes_write(call->fsd->memory->arena, &node->content, offset, call->data) < 0)
+    if (put(call->fsd->memory->arena, leaf, &node->content, offset, call->data) < 0)
         return -ENOSPC;
     node->time_ms = clock_wall_ms();
     reply_written(call);
@@ -82,13 +92,6 @@ static int spoil(struct handle_record *handle, int refusal)
     return refusal;
 }
 
-/* What is large may become as large as it may be: there is place for that at once, so that it is never moved.
- * Memory is taken as it is touched. */
-static int make_room(struct arena *arena, const struct leaf *leaf, struct handle_record *handle, size_t end)
-{
-    return end > ROOM_BYTES ? arena_bytes_reserve(arena, &handle->bytes, leaf->limit) : 0;
-}
-
 static int collect(struct call *call, const struct leaf *leaf, struct handle_record *handle,
                    struct error **err)
 {
@@ -110,8 +113,7 @@ static int collect(struct call *call, const struct leaf *leaf, struct handle_rec
     size_t offset = append ? place_of_append(call, handle->bytes.length) : (size_t)call->offset;
     if (offset + call->data.length > leaf->limit)
         return spoil(handle, too_long(leaf, err));
-    if (make_room(arena, leaf, handle, offset + call->data.length) < 0 ||
-        arena_bytes_write(arena, &handle->bytes, offset, call->data) < 0)
+    if (put(arena, leaf, &handle->bytes, offset, call->data) < 0)
         return spoil(handle, -ENOSPC);
     handle->flags =
         (handle->flags | HANDLE_DIRTY) & ~(uint32_t)(HANDLE_CHECKED | HANDLE_REFUSED | HANDLE_TRIED);

@@ -1,5 +1,6 @@
 #include "fsd/memory.h"
 #include "tests/unit/fsd/shared.h"
+#include <sys/stat.h>
 
 #define BLOCKS 200
 
@@ -62,6 +63,16 @@ static void blocks_never_overlap_whoever_has_the_memory(void **state)
     }
 }
 
+static size_t return_all(struct arena *arena)
+{
+    size_t pieces = 0;
+    for (struct arena_piece piece; (piece = arena_next_return(arena)).ref != 0; pieces++) {
+        arena_return(arena, &piece);
+        arena_returned(arena, &piece);
+    }
+    return pieces;
+}
+
 static void what_is_freed_is_used_again(void **state)
 {
     struct shared *shared = *state;
@@ -73,6 +84,7 @@ static void what_is_freed_is_used_again(void **state)
     /* A large block serves small ones, too. */
     arena_ref large = arena_new(arena, 1 << 20);
     arena_free(arena, large);
+    return_all(arena);
     for (int i = 0; i < 1024; i++) {
         arena_ref small = arena_new(arena, 1024);
         assert_in_range(small & UINT32_MAX, large & UINT32_MAX, (large & UINT32_MAX) + (1 << 20) / 32 - 1);
@@ -149,6 +161,57 @@ static void what_does_not_fit_leaves_the_bytes_as_they_are(void **state)
     assert_bytes(shared, &bytes, STR("hello"));
 }
 
+static blkcnt_t taken_blocks(const struct shared *shared)
+{
+    struct stat attributes;
+    assert_int_equal(fstat(shared->fd, &attributes), 0);
+    return attributes.st_blocks;
+}
+
+/* … in pieces, and nobody else has the block meanwhile. */
+static void large_blocks_give_their_memory_back(void **state)
+{
+    struct shared *shared = *state;
+    struct arena *arena = shared->memory->arena;
+    const size_t size = 4u << 20;
+    arena_ready(arena);
+    blkcnt_t before = taken_blocks(shared);
+    arena_ref ref = arena_new(arena, size);
+    memset(arena_at(arena, ref), 'x', size);
+    assert_true(taken_blocks(shared) >= before + (blkcnt_t)(size / 512));
+    arena_free(arena, ref);
+    struct arena_piece piece = arena_next_return(arena);
+    assert_true(piece.ref == ref && piece.length < size);
+    arena_ref other = arena_new(arena, size);
+    assert_true(other != ref);
+    memset(arena_at(arena, other), 'y', size);
+    arena_free(arena, other); /* behind the one that is at work */
+    arena_return(arena, &piece);
+    arena_returned(arena, &piece);
+    assert_true(arena_new(arena, size) != ref);
+    assert_true(return_all(arena) > 2);
+    assert_true(taken_blocks(shared) < before + (blkcnt_t)(size / 512 / 2));
+    arena_ref again = arena_new(arena, size);
+    assert_true(again == ref || again == other);
+}
+
+/* Who is killed in between has freed it nevertheless. */
+static void what_was_to_give_its_memory_back_is_free(void **state)
+{
+    struct shared *shared = *state;
+    arena_ready(shared->memory->arena);
+    arena_ref ref = arena_new(shared->memory->arena, 1u << 20);
+    arena_ref behind = arena_new(shared->memory->arena, 32);
+    arena_free(shared->memory->arena, ref);
+    shared_take_over(shared);
+    arena_mark(shared->memory->arena, behind);
+    arena_ready(shared->memory->arena);
+    assert_true(arena_new(shared->memory->arena, 1u << 19) != 0);
+    assert_int_equal(return_all(shared->memory->arena), 0);
+    arena_ref next = arena_new(shared->memory->arena, 1u << 19);
+    assert_in_range(next & UINT32_MAX, ref & UINT32_MAX, behind & UINT32_MAX);
+}
+
 static void another_version_s_memory_is_not_taken_over(void **state)
 {
     struct shared *shared = *state;
@@ -175,6 +238,8 @@ int main(void)
         SHARED(sizes_have_their_limits),
         SHARED(bytes_are_written_cut_and_dropped),
         SHARED(what_does_not_fit_leaves_the_bytes_as_they_are),
+        SHARED(large_blocks_give_their_memory_back),
+        SHARED(what_was_to_give_its_memory_back_is_free),
         SHARED(another_version_s_memory_is_not_taken_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
