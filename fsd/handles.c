@@ -71,6 +71,7 @@ struct handles *handles_new(struct memory *memory)
         uint32_t handle = handles->used_end++;
         struct handle_record *record = handle_record(handles, handle);
         record->lent = 0;
+        record->flags &= ~(uint32_t)HANDLE_HELD;
         if (record->used) {
             if (record->object != 0)
                 chain(handles, handle);

@@ -76,6 +76,8 @@ static int getattr(struct call *call, struct error **err)
     uint32_t node = call_node(call);
     /* The root's attributes are for everybody: df and mount tables ask for them. */
     int status = node != NODE_ROOT ? call_authorize(call, "get", err) : 0;
+    if (status == 0)
+        status = reply_prepare(call, node);
     if (status < 0)
         return status;
     reply_attributes(call, node);

@@ -136,15 +136,23 @@ static struct str taken(struct fsd *fsd, const struct handle_record *handle)
     return arena_bytes_str(fsd->memory->arena, results ? &handle->results : &handle->bytes);
 }
 
+/* What was there when the file was opened, or at the first READ, can be read on when it is gone. */
+static int read_gone(struct call *call, const struct handle_record *handle)
+{
+    int status = snapshot_finish(call, call->file.fh);
+    if (status < 0)
+        return status;
+    return (handle->flags & HANDLE_FILLED) != 0 ? reply_cut(call, taken(call->fsd, handle)) : -ENOENT;
+}
+
 static int read_file(struct call *call, struct error **err)
 {
     (void)err;
     struct leaf leaf;
     struct handle_record *handle;
     int status = leaf_of_call(call, &leaf, &handle, NULL);
-    /* What was taken at the first read can be read on when the file is gone. */
-    if (status == -ENOENT && handle != NULL && (handle->flags & HANDLE_FILLED) != 0)
-        return reply_cut(call, taken(call->fsd, handle));
+    if (status == -ENOENT && handle != NULL)
+        return read_gone(call, handle);
     if (status < 0)
         return status;
     if ((handle->flags & HANDLE_RESULTS) != 0)

@@ -2,6 +2,7 @@
 
 #include "fsd/leaf.h"
 #include "fsd/readers.h"
+#include "fsd/snapshot.h"
 #include "fsd/special.h"
 #include "fsd/txn.h"
 #include "fsd/vacancy.h"
@@ -174,22 +175,39 @@ int attributes_of(struct fsd *fsd, uint32_t node, const struct place *place, str
     }
 }
 
-/* What the file is to a reader of an older version of it: `there` says whether others find it. fstat(2) comes
- * without a handle, so whoever asks for a file that is gone may have it open, if anybody has. False: the call
- * comes from nobody of that kind. */
-static bool attributes_behind(const struct call *call, uint32_t node, bool there, struct stat *attributes)
+/* The reader of an older version whose file the call asks for: `there` says whether others find it. fstat(2)
+ * comes without a handle, so whoever asks for a file that is gone may have it open, if anybody has. NULL: the
+ * call comes from nobody of that kind. */
+static const struct handle_record *reader_of(const struct call *call, uint32_t node, bool there,
+                                             uint64_t *number)
 {
     struct fsd *fsd = call->fsd;
-    const struct handle_record *handle = there ? NULL : readers_last(fsd, node);
-    if (call->has_file)
-        handle = handle_of_number(fsd->handles, call->file.fh, NULL);
-    if (handle == NULL || !reader_is_behind(fsd, handle))
-        return false;
-    *attributes = (struct stat){.st_ino = node_number(fsd->nodes, node), .st_blksize = 4096};
-    as_file(attributes, 0444, handle->bytes.length);
-    attributes->st_nlink = there ? 1 : 0;
-    set_time(attributes, node_record(fsd->nodes, node)->time_ms);
-    return true;
+    uint32_t last = there || call->has_file ? 0 : readers_last(fsd, node);
+    *number = last != 0 ? handle_number(fsd->handles, last) : call->file.fh;
+    const struct handle_record *handle = handle_of_number(fsd->handles, *number, NULL);
+    return handle != NULL && reader_is_behind(fsd, handle) ? handle : NULL;
+}
+
+/* What the file is to it. */
+static struct stat attributes_behind(struct fsd *fsd, const struct handle_record *handle, bool there)
+{
+    struct stat attributes = {.st_ino = node_number(fsd->nodes, handle->node), .st_blksize = 4096};
+    as_file(&attributes, 0444, handle->bytes.length);
+    attributes.st_nlink = there ? 1 : 0;
+    set_time(&attributes, node_record(fsd->nodes, handle->node)->time_ms);
+    return attributes;
+}
+
+int reply_prepare(struct call *call, uint32_t node)
+{
+    struct place place;
+    struct stat attributes;
+    uint64_t number;
+    if (node == 0 || node_record(call->fsd->nodes, node)->handles == 0)
+        return 0;
+    bool there = place_of_node(call->fsd, node, &place) == 0 &&
+                 attributes_of(call->fsd, node, &place, &attributes) == 0;
+    return reader_of(call, node, there, &number) != NULL ? snapshot_finish(call, number) : 0;
 }
 
 void reply_attributes(struct call *call, uint32_t node)
@@ -199,9 +217,12 @@ void reply_attributes(struct call *call, uint32_t node)
     int result = node != 0 ? place_of_node(call->fsd, node, &place) : -ENOENT;
     if (result == 0)
         result = attributes_of(call->fsd, node, &place, &attributes);
-    bool behind = node != 0 && attributes_behind(call, node, result == 0, &attributes);
-    if (behind)
+    uint64_t number;
+    const struct handle_record *behind = node != 0 ? reader_of(call, node, result == 0, &number) : NULL;
+    if (behind != NULL) {
+        attributes = attributes_behind(call->fsd, behind, result == 0);
         result = 0;
+    }
     /* A name that the kernel still has may lead here: only the notifier is shown what is dead. */
     if (result == 0 && S_ISDIR(attributes.st_mode) && attributes.st_nlink == 0 &&
         call->asker.identity != IDENTITY_NOTIFIER)
@@ -212,7 +233,8 @@ void reply_attributes(struct call *call, uint32_t node)
     }
     /* The notifier's touches are for others to hear: it keeps nothing, so that the next change needs no word
      * to the kernel. */
-    bool kept = call->asker.identity != IDENTITY_NOTIFIER && !behind && !readers_are_behind(call->fsd, node);
+    bool kept =
+        call->asker.identity != IDENTITY_NOTIFIER && behind == NULL && !readers_are_behind(call->fsd, node);
     if (kept)
         node_record(call->fsd->nodes, node)->flags |= NODE_CACHED;
     fuse_reply_attr(call->request, &attributes, kept ? FOREVER : 0);

@@ -11,6 +11,9 @@ void reply_error(struct call *call, int number);
 void reply_entry(struct call *call, uint32_t parent, struct str name);
 /* The same of a node that there is; with an open handle where `file` is not NULL. */
 void reply_node(struct call *call, uint32_t node, struct fuse_file_info *file);
+/* Before that may be answered: 0, or -EINPROGRESS where it is about what a reader has open, whose size is not
+ * known yet; -ENOSPC. */
+int reply_prepare(struct call *call, uint32_t node);
 void reply_attributes(struct call *call, uint32_t node);
 void reply_bytes(struct call *call, struct str bytes);
 

@@ -10,12 +10,13 @@
  * is there. */
 struct snapshot {
     struct job job;
-    uint64_t handle;
+    uint64_t handle; /* 0: it was closed while the worker had this */
+    enum { HELD, RENDERED, COPIED } stage;
     struct version *version; /* held */
     const struct kind *kind;
     enum part_form form;
     struct buf path, text;
-    arena_ref ref; /* 0: not rendered yet */
+    arena_ref ref;
     char *to;
     struct snapshot *next;
 };
@@ -35,6 +36,8 @@ static void copy(struct job *job)
     memcpy(snapshot->to, snapshot->text.at, snapshot->text.length);
 }
 
+/* ---- all of them ---- */
+
 static struct snapshot **find(struct fsd *fsd, uint64_t handle)
 {
     struct snapshot **at = &fsd->snapshots;
@@ -43,10 +46,34 @@ static struct snapshot **find(struct fsd *fsd, uint64_t handle)
     return at;
 }
 
+/* While there is one the handle says so. */
+static void set_held(struct fsd *fsd, uint64_t number, bool held)
+{
+    struct handle_record *handle = handle_of_number(fsd->handles, number, NULL);
+    if (handle != NULL)
+        handle->flags = held ? handle->flags | HANDLE_HELD : handle->flags & ~(uint32_t)HANDLE_HELD;
+}
+
+static struct snapshot *add(struct fsd *fsd, uint64_t handle, const struct kind *kind,
+                            struct version *version, enum part_form form, struct str path)
+{
+    struct snapshot *snapshot = memory_zeroed(1, sizeof(*snapshot));
+    snapshot->handle = handle;
+    snapshot->version = version_hold(version);
+    snapshot->kind = kind;
+    snapshot->form = form;
+    buf_add_str(&snapshot->path, path);
+    snapshot->next = fsd->snapshots;
+    fsd->snapshots = snapshot;
+    set_held(fsd, handle, true);
+    return snapshot;
+}
+
 static void free_snapshot(struct fsd *fsd, struct snapshot **at)
 {
     struct snapshot *snapshot = *at;
     *at = snapshot->next;
+    set_held(fsd, snapshot->handle, false);
     arena_free(fsd->memory->arena, snapshot->ref);
     version_drop(snapshot->version);
     buf_free(&snapshot->path);
@@ -54,16 +81,39 @@ static void free_snapshot(struct fsd *fsd, struct snapshot **at)
     free(snapshot);
 }
 
-bool snapshot_is_begun(struct fsd *fsd, uint64_t handle)
+/* The next step: 0 when the text lies in the shared memory. */
+static int proceed(struct call *call, struct snapshot *snapshot)
 {
-    return *find(fsd, handle) != NULL;
+    struct arena *arena = call->fsd->memory->arena;
+    switch (snapshot->stage) {
+    case HELD:
+        snapshot->stage = RENDERED;
+        return heavy_begin(call, &snapshot->job, render);
+    case RENDERED:
+        snapshot->ref = arena_new(arena, snapshot->text.length);
+        if (snapshot->ref == 0)
+            return -ENOSPC;
+        snapshot->to = arena_at(arena, snapshot->ref);
+        snapshot->stage = COPIED;
+        return heavy_begin(call, &snapshot->job, copy);
+    case COPIED:
+        break;
+    }
+    return 0;
 }
 
+/* A handle may be closed while somebody else has asked for the attributes of its file. */
 void snapshot_drop(struct fsd *fsd, uint64_t handle)
 {
-    struct snapshot **at = find(fsd, handle);
-    if (*at != NULL && !heavy_is_at_work(&(*at)->job))
-        free_snapshot(fsd, at);
+    struct snapshot *closed = *find(fsd, handle);
+    if (closed != NULL)
+        closed->handle = 0;
+    for (struct snapshot **at = &fsd->snapshots; *at != NULL;) {
+        if ((*at)->handle == 0 && !heavy_is_at_work(&(*at)->job))
+            free_snapshot(fsd, at);
+        else
+            at = &(*at)->next;
+    }
 }
 
 void snapshots_free(struct fsd *fsd)
@@ -71,6 +121,8 @@ void snapshots_free(struct fsd *fsd)
     while (fsd->snapshots != NULL)
         free_snapshot(fsd, &fsd->snapshots);
 }
+
+/* ---- of files ---- */
 
 /* How large the text is, as far as that can be said without rendering it. */
 static bool is_small(struct fsd *fsd, const struct leaf *leaf, struct object *object, enum part_form form,
@@ -87,7 +139,8 @@ static bool is_small(struct fsd *fsd, const struct leaf *leaf, struct object *ob
            document_manifest_size(fsd->documents, object->committed) <= SNAPSHOT_BYTES;
 }
 
-static struct snapshot *begin(struct call *call, const struct leaf *leaf)
+/* False: main renders it. */
+static bool begin(struct call *call, const struct leaf *leaf, struct handle_record *handle)
 {
     struct fsd *fsd = call->fsd;
     struct object *object = object_by_id(fsd->objects, leaf->place.object);
@@ -95,16 +148,10 @@ static struct snapshot *begin(struct call *call, const struct leaf *leaf)
     enum part_form form = leaf_part(fsd, leaf, &path);
     if (form == PART_NONE || object == NULL || !object_is_visible(object) ||
         is_small(fsd, leaf, object, form, buf_str(&path)))
-        return NULL;
-    struct snapshot *snapshot = memory_zeroed(1, sizeof(*snapshot));
-    snapshot->handle = call->file.fh;
-    snapshot->version = version_hold(object->committed);
-    snapshot->kind = object->kind;
-    snapshot->form = form;
-    buf_add_str(&snapshot->path, buf_str(&path));
-    snapshot->next = fsd->snapshots;
-    fsd->snapshots = snapshot;
-    return snapshot;
+        return false;
+    add(fsd, call->file.fh, object->kind, object->committed, form, buf_str(&path));
+    handle->version = object->committed->number;
+    return true;
 }
 
 /* Killed in between, the block is nobody's, and the next READ begins again. */
@@ -119,29 +166,70 @@ static void give(struct fsd *fsd, struct snapshot *snapshot, struct handle_recor
     snapshot->ref = 0;
 }
 
-int snapshot_take(struct call *call, const struct leaf *leaf, struct handle_record *handle)
+int snapshot_finish(struct call *call, uint64_t number)
 {
     struct fsd *fsd = call->fsd;
-    struct snapshot **at = find(fsd, call->file.fh), *snapshot = *at;
-    if (snapshot != NULL && heavy_is_at_work(&snapshot->job))
-        return heavy_join(call, &snapshot->job);
-    if ((handle->flags & (HANDLE_FILLED | HANDLE_DIRTY)) != 0) {
-        if (snapshot != NULL)
-            free_snapshot(fsd, at);
+    struct handle_record *handle = handle_of_number(fsd->handles, number, NULL);
+    struct snapshot **at = find(fsd, number), *snapshot = *at;
+    if (handle == NULL || snapshot == NULL)
         return 0;
-    }
-    if (snapshot == NULL)
-        return (snapshot = begin(call, leaf)) != NULL ? heavy_begin(call, &snapshot->job, render) : 0;
-    if (snapshot->ref == 0) {
-        snapshot->ref = arena_new(fsd->memory->arena, snapshot->text.length);
-        if (snapshot->ref == 0) {
-            free_snapshot(fsd, at);
-            return -ENOSPC;
-        }
-        snapshot->to = arena_at(fsd->memory->arena, snapshot->ref);
-        return heavy_begin(call, &snapshot->job, copy);
-    }
-    give(fsd, snapshot, handle);
+    if (heavy_is_at_work(&snapshot->job))
+        return heavy_join(call, &snapshot->job);
+    /* What a writer has put there meanwhile counts. */
+    bool overtaken = (handle->flags & (HANDLE_FILLED | HANDLE_DIRTY)) != 0;
+    int status = overtaken ? 0 : proceed(call, snapshot);
+    if (status == -EINPROGRESS)
+        return status;
+    if (status == 0 && !overtaken)
+        give(fsd, snapshot, handle);
     free_snapshot(fsd, at);
-    return 0;
+    return status;
+}
+
+int snapshot_take(struct call *call, const struct leaf *leaf, struct handle_record *handle)
+{
+    if ((handle->flags & (HANDLE_FILLED | HANDLE_DIRTY | HANDLE_HELD)) == 0 && !begin(call, leaf, handle))
+        return 0;
+    return (handle->flags & HANDLE_HELD) != 0 ? snapshot_finish(call, call->file.fh) : 0;
+}
+
+bool snapshot_hold(struct fsd *fsd, uint64_t handle, const struct leaf *leaf)
+{
+    const struct object *object = object_by_id(fsd->objects, leaf->place.object);
+    autobuf struct buf path = {0};
+    enum part_form form = leaf_part(fsd, leaf, &path);
+    if (form == PART_NONE || object == NULL)
+        return false;
+    add(fsd, handle, object->kind, object->committed, form, buf_str(&path));
+    return true;
+}
+
+/* ---- of lists ---- */
+
+int snapshot_of_version(struct call *call, const struct kind *kind, struct version *version,
+                        enum part_form form, struct arena_bytes *text)
+{
+    struct fsd *fsd = call->fsd;
+    struct snapshot **at = find(fsd, call->file.fh);
+    if (*at != NULL && heavy_is_at_work(&(*at)->job))
+        return heavy_join(call, &(*at)->job);
+    if (*at != NULL && (*at)->version != version) { /* it has changed meanwhile */
+        free_snapshot(fsd, at);
+        at = find(fsd, call->file.fh);
+    }
+    if (*at == NULL) {
+        add(fsd, call->file.fh, kind, version, form, STR(""));
+        at = find(fsd, call->file.fh);
+    }
+    struct snapshot *snapshot = *at;
+    int status = proceed(call, snapshot);
+    if (status == -EINPROGRESS)
+        return status;
+    if (status == 0) {
+        text->length = snapshot->text.length;
+        text->ref = snapshot->ref;
+        snapshot->ref = 0;
+    }
+    free_snapshot(fsd, at);
+    return status;
 }

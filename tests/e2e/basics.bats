@@ -82,6 +82,48 @@ teardown() {
     done
 }
 
+# fstat [FD…]: their sizes as fstat(2) says them.
+fstat() {
+    python3 -c 'import os, sys; print(*(os.fstat(int(fd)).st_size for fd in sys.argv[1:]))' "$@"
+}
+
+# large_conf NAME LETTER: its manifest, its value and its bytes are each more than one READ takes.
+large_conf() {
+    printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata:\n  value: "%s"\nbinaryData:\n  bytes: %s\n' "$1" \
+        "$(head -c 300000 /dev/zero | tr '\0' "$2")" "$(head -c 200000 /dev/zero | tr '\0' "$2" | base64 -w 0)"
+}
+
+@test "who has opened a file of a large object, and read nothing yet, sees what was there then" {
+    local directory=$K8S/configmaps/large file readers=() reader i
+    local files=(manifest.yaml data/value binaryData/bytes)
+    mkdir "$directory"
+    large_conf large a >"$directory/manifest.yaml"
+    for i in 0 1 2; do
+        file=${files[i]}
+        cp "$directory/$file" "$BATS_TEST_TMPDIR/before.$i"
+        exec {reader}<"$directory/$file"
+        readers+=("$reader")
+    done
+    large_conf large b | sed 's/bytes: .*/bytes: YmI=/' >"$BATS_TEST_TMPDIR/other"
+    cat "$BATS_TEST_TMPDIR/other" >"$directory/manifest.yaml"
+    [ "$(cat "$directory/binaryData/bytes")" = bb ]
+    [ "$(stat -c %s "$directory/binaryData/bytes")" = 2 ]
+    grep -q bbb "$directory/manifest.yaml"
+    cat <&"${readers[1]}" >"$BATS_TEST_TMPDIR/read.1" # while it is there
+    rm -r "$directory"
+    [ "$(fstat "${readers[2]}")" = 200000 ] # when it is gone
+    for i in 0 2; do
+        cat <&"${readers[i]}" >"$BATS_TEST_TMPDIR/read.$i"
+    done
+    for i in 0 1 2; do
+        [ "$(fstat "${readers[i]}")" = "$(stat -c %s "$BATS_TEST_TMPDIR/before.$i")" ]
+        cmp "$BATS_TEST_TMPDIR/before.$i" "$BATS_TEST_TMPDIR/read.$i"
+        reader=${readers[i]}
+        exec {reader}<&-
+    done
+    [ ! -e "$directory" ]
+}
+
 @test "cat gives one of two versions, never something of both" {
     configmap conf | apply
     local file=$K8S/configmaps/conf/data/text i

@@ -107,6 +107,20 @@ PYTHON
         cmp "$BATS_TEST_TMPDIR/read" "$BATS_TEST_TMPDIR/before"
         grep -q "of $file" "$K8S/configmaps/large/$file"
     done
+    # Who has read nothing yet sees what was there, or, when fsd is killed before he reads, what is there now.
+    for kill in "" kill; do
+        file=$K8S/configmaps/large/manifest.yaml
+        cp "$file" "$BATS_TEST_TMPDIR/expected"
+        exec {reader}<"$file"
+        echo "of nobody$kill" >"$K8S/configmaps/large/data/key3"
+        if [ -n "$kill" ]; then
+            kill_component fsd
+            cp "$file" "$BATS_TEST_TMPDIR/expected"
+        fi
+        cat <&"$reader" >"$BATS_TEST_TMPDIR/read"
+        exec {reader}<&-
+        cmp "$BATS_TEST_TMPDIR/read" "$BATS_TEST_TMPDIR/expected"
+    done
 }
 
 # ---- streams ----
