@@ -161,9 +161,11 @@ static void announce(struct announcer *announcer, uint32_t directory, struct str
         a->action = action;
 }
 
+/* The node, if somebody may watch it; else 0. */
 static uint32_t held(struct announcer *announcer, uint32_t node)
 {
-    return node != 0 && node_record(announcer->fsd->nodes, node)->lookups != 0 ? node : 0;
+    const struct node_record *record = node_record(announcer->fsd->nodes, node);
+    return node != 0 && record->lookups != 0 && (record->flags & NODE_ECHO) == 0 ? node : 0;
 }
 
 static uint32_t child(struct announcer *announcer, uint32_t directory, struct str name)

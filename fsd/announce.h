@@ -1,10 +1,10 @@
 /* Announcements: what inotify would not see by itself (the notifier repeats it on the mount).
  *
  * Main notes what has become visible; of one object, and of one file, at most one announcement waits, however
- * often it changes. Only what the kernel holds can be watched: where it doesn't know the directory, nothing
- * is sent. To the notifier alone, an object that is to be announced as new is not there until its mkdir, and
- * one that is gone is there until its rmdir: otherwise the kernel would say EEXIST or ENOENT without asking,
- * and there would be no event. */
+ * often it changes. Only what the kernel holds can be watched: where it doesn't know the directory, or only
+ * because the notifier has made it there, nothing is sent. To the notifier alone, an object that is to be
+ * announced as new is not there until its mkdir, and one that is gone is there until its rmdir: otherwise the
+ * kernel would say EEXIST or ENOENT without asking, and there would be no event. */
 #ifndef PODTREE_ANNOUNCE_H
 #define PODTREE_ANNOUNCE_H
 

@@ -263,7 +263,9 @@ void node_closed(struct nodes *nodes, uint32_t node, bool writes)
 
 void node_grant(struct nodes *nodes, uint32_t node)
 {
-    node_record(nodes, node)->lookups++;
+    struct node_record *record = node_record(nodes, node);
+    record->lookups++;
+    record->flags &= ~(uint32_t)NODE_ECHO;
 }
 
 void node_forget(struct nodes *nodes, uint32_t node, uint64_t count)

@@ -24,7 +24,9 @@ enum {
     NODE_MOVING = 32,  /* it is being renamed: its old name goes, and it stays */
     NODE_TAINTED = 16, /* the page cache may hold an older version: drop it at the next open */
     NODE_CACHED = 64,  /* the kernel may have attributes or contents of it in its caches */
-    NODE_TOLD = 128    /* of a scratch file: its user has been told that it is no field (strays.h) */
+    NODE_TOLD = 128,   /* of a scratch file: its user has been told that it is no field (strays.h) */
+    NODE_ECHO =
+        256 /* the kernel has it of the notifier alone: nobody has looked at it, so nobody watches it */
 };
 
 struct node_record {

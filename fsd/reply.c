@@ -308,6 +308,14 @@ void entry_of_node(struct fsd *fsd, uint32_t node, struct fuse_entry_param *entr
         node_record(fsd->nodes, node)->flags |= NODE_CACHED;
 }
 
+/* What only the notifier has been told of: whoever else comes has to ask, so that it is known that he has. */
+static bool is_echo(const struct call *call, uint32_t node)
+{
+    const struct node_record *record = node_record(call->fsd->nodes, node);
+    return call->asker.identity == IDENTITY_NOTIFIER &&
+           (record->lookups == 0 || (record->flags & NODE_ECHO) != 0);
+}
+
 void reply_node(struct call *call, uint32_t node, struct fuse_file_info *file)
 {
     struct fsd *fsd = call->fsd;
@@ -318,7 +326,12 @@ void reply_node(struct call *call, uint32_t node, struct fuse_file_info *file)
         reply_error(call, ENOENT);
         return;
     }
+    bool echo = is_echo(call, node);
     node_grant(fsd->nodes, node);
+    if (echo) {
+        entry.entry_timeout = 0;
+        node_record(fsd->nodes, node)->flags |= NODE_ECHO;
+    }
     int result = file != NULL ? fuse_reply_create(call->request, &entry, file)
                               : fuse_reply_entry(call->request, &entry);
     if (file != NULL)

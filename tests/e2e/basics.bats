@@ -392,6 +392,21 @@ bulk_configmap() { # NAME [NAMESPACE]
     rmdir "$K8S/namespaces/team"
 }
 
+@test "a directory that came while its parent was watched can be watched, too" {
+    local line
+    mkdir "$K8S/namespaces/team"
+    run -0 heard_of bulk_configmap one team
+    exec {events}< <(exec inotifywait -m -e create --format '%e %f' "$K8S/all/configmaps/team" 2>&1)
+    local watcher=$!
+    while read -r -t "$patience" -u "$events" line && [[ $line != "Watches established."* ]]; do :; done
+    bulk_configmap two team
+    while read -r -t "$patience" -u "$events" line && [[ $line != "CREATE two" ]]; do :; done
+    [ "$line" = "CREATE two" ]
+    kill "$watcher"
+    exec {events}<&-
+    rmdir "$K8S/namespaces/team"
+}
+
 @test "status can be followed with tail -f" {
     deployment web 0 | apply
     exec {lines}< <(exec tail -n +1 -f "$K8S/deployments/web/status")
