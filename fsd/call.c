@@ -72,7 +72,9 @@ static void run(struct call *call)
     }
     if (exclusive_delays(call))
         return;
-    if (vacancies_delay(call) || is_early(call)) {
+    if (vacancies_delay(call))
+        return;
+    if (is_early(call)) {
         session_run_later(call->fsd->session, call);
         return;
     }

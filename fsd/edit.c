@@ -252,7 +252,14 @@ static int do_field_make(struct work *work, struct error **err)
 
 static int do_field_remove(struct work *work, struct error **err)
 {
-    return field_remove(work->base->kind, doc_root(work->after), work->edit->path, work->edit->server, err);
+    const struct kind *kind = work->base->kind;
+    const struct edit *edit = work->edit;
+    for (struct str others = edit->bytes, other; others.length > 0;) {
+        autoerror struct error *refusal = NULL;
+        (void)str_split(&others, '\0', &other);
+        (void)field_remove(kind, doc_root(work->after), other, edit->server, &refusal);
+    }
+    return field_remove(kind, doc_root(work->after), edit->path, edit->server, err);
 }
 
 static int do_field_rename(struct work *work, struct error **err)

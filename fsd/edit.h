@@ -22,7 +22,7 @@ enum edit_type {
     EDIT_FIELD_WRITE,  /* path, bytes */
     EDIT_FIELD_APPEND, /* path, bytes */
     EDIT_FIELD_MAKE,   /* path: a directory */
-    EDIT_FIELD_REMOVE, /* path */
+    EDIT_FIELD_REMOVE, /* path; bytes: paths of others that go before it if they may, each with a NUL */
     EDIT_FIELD_RENAME, /* path, to_path: keys of one map */
     EDIT_LIVE,         /* a draft becomes an object */
     EDIT_VERB,         /* verb: its annotation gets the time */

@@ -86,7 +86,7 @@ static const struct {
     {&op_write, always},        {&op_flush, has_collected}, {&op_fsync, has_collected},
     {&op_release, was_writing}, {&op_setattr, resizes},     {&op_mkdir, always},
     {&op_symlink, always},      {&op_rmdir, always},        {&op_unlink, always},
-    {&op_rename, always},
+    {&op_rename, always},       {&op_vacate, always},
 };
 
 /* The notifier only repeats what has been changed. */

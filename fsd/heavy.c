@@ -287,12 +287,24 @@ static size_t size_of(const struct edit_base *base, const struct edit *edit)
     return edit->bytes.length + edit->weight + (base->before != NULL ? base->before->length : 0);
 }
 
+/* Documents are compared where they live as long as the call; other ones aren't asked for twice upon one
+ * version. */
+static bool is_same_edit(const struct computing *computing, const struct edit *edit)
+{
+    const struct edit *before = &computing->edit;
+    return before->type == edit->type && str_equal(before->path, edit->path) &&
+           str_equal(before->to_path, edit->to_path) && str_equal(before->bytes, edit->bytes) &&
+           (computing->document != NULL ||
+            (before->document.doc == edit->document.doc && before->document.at == edit->document.at));
+}
+
 static struct computing *find(struct heavy *heavy, const struct edit_base *base, const struct edit *edit)
 {
     struct computing *computing = heavy->computed;
-    while (computing != NULL && (computing->kind != base->kind || computing->edit.type != edit->type ||
-                                 computing->before != base->before || !str_is(base->name, computing->name) ||
-                                 !str_is(base->namespace, computing->namespace)))
+    while (computing != NULL &&
+           (computing->kind != base->kind || computing->before != base->before ||
+            !str_is(base->name, computing->name) || !str_is(base->namespace, computing->namespace) ||
+            !is_same_edit(computing, edit)))
         computing = computing->next;
     return computing;
 }

@@ -250,7 +250,7 @@ static int serve(struct daemon *daemon, struct error **err)
         more = session_run_waiting(fsd->session) || more;
         more = exclusive_turn(fsd) || more;
         vacancies_turn(fsd);
-        vacancies_expire(fsd, !more);
+        vacancies_expire(fsd, !more && worker_is_idle(fsd->worker));
         meter_step(meter, "fields that were taken away");
         more = txn_turn(fsd) || more;
         meter_step(meter, "changes");

@@ -50,6 +50,7 @@ static int edit_at_name(struct call *call, const struct place *place, uint32_t p
                             .namespace = str_of(object->namespace),
                             .name = str_of(object->name),
                             .edit = {.type = type, .path = buf_str(&path)},
+                            .call = call,
                             .must_exist = true};
     int status = txn_change(call->fsd, &call->asker, &change, NULL, err);
     return status < 0 ? status : CALL_PARKED;
@@ -63,6 +64,7 @@ static int make_object(struct call *call, const struct place *place, struct erro
                             .namespace = str_of(place->namespace),
                             .name = str_of(call->name),
                             .edit = {.type = EDIT_DRAFT},
+                            .call = call,
                             .create_only = true};
     int status = txn_change(call->fsd, &call->asker, &change, NULL, err);
     return status < 0 ? status : CALL_PARKED;
@@ -114,7 +116,6 @@ const struct operation op_symlink = {"symlink", start_symlink, finish_mkdir, REG
  * node. */
 static void finish_removal(struct call *call, int result)
 {
-    (void)result;
     struct fsd *fsd = call->fsd;
     uint32_t parent = call_node(call);
     uint32_t node = parent != 0 ? node_find(fsd->nodes, parent, str_of(call->name)) : 0;
@@ -130,7 +131,7 @@ static void finish_removal(struct call *call, int result)
     if (object != NULL && object_is_visible(object) && !removal_is_open(call, object->id))
         tell_reborn(fsd, object);
     if (parent != 0)
-        vacancy_granted(call, parent);
+        vacancy_granted(call, parent, result);
     reply_error(call, 0);
 }
 
@@ -140,13 +141,16 @@ static int delete_object(struct call *call, const struct place *place, struct er
                             .namespace = str_of(place->namespace),
                             .name = str_of(call->name),
                             .edit = {.type = EDIT_DELETE, .grace = -1},
+                            .call = call,
                             .must_exist = true};
     struct object *object =
         object_visible(call->fsd->objects, place->kind, str_of(place->namespace), str_of(call->name));
     if (object == NULL)
         return -ENOENT;
-    removal_close(call->fsd, object->id);
     int status = txn_change(call->fsd, &call->asker, &change, NULL, err);
+    if (status == -EINPROGRESS)
+        return status;
+    removal_close(call->fsd, object->id);
     /* Somebody else's deletion of it may be on its way: then this one has nothing to add. */
     if (status == -ENOENT && object->pending != NULL) {
         error_free(take_pointer(*err));

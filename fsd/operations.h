@@ -13,5 +13,7 @@ extern const struct operation op_open, op_create, op_read, op_write, op_flush, o
     op_setattr;
 /* names.c, rename.c */
 extern const struct operation op_mkdir, op_symlink, op_rmdir, op_unlink, op_rename, op_forbidden;
+/* vacancy_removal.c: our own, of nobody's request */
+extern const struct operation op_vacate;
 
 #endif

@@ -23,6 +23,7 @@ struct renaming {
     struct place source;
     struct place target;
     bool target_exists;
+    bool removed; /* the target is a manifest that the process has unlinked (removal.h) */
 };
 
 static int find(struct call *call, struct renaming *renaming, struct error **err)
@@ -47,14 +48,13 @@ static int find(struct call *call, struct renaming *renaming, struct error **err
     status = place_of_node(fsd, renaming->node, &renaming->source);
     if (status < 0)
         return status;
-    bool removed = renaming->new_place.type == PLACE_OBJECT && strcmp(call->new_name, "manifest.yaml") == 0 &&
-                   removal_is_open(call, renaming->new_place.object);
+    renaming->removed = renaming->new_place.type == PLACE_OBJECT &&
+                        strcmp(call->new_name, "manifest.yaml") == 0 &&
+                        removal_is_open(call, renaming->new_place.object);
     renaming->target_exists = place_child(fsd, &renaming->new_place, renaming->new_parent,
                                           str_of(call->new_name), &renaming->target) == 0;
-    if (removed)
-        removal_close(fsd, renaming->new_place.object);
     bool vacant = vacancy_hides(call, renaming->new_parent, str_of(call->new_name));
-    if (renaming->target_exists && !removed && !vacant && (call->flags & RENAME_NOREPLACE) != 0)
+    if (renaming->target_exists && !renaming->removed && !vacant && (call->flags & RENAME_NOREPLACE) != 0)
         return -EEXIST;
     if ((call->flags & ~(unsigned)RENAME_NOREPLACE) != 0)
         return error_make(err, EINVAL, "names can't be exchanged: write what each one is to hold");
@@ -105,6 +105,7 @@ static int write_over(struct call *call, const struct renaming *renaming, struct
                             .namespace = str_of(object->namespace),
                             .name = str_of(object->name),
                             .edit = {.type = EDIT_FIELD_WRITE, .path = buf_str(&path), .bytes = bytes},
+                            .call = call,
                             .must_exist = true};
     status = txn_change(fsd, &call->asker, &change, NULL, err);
     if (status < 0)
@@ -131,6 +132,7 @@ static int rename_key(struct call *call, const struct renaming *renaming, struct
         .namespace = str_of(object->namespace),
         .name = str_of(object->name),
         .edit = {.type = EDIT_FIELD_RENAME, .path = buf_str(&path), .to_path = buf_str(&new_path)},
+        .call = call,
         .must_exist = true};
     int status = txn_change(fsd, &call->asker, &change, NULL, err);
     if (status < 0)
@@ -172,21 +174,31 @@ static bool is_scratch(struct fsd *fsd, const struct place *directory, uint32_t 
     return place_makes_scratch(fsd, directory, node, str_of(name));
 }
 
+static int carry_out(struct call *call, const struct renaming *renaming, struct error **err)
+{
+    bool to_scratch = is_scratch(call->fsd, &renaming->new_place, renaming->new_parent, call->new_name);
+    if (renaming->source.type == PLACE_SCRATCH)
+        return to_scratch ? 0 : write_over(call, renaming, err);
+    bool file = renaming->source.type == PLACE_FIELD || renaming->source.type == PLACE_FILE;
+    if (file && to_scratch)
+        return copy_away(call, renaming);
+    if (renaming->source.type == PLACE_FIELD)
+        return rename_key(call, renaming, err);
+    return error_make(err, EPERM, "what is in the tree can't be renamed; make it anew under the other name");
+}
+
+/* The manifest is there again for the process that has unlinked it: when it is, since this may be run again.
+ */
 static int start_rename(struct call *call, struct error **err)
 {
     struct renaming renaming;
     int status = find(call, &renaming, err);
     if (status < 0)
         return status;
-    bool to_scratch = is_scratch(call->fsd, &renaming.new_place, renaming.new_parent, call->new_name);
-    if (renaming.source.type == PLACE_SCRATCH)
-        return to_scratch ? 0 : write_over(call, &renaming, err);
-    bool file = renaming.source.type == PLACE_FIELD || renaming.source.type == PLACE_FILE;
-    if (file && to_scratch)
-        return copy_away(call, &renaming);
-    if (renaming.source.type == PLACE_FIELD)
-        return rename_key(call, &renaming, err);
-    return error_make(err, EPERM, "what is in the tree can't be renamed; make it anew under the other name");
+    status = carry_out(call, &renaming, err);
+    if (renaming.removed && status != -EINPROGRESS)
+        removal_close(call->fsd, renaming.new_place.object);
+    return status;
 }
 
 static void finish_rename(struct call *call, int result)

@@ -169,7 +169,7 @@ int txn_change(struct fsd *fsd, const struct asker *asker, const struct change *
         status = heavy_compute(change->call, &base, &edit, now_ms, &result, err);
     if (status == 0 && !result.unchanged)
         status = admit(fsd, asker, change->kind, base.before, &result, err);
-    if (status < 0)
+    if (status < 0 || change->rehearsal)
         return status;
     if (!result.unchanged)
         object = apply(fsd, asker, change, object, base.new_uid, &result, now_ms);

@@ -28,6 +28,7 @@ struct change {
     struct call *call; /* may wait for the worker, if not NULL: then txn_change may say -EINPROGRESS */
     bool create_only;  /* EEXIST when there is one */
     bool must_exist;   /* ENOENT when there is none */
+    bool rehearsal;    /* only asks whether it would be accepted */
 };
 
 /* Where it led: the object's uid and version, valid until the next change. */

@@ -31,7 +31,8 @@
 
 #include "fsd/call.h"
 
-#define VACANCY_MS 100
+#define VACANCY_MS       100
+#define VACANCY_PROMISED 1 /* the outcome of an unlink or rmdir whose vacancy removes a field */
 
 struct vacancies;
 
@@ -49,17 +50,18 @@ int vacancies_fd(const struct vacancies *vacancies);
 int vacancies_timeout(const struct fsd *fsd);
 /* Main, before each request: carries out what processes have left that have ended. */
 void vacancies_turn(struct fsd *fsd);
-/* Main, now and then: the same with those that have let their time pass. `idle`: no request waits; one may be
- * theirs. */
+/* Main, now and then: the same with those that have let their time pass. `idle`: no request waits, be it for
+ * the worker; one may be theirs. */
 void vacancies_expire(struct fsd *fsd, bool idle);
-/* The call has to wait: for what it would see, or because its process goes on, which decides. */
+/* The call has to wait, and is run again: for what it would see, or because its process goes on, which
+ * decides. */
 bool vacancies_delay(struct call *call);
 
 /* start() of the unlink or rmdir of a field: CALL_PARKED; 0; -ESRCH when no process can be waited for (it is
- * another pid namespace's): it has to be done at once; or the refusal. */
+ * another pid namespace's): it has to be done at once; -EINPROGRESS; or the refusal. */
 int vacancy_open(struct call *call, uint32_t parent, struct error **err);
-/* finish(): its promise is durable. */
-void vacancy_granted(struct call *call, uint32_t parent);
+/* finish(), with the outcome: where there is a promise, it is durable. */
+void vacancy_granted(struct call *call, uint32_t parent, int result);
 /* The file has been renamed away. */
 void vacancy_leave(struct call *call, uint32_t parent);
 

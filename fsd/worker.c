@@ -16,6 +16,7 @@ struct worker {
     pthread_cond_t filled;
     struct list waiting, done;
     bool stopping;
+    unsigned out; /* main's: submitted, and not taken back */
 };
 
 static void list_add(struct list *list, struct job *job)
@@ -88,6 +89,7 @@ void worker_stop(struct worker *worker)
 
 void worker_submit(struct worker *worker, struct job *job)
 {
+    worker->out++;
     pthread_mutex_lock(&worker->lock);
     list_add(&worker->waiting, job);
     pthread_cond_signal(&worker->filled);
@@ -99,5 +101,12 @@ struct job *worker_done(struct worker *worker)
     pthread_mutex_lock(&worker->lock);
     struct job *job = list_take(&worker->done);
     pthread_mutex_unlock(&worker->lock);
+    if (job != NULL)
+        worker->out--;
     return job;
+}
+
+bool worker_is_idle(const struct worker *worker)
+{
+    return worker->out == 0;
 }

@@ -4,6 +4,7 @@
 #define PODTREE_WORKER_H
 
 #include "lib/error.h"
+#include <stdbool.h>
 
 struct worker;
 struct call;
@@ -21,6 +22,8 @@ int worker_start(int wake_fd, struct worker **worker, struct error **err);
 void worker_stop(struct worker *worker);
 /* Never blocks. The job must stay where it is until it comes back. */
 void worker_submit(struct worker *worker, struct job *job);
+/* Main: everything that was submitted has been taken back. */
+bool worker_is_idle(const struct worker *worker);
 /* A job that is done, or NULL. Never blocks. */
 struct job *worker_done(struct worker *worker);
 
