@@ -159,6 +159,7 @@ static int start(struct daemon *daemon, struct error **err)
     status = make_all_permanent(daemon, err);
     if (status < 0)
         return status;
+    meter_start(&fsd->meter);
     vacancies_take_over(fsd);
     vacancies_turn(fsd);
     removals_extend(fsd, fsd->started_ms);

@@ -2,7 +2,6 @@
 
 #include "fsd/exclusive.h"
 #include "fsd/pace.h"
-#include "fsd/session.h"
 #include "fsd/worker.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -44,7 +43,7 @@ static void process_ended(struct fsd *fsd, int index)
 void vacancies_turn(struct fsd *fsd)
 {
     struct vacancies *vacancies = fsd->vacancies;
-    if (vacancies->open == 0 || exclusive_is_held(fsd))
+    if (vacancies->open == 0)
         return;
     struct epoll_event events[64];
     int count = epoll_wait(vacancies->epoll_fd, events, 64, 0);
@@ -104,8 +103,7 @@ static bool decides(const struct call *call, int index, int64_t object, struct s
     return path.length == 0 || !str_equal(path, vacancy_path(call->fsd, index));
 }
 
-/* False: something would have to be changed, and that is somebody else's at present. */
-static bool go_on(struct call *call)
+static void go_on(struct call *call)
 {
     struct fsd *fsd = call->fsd;
     bool renames = call->new_name != NULL;
@@ -116,15 +114,11 @@ static bool go_on(struct call *call)
     if (node != 0 && name != NULL)
         vacancy_locate(fsd, node, str_of(name), &path);
     if (node != 0 && place_of_node(fsd, node, &place) < 0)
-        return true;
+        return;
     uint32_t process = (uint32_t)call_process(call);
     for (int i = 0; i < MEMORY_VACANCIES && process != 0; i++)
-        if (vacancy_record(fsd, i)->process == process && decides(call, i, place.object, buf_str(&path))) {
-            if (exclusive_is_held(fsd))
-                return false;
+        if (vacancy_record(fsd, i)->process == process && decides(call, i, place.object, buf_str(&path)))
             end(fsd, i);
-        }
-    return true;
 }
 
 bool vacancies_delay(struct call *call)
@@ -132,12 +126,12 @@ bool vacancies_delay(struct call *call)
     struct vacancies *vacancies = call->fsd->vacancies;
     if (vacancies->open == 0 || call->operation->regards == REGARDS_NOTHING)
         return false;
-    bool gone_on = call->operation->regards != GOES_ON || go_on(call);
-    if (vacancies->in_flight > 0)
-        vacancy_wait(&vacancies->lookers, call);
-    else if (!gone_on)
-        session_run_later(call->fsd->session, call);
-    return !gone_on || vacancies->in_flight > 0;
+    if (call->operation->regards == GOES_ON)
+        go_on(call);
+    if (vacancies->in_flight == 0)
+        return false;
+    vacancy_wait(&vacancies->lookers, call);
+    return true;
 }
 
 /* ---- unlink and rmdir ---- */

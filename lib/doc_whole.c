@@ -108,15 +108,16 @@ static bool children_equal(struct value a, struct value b)
     return true;
 }
 
-static bool same_keys_in_order(struct value a, struct value b)
+/* The first member of `a` in whose place `b` has another key. */
+static struct value first_displaced(struct value a, struct value b)
 {
     struct value other = value_first(b);
     value_each (member, a) {
         if (!str_equal(value_key(member), value_key(other)))
-            return false;
+            return member;
         other = value_next(other);
     }
-    return true;
+    return VALUE_ABSENT;
 }
 
 static bool large_objects_equal(struct value a, struct value b)
@@ -132,8 +133,11 @@ static bool large_objects_equal(struct value a, struct value b)
 
 static bool objects_equal(struct value a, struct value b)
 {
-    if (same_keys_in_order(a, b))
+    struct value displaced = first_displaced(a, b);
+    if (!value_exists(displaced))
         return children_equal(a, b);
+    if (!value_exists(value_get(b, value_key(displaced)))) /* as where one of many was renamed */
+        return false;
     if (value_count(a) > FEW_MEMBERS)
         return large_objects_equal(a, b);
     value_each (member, a)

@@ -143,6 +143,10 @@ contains() {
     grep -q -- "$2" "$1" 2>/dev/null
 }
 
+lacks() {
+    ! grep -q -- "$2" "$1"
+}
+
 is_gone() {
     [ ! -e "$1" ]
 }

@@ -64,10 +64,6 @@ replaces_manifest() {
     [ -e "$object/metadata/uid" ] || fail "the object is gone: $*"
 }
 
-lacks() {
-    ! grep -q -- "$2" "$1"
-}
-
 fail() {
     echo "$*" >&2
     tail -n 3 "$K8S/errors" >&2

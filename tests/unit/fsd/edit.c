@@ -425,6 +425,13 @@ static void fields_are_written_made_renamed_and_removed(void **state)
          .says = "configmaps/web: data/a removed, data/c b", .changes = "{data: {a: null, c: b}}"},
         {"configmaps", "{data: {a: b, c: d}}", .edit = {EDIT_FIELD_REMOVE, .path = STR("data/a")},
          .says = "configmaps/web: data/a removed", .changes = "{data: {a: null}}"},
+        /* The others go before it; those that can't, or are gone already, stay what they are. */
+        {"configmaps", "{data: {a: b, c: d, e: f}}",
+         .edit = {EDIT_FIELD_REMOVE, .path = STR("data/a"), .bytes = STR("data/c\0data/none\0kind\0")},
+         .says = "configmaps/web: data/a removed, data/c removed", .changes = "{data: {a: null, c: null}}"},
+        {"configmaps", "{data: {a: b, c: d}}",
+         .edit = {EDIT_FIELD_REMOVE, .path = STR("data/a"), .bytes = STR("data/a\0")}, .number = ENOENT,
+         .says = "data[a]: is not set"},
         {"deployments", WEB, .edit = {EDIT_FIELD_REMOVE, .path = STR("template")}, .number = EPERM,
          .says = "spec.template: is required"},
         /* Removed is back at its default. */
