@@ -78,7 +78,9 @@ struct call {
     /* What start() keeps from turn to turn while it says CALL_WAITING or -EINPROGRESS. */
     void *work;
     struct heavy *heavy; /* what the worker has done for it, or does: heavy.h */
-    bool lends;          /* the worker may read what its handle has collected where it lies */
+    /* The worker may read where they lie what its handle has collected, or the content of this node. */
+    bool lends;
+    uint32_t lends_scratch;
 
     struct call *next; /* of those that wait in the same place */
 };

@@ -244,6 +244,12 @@ static int do_field_append(struct work *work, struct error **err)
                         work->edit->server, err);
 }
 
+static int do_field_cut(struct work *work, struct error **err)
+{
+    return field_cut(work->base->kind, doc_root(work->after), work->edit->path, work->edit->size,
+                     work->edit->server, err);
+}
+
 static int do_field_make(struct work *work, struct error **err)
 {
     return field_make_directory(work->base->kind, doc_root(work->after), work->edit->path, work->edit->server,
@@ -304,6 +310,7 @@ static const struct {
     [EDIT_STATUS] = {do_status, false, false, false},
     [EDIT_FIELD_WRITE] = {do_field_write, false, false, false},
     [EDIT_FIELD_APPEND] = {do_field_append, false, false, false},
+    [EDIT_FIELD_CUT] = {do_field_cut, false, false, false},
     [EDIT_FIELD_MAKE] = {do_field_make, false, false, false},
     [EDIT_FIELD_REMOVE] = {do_field_remove, false, false, false},
     [EDIT_FIELD_RENAME] = {do_field_rename, false, false, false},

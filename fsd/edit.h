@@ -21,6 +21,7 @@ enum edit_type {
     EDIT_STATUS,       /* document: an RFC 7386 patch of .status */
     EDIT_FIELD_WRITE,  /* path, bytes */
     EDIT_FIELD_APPEND, /* path, bytes */
+    EDIT_FIELD_CUT,    /* path, size: of what it holds so many bytes stay */
     EDIT_FIELD_MAKE,   /* path: a directory */
     EDIT_FIELD_REMOVE, /* path; bytes: paths of others that go before it if they may, each with a NUL */
     EDIT_FIELD_RENAME, /* path, to_path: keys of one map */
@@ -38,6 +39,7 @@ struct edit {
     int64_t grace;      /* EDIT_DELETE: seconds, -1 for the object's own */
     struct str if_uid;  /* precondition, may be empty: ENOENT */
     int64_t if_version; /* precondition, 0 for none: EAGAIN */
+    size_t size;        /* EDIT_FIELD_CUT */
     size_t weight;      /* about how many bytes the document has as text */
     bool server;        /* by a component: it may write server-managed fields */
 };

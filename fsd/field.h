@@ -81,6 +81,9 @@ int field_write(const struct kind *kind, struct value object, struct str path, s
  */
 int field_append(const struct kind *kind, struct value object, struct str path, struct str bytes, bool server,
                  struct error **err);
+/* As if its first `size` bytes were written. EINVAL where it has less. */
+int field_cut(const struct kind *kind, struct value object, struct str path, size_t size, bool server,
+              struct error **err);
 /* Could there be something of that name, whether it is there or not? EINVAL for what is no field, with the
  * nearest that is one, and for a key that the map doesn't take. */
 int field_check_name(const struct kind *kind, struct value object, struct str path, struct error **err);

@@ -338,6 +338,24 @@ int field_append(const struct kind *kind, struct value object, struct str path, 
     return write_value(&walk, buf_str(&whole), err);
 }
 
+int field_cut(const struct kind *kind, struct value object, struct str path, size_t size, bool server,
+              struct error **err)
+{
+    cleanup(cleanup_walk) struct walk walk;
+    int result = find(&walk, kind, object, path, server, err);
+    if (result < 0)
+        return result;
+    autobuf struct buf whole = {0};
+    if (last(&walk)->set)
+        field_read(last(&walk), &whole);
+    if (size > whole.length)
+        return refuse(&walk, EINVAL, err, "can't be made longer without being written");
+    if (size == whole.length)
+        return 0;
+    whole.length = size;
+    return write_value(&walk, buf_str(&whole), err);
+}
+
 /* ---- directories ---- */
 
 /* Cuts off the end of an entry's name what are values of its further keys: "53-UDP". */

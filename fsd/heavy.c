@@ -56,18 +56,46 @@ static struct heavy *heavy_of(struct call *call)
     return call->heavy;
 }
 
-/* ---- what a handle has collected ---- */
+/* ---- what is lent ---- */
 
-/* The bytes of the handle stay as they are while the worker reads them. */
+/* The bytes of the handle, or of the scratch file, stay as they are while the worker reads them. */
 static struct handle_record *lender(const struct call *call)
 {
     return call->lends ? handle_of_number(call->fsd->handles, call->file.fh, NULL) : NULL;
 }
 
+static struct str bytes_to_lend(const struct call *call)
+{
+    const struct fsd *fsd = call->fsd;
+    const struct handle_record *handle = lender(call);
+    if (handle != NULL)
+        return arena_bytes_str(fsd->memory->arena, &handle->bytes);
+    if (call->lends_scratch != 0)
+        return arena_bytes_str(fsd->memory->arena, &node_record(fsd->nodes, call->lends_scratch)->content);
+    return STR_NONE;
+}
+
+static void lend(const struct call *call)
+{
+    struct handle_record *handle = lender(call);
+    if (handle != NULL)
+        handle->lent++;
+    if (call->lends_scratch != 0)
+        node_lend(call->fsd->nodes, call->lends_scratch);
+}
+
+static void give_back(const struct call *call)
+{
+    struct handle_record *handle = lender(call);
+    if (handle != NULL)
+        handle->lent--;
+    if (call->lends_scratch != 0)
+        node_give_back(call->fsd->nodes, call->lends_scratch);
+}
+
 static bool is_lent(const struct call *call, struct str text)
 {
-    const struct handle_record *handle = lender(call);
-    struct str bytes = handle != NULL ? arena_bytes_str(call->fsd->memory->arena, &handle->bytes) : STR_NONE;
+    struct str bytes = bytes_to_lend(call);
     return bytes.length != 0 && text.at >= bytes.at && text.at + text.length <= bytes.at + bytes.length;
 }
 
@@ -84,9 +112,7 @@ static struct str keep(const struct call *call, char **copy, struct str text)
 
 int heavy_begin(struct call *call, struct job *job, void (*run)(struct job *job))
 {
-    struct handle_record *handle = lender(call);
-    if (handle != NULL)
-        handle->lent++;
+    lend(call);
     job->run = run;
     job->call = call;
     call->next = NULL;
@@ -115,9 +141,7 @@ void heavy_turn(struct fsd *fsd)
             continue;
         }
         struct call *call = take_pointer(job->call);
-        struct handle_record *handle = lender(call);
-        if (handle != NULL)
-            handle->lent--;
+        give_back(call);
         for (struct call *next; call != NULL; call = next) {
             next = call->next;
             session_run_later(fsd->session, call);
@@ -292,7 +316,7 @@ static size_t size_of(const struct edit_base *base, const struct edit *edit)
 static bool is_same_edit(const struct computing *computing, const struct edit *edit)
 {
     const struct edit *before = &computing->edit;
-    return before->type == edit->type && str_equal(before->path, edit->path) &&
+    return before->type == edit->type && before->size == edit->size && str_equal(before->path, edit->path) &&
            str_equal(before->to_path, edit->to_path) && str_equal(before->bytes, edit->bytes) &&
            (computing->document != NULL ||
             (before->document.doc == edit->document.doc && before->document.at == edit->document.at));

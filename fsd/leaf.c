@@ -103,8 +103,8 @@ int leaf_of_call(struct call *call, struct leaf *leaf, struct handle_record **ha
     return leaf_of_node(fsd, (*handle)->node, leaf);
 }
 
-static int write_field(struct call *call, const struct leaf *leaf, struct str bytes, bool append,
-                       struct error **err)
+/* The edit, of the field that the leaf is. */
+static int edit_field(struct call *call, const struct leaf *leaf, struct edit edit, struct error **err)
 {
     struct fsd *fsd = call->fsd;
     struct object *object = object_by_id(fsd->objects, leaf->place.object);
@@ -112,14 +112,13 @@ static int write_field(struct call *call, const struct leaf *leaf, struct str by
         return error_make(err, ENOENT, "the object is gone");
     autobuf struct buf path = {0};
     place_field_path(fsd, leaf->node, &path);
+    edit.path = buf_str(&path);
     struct change change = {
         .kind = object->kind,
         .namespace = str_of(object->namespace),
         .name = str_of(object->name),
         .call = call,
-        .edit = {.type = append ? EDIT_FIELD_APPEND : EDIT_FIELD_WRITE,
-                 .path = buf_str(&path),
-                 .bytes = bytes},
+        .edit = edit,
         .must_exist = true,
     };
     struct changed changed;
@@ -130,10 +129,17 @@ static int write_field(struct call *call, const struct leaf *leaf, struct str by
     return changed.durable ? CALL_DURABLE : 0;
 }
 
+int leaf_cut(struct call *call, const struct leaf *leaf, size_t size, struct error **err)
+{
+    return edit_field(call, leaf, (struct edit){.type = EDIT_FIELD_CUT, .size = size}, err);
+}
+
 int leaf_write(struct call *call, const struct leaf *leaf, struct str bytes, bool append, struct error **err)
 {
     if (leaf->place.type == PLACE_FIELD)
-        return write_field(call, leaf, bytes, append, err);
+        return edit_field(
+            call, leaf, (struct edit){.type = append ? EDIT_FIELD_APPEND : EDIT_FIELD_WRITE, .bytes = bytes},
+            err);
     if (append && leaf->place.special->class == SPECIAL_TEXT)
         return error_make(err, EINVAL, "a document can't be appended to: write it whole");
     return leaf->place.special->write(call, &leaf->place, leaf->node, bytes, err);

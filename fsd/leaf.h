@@ -48,6 +48,9 @@ int leaf_of_call(struct call *call, struct leaf *leaf, struct handle_record **ha
  * the change is in the filling batch; CALL_WAITING; or a refusal. */
 int leaf_write(struct call *call, const struct leaf *leaf, struct str bytes, bool append, struct error **err);
 
+/* The same of a field: its first `size` bytes are its new content. */
+int leaf_cut(struct call *call, const struct leaf *leaf, size_t size, struct error **err);
+
 /* Has the process of the call this file open for writing? */
 bool leaf_is_writer(const struct call *call, uint32_t node);
 

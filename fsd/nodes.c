@@ -13,6 +13,7 @@ struct side {
     uint32_t next_sibling, previous_sibling;
     uint32_t next_in_bucket;
     uint32_t below; /* nodes that have it as parent, with or without a name: their paths lead over it */
+    uint32_t lent;  /* how often its content is */
     bool has_place;
     struct place place;
 };
@@ -283,7 +284,8 @@ void node_release_if_idle(struct nodes *nodes, uint32_t node)
         struct node_record *record = node_record(nodes, node);
         bool named = (record->flags & NODE_DETACHED) == 0;
         bool kept_scratch = (record->flags & NODE_SCRATCH) != 0 && named;
-        if (record->lookups != 0 || record->handles != 0 || nodes->sides[node].below != 0 || kept_scratch)
+        if (record->lookups != 0 || record->handles != 0 || nodes->sides[node].below != 0 ||
+            nodes->sides[node].lent != 0 || kept_scratch)
             return;
         uint32_t parent = record->parent;
         if (named)
@@ -300,6 +302,22 @@ void node_release_if_idle(struct nodes *nodes, uint32_t node)
         nodes->sides[parent].below--;
         node = parent;
     }
+}
+
+void node_lend(struct nodes *nodes, uint32_t node)
+{
+    nodes->sides[node].lent++;
+}
+
+void node_give_back(struct nodes *nodes, uint32_t node)
+{
+    nodes->sides[node].lent--;
+    node_release_if_idle(nodes, node);
+}
+
+bool node_is_lent(const struct nodes *nodes, uint32_t node)
+{
+    return nodes->sides[node].lent != 0;
 }
 
 void node_detach(struct nodes *nodes, uint32_t node)

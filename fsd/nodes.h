@@ -74,6 +74,12 @@ void node_closed(struct nodes *nodes, uint32_t node, bool writes);
  * name. */
 void node_release_if_idle(struct nodes *nodes, uint32_t node);
 
+/* Its content is lent to the worker (heavy.h), which reads it: until it has been given back, as often as it
+ * was lent, nobody may change the content, and the node stays. */
+void node_lend(struct nodes *nodes, uint32_t node);
+void node_give_back(struct nodes *nodes, uint32_t node);
+bool node_is_lent(const struct nodes *nodes, uint32_t node);
+
 /* Takes the name away; nodes below stay where they are, out of reach, and keep this one for their paths. */
 void node_detach(struct nodes *nodes, uint32_t node);
 /* Another name, perhaps below another parent; a node that has it is detached. With it, all at once, the node

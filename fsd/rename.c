@@ -94,6 +94,7 @@ static int write_over(struct call *call, const struct renaming *renaming, struct
     if (status < 0)
         return status;
     struct str bytes = arena_bytes_str(fsd->memory->arena, &node_record(fsd->nodes, renaming->node)->content);
+    call->lends_scratch = renaming->node;
     if (leaf.place.type == PLACE_FILE) {
         status = leaf.place.special->write(call, &leaf.place, renaming->node, bytes, err);
         return status < 0 ? status : CALL_PARKED;

@@ -55,6 +55,8 @@ static int write_scratch(struct call *call, const struct leaf *leaf, const struc
                          struct error **err)
 {
     struct node_record *node = node_record(call->fsd->nodes, leaf->node);
+    if (node_is_lent(call->fsd->nodes, leaf->node))
+        return CALL_WAITING;
     bool append = (handle->flags & HANDLE_APPEND) != 0;
     size_t offset = append ? place_of_append(call, node->content.length) : (size_t)call->offset;
     if (offset + call->data.length > leaf->limit)
@@ -424,16 +426,9 @@ static int resize_file(struct call *call, const struct leaf *leaf, struct error 
     size_t size = (size_t)call->attributes.st_size;
     if (leaf->writes != WRITE_COLLECT || !leaf->content)
         return 0;
-    autobuf struct buf text = {0};
-    leaf_text(call->fsd, leaf, &text);
-    if (size == text.length)
-        return 0;
     if (size > leaf->limit)
         return too_long(leaf, err);
-    if (size > text.length)
-        return error_make(err, EINVAL, "a file here can't be made longer without writing it");
-    text.length = size;
-    int status = leaf_write(call, leaf, buf_str(&text), false, err);
+    int status = leaf_cut(call, leaf, size, err);
     return status < 0 ? status : status == CALL_DURABLE ? 0 : CALL_PARKED;
 }
 
@@ -445,6 +440,8 @@ static int resize(struct call *call, const struct leaf *leaf, struct error **err
     if (leaf->writes == WRITE_SCRATCH) {
         size_t size = (size_t)call->attributes.st_size;
         struct node_record *node = node_record(fsd->nodes, leaf->node);
+        if (node_is_lent(fsd->nodes, leaf->node))
+            return CALL_WAITING;
         return size > leaf->limit ? too_long(leaf, err)
                                   : arena_bytes_resize(fsd->memory->arena, &node->content, size);
     }

@@ -142,7 +142,10 @@ PYTHON
     cat value >"$MANY/data/value"
     truncate -s 300000 "$MANY/data/value"
     head -c 300000 value | cmp - "$MANY/data/value"
-    [ "$(stat -c %s "$MANY/data/value")" = 300000 ]
+    /usr/bin/python3 -c 'import os, sys; os.truncate(sys.argv[1], 200000)' "$MANY/data/value"
+    head -c 200000 value | cmp - "$MANY/data/value"
+    refused "Invalid argument" /usr/bin/python3 -c 'import os, sys; os.truncate(sys.argv[1], 200001)' "$MANY/data/value"
+    [ "$(stat -c %s "$MANY/data/value")" = 200000 ]
 }
 
 @test "entries of a large object are made with mkdir, and removed with rmdir and rm -r" {

@@ -175,6 +175,24 @@ static void count_dropped(void *context, uint32_t node)
     ++*(int *)context;
 }
 
+static void a_node_stays_while_its_content_is_lent(void **state)
+{
+    struct nodes *nodes = ((struct world *)*state)->nodes;
+    uint32_t node = look_up(nodes, NODE_ROOT, ".new");
+    node_record(nodes, node)->flags |= NODE_SCRATCH;
+    uint64_t number = node_number(nodes, node);
+    assert_false(node_is_lent(nodes, node));
+    node_lend(nodes, node);
+    node_lend(nodes, node);
+    node_detach(nodes, node);
+    node_forget(nodes, node, 1);
+    node_give_back(nodes, node);
+    assert_true(node_is_lent(nodes, node));
+    assert_int_equal(node_of_number(nodes, number), node);
+    node_give_back(nodes, node);
+    assert_gone(nodes, number);
+}
+
 static void scratch_files_stay_until_they_are_old(void **state)
 {
     struct nodes *nodes = ((struct world *)*state)->nodes;
@@ -318,6 +336,7 @@ int main(void)
         WORLD(an_open_handle_keeps_a_node),
         WORLD(a_detached_name_can_be_given_again),
         WORLD(a_rename_takes_the_place_of_what_was_there),
+        WORLD(a_node_stays_while_its_content_is_lent),
         WORLD(scratch_files_stay_until_they_are_old),
         WORLD(names_of_all_lengths_are_kept),
         WORLD(the_tree_is_what_the_kernel_holds_also_after_kills),
