@@ -10,6 +10,7 @@
 #include "fsd/operations.h"
 #include "fsd/removal.h"
 #include "fsd/reply.h"
+#include "fsd/snapshot.h"
 #include "fsd/txn.h"
 #include "fsd/vacancy.h"
 #include "lib/clock.h"
@@ -154,11 +155,18 @@ static int copy_away(struct call *call, const struct renaming *renaming)
         return status;
     if (leaf.reads != LEAF_TEXT)
         return -EPERM;
+    struct arena_bytes content = {0};
+    status = snapshot_of_leaf(call, &leaf, &content);
+    if (status < 0)
+        return status;
     autobuf struct buf text = {0};
-    leaf_text(fsd, &leaf, &text);
+    if (content.ref == 0)
+        leaf_text(fsd, &leaf, &text);
     struct node_record *record = node_record(fsd->nodes, renaming->node);
-    if (arena_bytes_write(fsd->memory->arena, &record->content, 0, buf_str(&text)) < 0)
+    if (arena_bytes_write(fsd->memory->arena, &content, content.length, buf_str(&text)) < 0)
         return -ENOSPC;
+    arena_bytes_free(fsd->memory->arena, &record->content);
+    record->content = content;
     record->mode = 0644;
     record->time_ms = clock_wall_ms();
     record->flags |= NODE_SCRATCH;
@@ -205,6 +213,7 @@ static int start_rename(struct call *call, struct error **err)
 static void finish_rename(struct call *call, int result)
 {
     struct fsd *fsd = call->fsd;
+    snapshot_forget(call);
     uint32_t parent = call_node(call), new_parent = node_of_number(fsd->nodes, call->new_parent);
     uint32_t node = parent != 0 ? node_find(fsd->nodes, parent, str_of(call->name)) : 0;
     if (node != 0)

@@ -10,7 +10,8 @@
  * is there. */
 struct snapshot {
     struct job job;
-    uint64_t handle; /* 0: it was closed while the worker had this */
+    uint64_t handle;         /* 0: it was closed while the worker had this, or */
+    const struct call *call; /* whose it is, where it is no handle's */
     enum { HELD, RENDERED, COPIED } stage;
     struct version *version; /* held */
     const struct kind *kind;
@@ -109,7 +110,7 @@ void snapshot_drop(struct fsd *fsd, uint64_t handle)
     if (closed != NULL)
         closed->handle = 0;
     for (struct snapshot **at = &fsd->snapshots; *at != NULL;) {
-        if ((*at)->handle == 0 && !heavy_is_at_work(&(*at)->job))
+        if ((*at)->handle == 0 && (*at)->call == NULL && !heavy_is_at_work(&(*at)->job))
             free_snapshot(fsd, at);
         else
             at = &(*at)->next;
@@ -139,19 +140,16 @@ static bool is_small(struct fsd *fsd, const struct leaf *leaf, struct object *ob
            document_manifest_size(fsd->documents, object->committed) <= SNAPSHOT_BYTES;
 }
 
-/* False: main renders it. */
-static bool begin(struct call *call, const struct leaf *leaf, struct handle_record *handle)
+/* What the leaf shows, for a handle (or 0); NULL: main renders it. */
+static struct snapshot *begin(struct fsd *fsd, uint64_t handle, const struct leaf *leaf)
 {
-    struct fsd *fsd = call->fsd;
     struct object *object = object_by_id(fsd->objects, leaf->place.object);
     autobuf struct buf path = {0};
     enum part_form form = leaf_part(fsd, leaf, &path);
     if (form == PART_NONE || object == NULL || !object_is_visible(object) ||
         is_small(fsd, leaf, object, form, buf_str(&path)))
-        return false;
-    add(fsd, call->file.fh, object->kind, object->committed, form, buf_str(&path));
-    handle->version = object->committed->number;
-    return true;
+        return NULL;
+    return add(fsd, handle, object->kind, object->committed, form, buf_str(&path));
 }
 
 /* Killed in between, the block is nobody's, and the next READ begins again. */
@@ -188,8 +186,12 @@ int snapshot_finish(struct call *call, uint64_t number)
 
 int snapshot_take(struct call *call, const struct leaf *leaf, struct handle_record *handle)
 {
-    if ((handle->flags & (HANDLE_FILLED | HANDLE_DIRTY | HANDLE_HELD)) == 0 && !begin(call, leaf, handle))
-        return 0;
+    if ((handle->flags & (HANDLE_FILLED | HANDLE_DIRTY | HANDLE_HELD)) == 0) {
+        const struct snapshot *begun = begin(call->fsd, call->file.fh, leaf);
+        if (begun == NULL)
+            return 0;
+        handle->version = begun->version->number;
+    }
     return (handle->flags & HANDLE_HELD) != 0 ? snapshot_finish(call, call->file.fh) : 0;
 }
 
@@ -204,7 +206,48 @@ bool snapshot_hold(struct fsd *fsd, uint64_t handle, const struct leaf *leaf)
     return true;
 }
 
-/* ---- of lists ---- */
+/* ---- for whoever asks ---- */
+
+static int give_away(struct call *call, struct snapshot **at, struct arena_bytes *text)
+{
+    struct snapshot *snapshot = *at;
+    int status = proceed(call, snapshot);
+    if (status == -EINPROGRESS)
+        return status;
+    if (status == 0) {
+        text->length = snapshot->text.length;
+        text->ref = snapshot->ref;
+        snapshot->ref = 0;
+    }
+    free_snapshot(call->fsd, at);
+    return status;
+}
+
+static struct snapshot **find_of_call(const struct call *call)
+{
+    struct snapshot **at = &call->fsd->snapshots;
+    while (*at != NULL && (*at)->call != call)
+        at = &(*at)->next;
+    return at;
+}
+
+int snapshot_of_leaf(struct call *call, const struct leaf *leaf, struct arena_bytes *text)
+{
+    if (*find_of_call(call) == NULL) {
+        struct snapshot *begun = begin(call->fsd, 0, leaf);
+        if (begun == NULL)
+            return 0;
+        begun->call = call;
+    }
+    return give_away(call, find_of_call(call), text);
+}
+
+void snapshot_forget(const struct call *call)
+{
+    struct snapshot **at = find_of_call(call);
+    if (*at != NULL)
+        free_snapshot(call->fsd, at);
+}
 
 int snapshot_of_version(struct call *call, const struct kind *kind, struct version *version,
                         enum part_form form, struct arena_bytes *text)
@@ -221,15 +264,5 @@ int snapshot_of_version(struct call *call, const struct kind *kind, struct versi
         add(fsd, call->file.fh, kind, version, form, STR(""));
         at = find(fsd, call->file.fh);
     }
-    struct snapshot *snapshot = *at;
-    int status = proceed(call, snapshot);
-    if (status == -EINPROGRESS)
-        return status;
-    if (status == 0) {
-        text->length = snapshot->text.length;
-        text->ref = snapshot->ref;
-        snapshot->ref = 0;
-    }
-    free_snapshot(fsd, at);
-    return status;
+    return give_away(call, at, text);
 }

@@ -22,6 +22,11 @@ int snapshot_take(struct call *call, const struct leaf *leaf, struct handle_reco
 int snapshot_finish(struct call *call, uint64_t handle);
 /* Of what the object's version is now, for the handle; false: its text shows something else. */
 bool snapshot_hold(struct fsd *fsd, uint64_t handle, const struct leaf *leaf);
+/* What the leaf shows of a large object, for a call without a handle, which asks until it has it: its text,
+ * in a block that is the caller's then; none, where main renders it. 0, -EINPROGRESS or -ENOSPC. A call that
+ * has asked so has to forget it at its end: it may have been refused while the worker had it. */
+int snapshot_of_leaf(struct call *call, const struct leaf *leaf, struct arena_bytes *text);
+void snapshot_forget(const struct call *call);
 /* The whole of a version, for a list: its text, in a block that is the caller's then. The handle is the
  * call's; 0, -EINPROGRESS or -ENOSPC. */
 int snapshot_of_version(struct call *call, const struct kind *kind, struct version *version,
