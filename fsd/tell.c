@@ -10,6 +10,8 @@
 #include "lib/clock.h"
 #include <stdio.h>
 
+#define NODES_PER_CLOCK 64 /* looked at between two looks at the clock */
+
 /* ---- finding what the kernel knows ---- */
 
 /* The node at a path of names, 0 where the kernel's knowledge ends. */
@@ -74,18 +76,37 @@ static void stale_attributes(struct fsd *fsd, uint32_t node)
  * may hold for a request whose answer waits for this change; forgetting attributes needs none. So those are
  * what the answer waits for: whoever finds the name after it has to ask what it is, and hears that there is
  * nothing. */
-static void stale_name(struct fsd *fsd, uint32_t node)
+static void stale_leaf(struct fsd *fsd, uint32_t node)
 {
-    for (uint32_t child = node_first(fsd->nodes, node), next; child != 0; child = next) {
-        next = node_next(fsd->nodes, child);
-        stale_name(fsd, child);
-    }
     stale_attributes(fsd, node);
     const struct node_record *record = node_record(fsd->nodes, node);
     if (is_held(fsd, node))
         invalidate_deleted(fsd->invalidator, node_number(fsd->nodes, record->parent),
                            node_number(fsd->nodes, node), node_name(fsd->nodes, node));
     node_detach(fsd->nodes, node);
+}
+
+/* What lies deepest goes first; where the kernel had only that, the node goes with it. False: the time is up,
+ * and there is more. */
+static bool stale_some(struct fsd *fsd, uint32_t node, int64_t end_us)
+{
+    const uint64_t number = node_number(fsd->nodes, node);
+    for (size_t gone = 1; node_of_number(fsd->nodes, number) == node; gone++) {
+        uint32_t deepest = node;
+        for (uint32_t child; (child = node_first(fsd->nodes, deepest)) != 0;)
+            deepest = child;
+        stale_leaf(fsd, deepest);
+        if (deepest == node)
+            return true;
+        if (gone % NODES_PER_CLOCK == 0 && clock_us() >= end_us)
+            return false;
+    }
+    return true;
+}
+
+static void stale_name(struct fsd *fsd, uint32_t node)
+{
+    (void)stale_some(fsd, node, INT64_MAX);
 }
 
 static void stale_link(struct fsd *fsd, uint32_t directory, const char *name)
@@ -120,11 +141,10 @@ struct telling {
     uint64_t *directories;
     size_t count, capacity;
     uint64_t child; /* of the last of them: the one that was looked at last; 0: none yet */
+    bool gone;      /* the object is: the only directory is its own, and goes with everything in it */
     int64_t end_us;
     struct telling *next;
 };
-
-#define CHILDREN_PER_CLOCK 64 /* looked at between two looks at the clock */
 
 static void tell_field(struct fsd *fsd, struct telling *telling, uint32_t node, const struct both *both)
 {
@@ -201,7 +221,7 @@ static bool tell_children(struct fsd *fsd, struct telling *telling)
         next = node_next(nodes, child);
         uint64_t number = node_number(nodes, child);
         tell_child(fsd, telling, child, &both);
-        if (++looked_at % CHILDREN_PER_CLOCK != 0 || next == 0 || clock_us() < telling->end_us)
+        if (++looked_at % NODES_PER_CLOCK != 0 || next == 0 || clock_us() < telling->end_us)
             continue;
         array_grow(telling->directories, telling->count, telling->capacity);
         telling->directories[telling->count++] = node_number(nodes, directory);
@@ -217,6 +237,9 @@ static bool tell_children(struct fsd *fsd, struct telling *telling)
 static bool tell_fields(struct fsd *fsd, struct telling *telling, int64_t end_us)
 {
     telling->end_us = end_us;
+    uint32_t going = telling->gone ? node_of_number(fsd->nodes, telling->directories[0]) : 0;
+    if (telling->gone)
+        return going == 0 || stale_some(fsd, going, end_us);
     while (telling->count > 0)
         if (!tell_children(fsd, telling))
             return false;
@@ -235,8 +258,10 @@ static void begin_telling(struct fsd *fsd, const struct object *object, uint32_t
                           struct version *now)
 {
     struct telling *telling = memory_zeroed(1, sizeof(*telling));
-    *telling =
-        (struct telling){.kind = object->kind, .before = version_hold(before), .now = version_hold(now)};
+    *telling = (struct telling){.kind = object->kind,
+                                .before = version_hold(before),
+                                .now = version_hold(now),
+                                .gone = (now->flags & VERSION_GONE) != 0};
     array_grow(telling->directories, telling->count, telling->capacity);
     telling->directories[telling->count++] = node_number(fsd->nodes, node);
     if (before->length + now->length <= HEAVY_BYTES) {
@@ -310,12 +335,10 @@ void tell_object(struct fsd *fsd, struct object *object, struct version *before,
         return;
     if (before == NULL || gone)
         stale_attributes(fsd, directory);
-    if (node != 0 && gone) {
-        stale_name(fsd, node);
-    } else if (node != 0 && before != NULL) {
+    if (node != 0 && !gone && before != NULL)
         stale_attributes(fsd, node);
+    if (node != 0 && before != NULL)
         begin_telling(fsd, object, node, before, now);
-    }
     announce_object(fsd->announcer, object,
                     gone             ? ANNOUNCE_GONE
                     : before == NULL ? ANNOUNCE_CREATED
