@@ -2,7 +2,6 @@
 
 #include "fsd/exclusive.h"
 #include "fsd/pace.h"
-#include "fsd/worker.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include <errno.h>
