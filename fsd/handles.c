@@ -81,6 +81,7 @@ struct handles *handles_new(struct memory *memory)
             listing_mark(memory->arena, &record->names);
             for (int i = 0; i < 2; i++) {
                 arena_mark(memory->arena, record->windows[i].bytes.ref);
+                arena_mark(memory->arena, record->windows[i].item.ref);
                 arena_mark(memory->arena, record->windows[i].name.ref);
                 arena_mark(memory->arena, record->windows[i].widths.ref);
             }
@@ -135,6 +136,7 @@ void handle_close(struct handles *handles, uint32_t handle)
     listing_free(handles->memory->arena, &record->names);
     for (int i = 0; i < 2; i++) {
         arena_bytes_free(handles->memory->arena, &record->windows[i].bytes);
+        arena_bytes_free(handles->memory->arena, &record->windows[i].item);
         arena_bytes_free(handles->memory->arena, &record->windows[i].name);
         arena_bytes_free(handles->memory->arena, &record->windows[i].widths);
     }

@@ -33,6 +33,7 @@ struct list_window {
     int64_t number, mark;
     uint32_t started, measured, ended;
     struct arena_bytes bytes;
+    struct arena_bytes item; /* behind bytes: of a list, a large object that comes next */
     struct arena_bytes name, widths;
 };
 

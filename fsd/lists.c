@@ -63,13 +63,26 @@ bool more_field_yaml(struct fsd *fsd, const struct place *place, uint32_t node, 
 
 /* ---- of many objects ---- */
 
-/* False: the worker has to do something first. */
-static bool is_at_hand(struct fsd *fsd, struct list_cursor *cursor, struct version *version, bool manifest)
+/* False: the worker has to parse it first. */
+static bool is_at_hand(struct fsd *fsd, struct list_cursor *cursor, struct version *version)
 {
-    if (version->length <= HEAVY_BYTES || document_is_kept(fsd->documents, version, manifest))
+    if (version->length <= HEAVY_BYTES || document_is_kept(fsd->documents, version, false))
         return true;
     cursor->wanted = version;
     return false;
+}
+
+/* A large object comes behind the part, which ends with it. The text is the worker's but for the `cut` bytes
+ * at its end. False: it is a small one. */
+static bool comes_behind(struct list_cursor *cursor, const struct object *object, enum part_form form,
+                         size_t cut)
+{
+    if (object->committed->length <= HEAVY_BYTES)
+        return false;
+    cursor->item = object;
+    cursor->item_form = form;
+    cursor->item_cut = cut;
+    return true;
 }
 
 bool more_json(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
@@ -84,7 +97,7 @@ bool more_json(struct fsd *fsd, const struct place *place, uint32_t node, struct
                  "List\",\"metadata\":{\"resourceVersion\":\"%lld\"},\"items\":[",
                  STR_ARGS(kind != NULL ? kind->api_version : STR("v1")),
                  STR_ARGS(kind != NULL ? kind->name : STR("")), (long long)txn_version(fsd));
-    while (!part_is_enough(&part)) {
+    while (cursor->item == NULL && !part_is_enough(&part)) {
         const struct object *object = scope_next(fsd, &scope, cursor);
         if (object == NULL) {
             buf_add_text(out, "]}\n");
@@ -92,7 +105,8 @@ bool more_json(struct fsd *fsd, const struct place *place, uint32_t node, struct
         }
         if (scope_has(&scope, object)) {
             buf_add_text(out, cursor->number++ != 0 ? ",\n" : "");
-            buf_add_str(out, version_text(object->committed));
+            if (!comes_behind(cursor, object, PART_JSON, 1)) /* without its newline */
+                buf_add_str(out, version_text(object->committed));
         }
         scope_pass(cursor, object);
     }
@@ -104,15 +118,14 @@ bool more_yaml(struct fsd *fsd, const struct place *place, uint32_t node, struct
 {
     const struct scope scope = scope_of_file(fsd, place, node);
     struct part part = part_begin(out);
-    while (!part_is_enough(&part)) {
+    while (cursor->item == NULL && !part_is_enough(&part)) {
         struct object *object = scope_next(fsd, &scope, cursor);
         if (object == NULL)
             return false;
         if (scope_has(&scope, object)) {
-            if (!is_at_hand(fsd, cursor, object->committed, true))
-                return true;
             buf_add_text(out, cursor->number++ != 0 ? "---\n" : "");
-            document_manifest(fsd->documents, object->committed, out);
+            if (!comes_behind(cursor, object, PART_YAML, 0))
+                document_manifest(fsd->documents, object->committed, out);
         }
         scope_pass(cursor, object);
     }
@@ -136,7 +149,7 @@ bool more_table(struct fsd *fsd, const struct place *place, uint32_t node, struc
             scope_pass(cursor, object);
             continue;
         }
-        if (object != NULL && !is_at_hand(fsd, cursor, object->committed, false))
+        if (object != NULL && !is_at_hand(fsd, cursor, object->committed))
             break;
         if (object != NULL) {
             struct value value = document_of(fsd->documents, object->committed);
@@ -176,13 +189,16 @@ static void add_metadata_only(struct fsd *fsd, struct version *version, struct b
     buf_add_char(out, '}');
 }
 
-static void add_since_line(struct fsd *fsd, const struct object *object, bool metadata_only, struct buf *out)
+static void add_since_line(struct fsd *fsd, struct list_cursor *cursor, const struct object *object,
+                           bool metadata_only, struct buf *out)
 {
     if ((object->committed->flags & VERSION_GONE) != 0) {
         buf_add(out, object->committed->text, object->committed->length - 1);
         buf_add_text(out, ",\"deleted\":true}");
     } else if (metadata_only) {
         add_metadata_only(fsd, object->committed, out);
+    } else if (comes_behind(cursor, object, PART_JSON, 0)) {
+        return;
     } else {
         buf_add_str(out, version_text(object->committed));
     }
@@ -203,7 +219,7 @@ static bool since(struct fsd *fsd, const struct place *place, struct list_cursor
         if (cursor->number == 0)
             cursor->mark = txn_version(fsd);
     }
-    while (!part_is_enough(&part)) {
+    while (cursor->item == NULL && !part_is_enough(&part)) {
         struct object *object = objects_after(fsd->objects, place->kind, cursor->number);
         if (object == NULL) {
             buf_addf(out, "{\"version\":\"%lld\"}\n", (long long)txn_version(fsd));
@@ -213,10 +229,10 @@ static bool since(struct fsd *fsd, const struct place *place, struct list_cursor
          * it. */
         bool gone = (object->committed->flags & VERSION_GONE) != 0;
         bool here = place->namespace == NULL || object->namespace == place->namespace;
-        if (here && metadata_only && !gone && !is_at_hand(fsd, cursor, object->committed, false))
+        if (here && metadata_only && !gone && !is_at_hand(fsd, cursor, object->committed))
             return true;
         if (here && (!gone || object->committed->number > cursor->mark))
-            add_since_line(fsd, object, metadata_only, out);
+            add_since_line(fsd, cursor, object, metadata_only, out);
         cursor->number = object->committed->number;
     }
     return true;

@@ -4,7 +4,8 @@
  * table's columns are measured) and moves the cursor; false when there is no more. The cursor is a name or a
  * version, never a pointer: a reader goes on after a restart of fsd, and memory does not grow with the list.
  * The contents come from the state at the moment of each part; .since is exact all the same, because what
- * changes meanwhile comes again at its end. */
+ * changes meanwhile comes again at its end. A large object is not added, only named in the cursor: it is
+ * brought by the worker (snapshot.h). */
 #ifndef PODTREE_LISTS_H
 #define PODTREE_LISTS_H
 

@@ -11,7 +11,7 @@
 #include <sys/random.h>
 
 #define MAGIC  0x706f647472656531 /* "podtree1" */
-#define LAYOUT 6
+#define LAYOUT 7
 
 #define PAGE         4096ul
 #define ROUND(size)  (((size) + PAGE - 1) / PAGE * PAGE)

@@ -8,18 +8,9 @@
 #include "lib/fault.h"
 #include <errno.h>
 
-static struct str cut(struct str text, off_t offset, size_t size)
-{
-    if (offset < 0 || (size_t)offset >= text.length)
-        return STR("");
-    text.at += offset;
-    text.length -= (size_t)offset;
-    return (struct str){text.at, text.length < size ? text.length : size};
-}
-
 static int reply_cut(struct call *call, struct str text)
 {
-    reply_bytes(call, cut(text, call->offset, call->size));
+    reply_bytes(call, str_cut(text, (size_t)call->offset, call->size));
     return CALL_SILENT;
 }
 
@@ -62,6 +53,19 @@ static int read_stream(struct call *call, const struct leaf *leaf)
 
 /* ---- lists ---- */
 
+/* The large object that comes behind the part: brought by the worker, for this window. */
+static int bring_item(struct call *call, const struct list_cursor *cursor, struct list_window *window)
+{
+    arena_bytes_free(call->fsd->memory->arena, &window->item);
+    if (cursor->item == NULL)
+        return 0;
+    int status = snapshot_of_version(call, cursor->item->kind, cursor->item->committed, cursor->item_form,
+                                     &window->item);
+    if (status == 0)
+        window->item.length -= cursor->item_cut;
+    return status;
+}
+
 /* The window's successor: what lies before the latest READ is left out, the next part is added. */
 static int advance(struct call *call, const struct leaf *leaf, struct handle_record *handle)
 {
@@ -69,19 +73,23 @@ static int advance(struct call *call, const struct leaf *leaf, struct handle_rec
     struct arena *arena = fsd->memory->arena;
     const struct list_window *now = &handle->windows[handle->window];
     struct list_window *next = &handle->windows[1 - handle->window];
-    struct str kept = arena_bytes_str(arena, &now->bytes);
     size_t read = handle->reading > now->base ? handle->reading - now->base : 0;
-    if (read > kept.length)
-        read = kept.length;
+    if (read > window_length(now))
+        read = window_length(now);
+    struct str kept[2];
     struct list_cursor cursor;
     autobuf struct buf part = {0};
     window_load(arena, now, &cursor);
-    buf_add(&part, kept.at + read, kept.length - read);
+    window_cut(arena, now, read, SIZE_MAX, kept);
+    buf_add_str(&part, kept[0]);
+    buf_add_str(&part, kept[1]);
     next->ended = !leaf->place.special->more(fsd, &leaf->place, leaf->node, &cursor, &part);
     next->base = now->base + read;
     next->bytes.length = 0;
+    int status = bring_item(call, &cursor, next);
     fault_point("window");
-    int status = arena_bytes_write(arena, &next->bytes, 0, buf_str(&part));
+    if (status == 0)
+        status = arena_bytes_write(arena, &next->bytes, 0, buf_str(&part));
     if (status == 0)
         status = window_store(arena, next, &cursor);
     buf_free(&cursor.name);
@@ -89,7 +97,7 @@ static int advance(struct call *call, const struct leaf *leaf, struct handle_rec
     if (status < 0)
         return status;
     handle->window = 1 - handle->window;
-    return cursor.wanted != NULL ? heavy_document(call, cursor.wanted, true) : 0;
+    return cursor.wanted != NULL ? heavy_document(call, cursor.wanted, false) : 0;
 }
 
 /* Is what the call asks for in the window? */
@@ -98,7 +106,7 @@ static bool is_rendered(const struct call *call, const struct handle_record *han
     const struct list_window *window = &handle->windows[handle->window];
     size_t offset = (size_t)call->offset;
     return offset >= window->base &&
-           (window->ended || window->base + window->bytes.length >= offset + call->size);
+           (window->ended || window->base + window_length(window) >= offset + call->size);
 }
 
 /* A list is rendered as far as it is read, a part in a turn. What lies between the latest READ and the
@@ -125,8 +133,10 @@ static int read_list(struct call *call, const struct leaf *leaf, struct handle_r
     if (!is_rendered(call, handle))
         return CALL_WAITING;
     const struct list_window *window = &handle->windows[handle->window];
-    call->offset -= (off_t)window->base;
-    return reply_cut(call, arena_bytes_str(call->fsd->memory->arena, &window->bytes));
+    struct str pieces[2];
+    window_cut(call->fsd->memory->arena, window, (size_t)call->offset - window->base, call->size, pieces);
+    reply_pieces(call, pieces);
+    return CALL_SILENT;
 }
 
 /* What has been taken into the handle. */

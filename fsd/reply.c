@@ -24,6 +24,14 @@ void reply_bytes(struct call *call, struct str bytes)
     call_free(call);
 }
 
+void reply_pieces(struct call *call, const struct str pieces[2])
+{
+    const struct iovec parts[] = {{(void *)pieces[0].at, pieces[0].length},
+                                  {(void *)pieces[1].at, pieces[1].length}};
+    fuse_reply_iov(call->request, parts, 2);
+    call_free(call);
+}
+
 /* ---- attributes ---- */
 
 static void set_time(struct stat *attributes, int64_t ms)

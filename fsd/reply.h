@@ -16,6 +16,7 @@ void reply_node(struct call *call, uint32_t node, struct fuse_file_info *file);
 int reply_prepare(struct call *call, uint32_t node);
 void reply_attributes(struct call *call, uint32_t node);
 void reply_bytes(struct call *call, struct str bytes);
+void reply_pieces(struct call *call, const struct str pieces[2]);
 
 /* What stat says of a node. ENOENT when what it meant is gone. */
 int attributes_of(struct fsd *fsd, uint32_t node, const struct place *place, struct stat *attributes);

@@ -47,7 +47,7 @@ static struct snapshot **find(struct fsd *fsd, uint64_t handle)
     return at;
 }
 
-/* While there is one the handle says so. */
+/* While there is one for the handle's own bytes, the handle says so. */
 static void set_held(struct fsd *fsd, uint64_t number, bool held)
 {
     struct handle_record *handle = handle_of_number(fsd->handles, number, NULL);
@@ -66,7 +66,6 @@ static struct snapshot *add(struct fsd *fsd, uint64_t handle, const struct kind 
     buf_add_str(&snapshot->path, path);
     snapshot->next = fsd->snapshots;
     fsd->snapshots = snapshot;
-    set_held(fsd, handle, true);
     return snapshot;
 }
 
@@ -168,9 +167,9 @@ int snapshot_finish(struct call *call, uint64_t number)
 {
     struct fsd *fsd = call->fsd;
     struct handle_record *handle = handle_of_number(fsd->handles, number, NULL);
-    struct snapshot **at = find(fsd, number), *snapshot = *at;
-    if (handle == NULL || snapshot == NULL)
+    if (handle == NULL || (handle->flags & HANDLE_HELD) == 0)
         return 0;
+    struct snapshot **at = find(fsd, number), *snapshot = *at;
     if (heavy_is_at_work(&snapshot->job))
         return heavy_join(call, &snapshot->job);
     /* What a writer has put there meanwhile counts. */
@@ -190,9 +189,10 @@ int snapshot_take(struct call *call, const struct leaf *leaf, struct handle_reco
         const struct snapshot *begun = begin(call->fsd, call->file.fh, leaf);
         if (begun == NULL)
             return 0;
+        set_held(call->fsd, call->file.fh, true);
         handle->version = begun->version->number;
     }
-    return (handle->flags & HANDLE_HELD) != 0 ? snapshot_finish(call, call->file.fh) : 0;
+    return snapshot_finish(call, call->file.fh);
 }
 
 bool snapshot_hold(struct fsd *fsd, uint64_t handle, const struct leaf *leaf)
@@ -203,6 +203,7 @@ bool snapshot_hold(struct fsd *fsd, uint64_t handle, const struct leaf *leaf)
     if (form == PART_NONE || object == NULL)
         return false;
     add(fsd, handle, object->kind, object->committed, form, buf_str(&path));
+    set_held(fsd, handle, true);
     return true;
 }
 

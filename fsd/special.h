@@ -18,6 +18,11 @@ struct list_cursor {
     struct buf name;
     struct buf widths;      /* of a table's columns */
     struct version *wanted; /* a large one (heavy.h): the walk goes on when its document is at hand */
+    /* What comes behind the part, and has been passed: a large object, as the worker shows it, without so
+     * many bytes at its end. */
+    const struct object *item;
+    enum part_form item_form;
+    size_t item_cut;
 };
 
 enum special_class {

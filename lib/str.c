@@ -27,6 +27,13 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+struct str str_cut(struct str s, size_t from, size_t length)
+{
+    if (from >= s.length)
+        return STR("");
+    return (struct str){s.at + from, s.length - from < length ? s.length - from : length};
+}
+
 struct str str_trim(struct str s)
 {
     while (s.length > 0 && is_space(s.at[0]))

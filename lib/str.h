@@ -38,6 +38,8 @@ bool str_starts(struct str whole, struct str prefix);
 bool str_ends(struct str whole, struct str suffix);
 /* Without leading and trailing white space. */
 struct str str_trim(struct str s);
+/* What begins at `from`, at most `length` bytes; empty behind the end. */
+struct str str_cut(struct str s, size_t from, size_t length);
 /* Cuts *rest at the first `separator`: returns what is before it, leaves in *rest what is behind it; the
  * last piece leaves STR_NONE, and STR_NONE gives false. */
 bool str_split(struct str *rest, char separator, struct str *piece);

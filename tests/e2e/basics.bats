@@ -613,6 +613,31 @@ PYTHON
     [ ! -e "$object" ] || { echo "found again the ${i}th time"; false; }
 }
 
+@test "lists with large objects in them are whole, whatever is read at a time" {
+    local directory=$K8S/configmaps name size list
+    for name in large-a large-b; do
+        mkdir "$directory/$name"
+        large_conf "$name" "${name#large-}" >"$directory/$name/manifest.yaml"
+    done
+    configmap last | apply
+    cat "$directory/large-a/.json" "$directory/large-b/.json" >"$BATS_TEST_TMPDIR/expected.json"
+    for size in 1000 50000 131072 1048576; do
+        for list in .json .since/0; do
+            dd if="$directory/$list" bs="$size" of="$BATS_TEST_TMPDIR/read" 2>/dev/null
+            jq -c '(.items // [.])[] | select((.metadata.name // "") | startswith("large-"))' "$BATS_TEST_TMPDIR/read" >"$BATS_TEST_TMPDIR/items"
+            cmp "$BATS_TEST_TMPDIR/items" "$BATS_TEST_TMPDIR/expected.json"
+            grep -q '"name":"last"' "$BATS_TEST_TMPDIR/read"
+        done
+        dd if="$directory/.yaml" bs="$size" of="$BATS_TEST_TMPDIR/read" 2>/dev/null
+        for name in large-a large-b; do
+            sed -n "/^  name: $name\$/,/^---/p" "$BATS_TEST_TMPDIR/read" | sed '/^---/d' >"$BATS_TEST_TMPDIR/items"
+            sed -n "/^  name: $name\$/,\$p" "$directory/$name/manifest.yaml" | cmp - "$BATS_TEST_TMPDIR/items"
+        done
+        grep -qx '  name: last' "$BATS_TEST_TMPDIR/read"
+    done
+    rm -r "$directory/large-a" "$directory/large-b"
+}
+
 @test "find, grep -r, tar and diff -r read the whole tree" {
     deployment web 0 | apply
     find "$K8S/namespaces" >/dev/null

@@ -123,6 +123,26 @@ PYTHON
     done
 }
 
+@test "a reader of a list gets the large object in it that it began with, across a kill and a change" {
+    PODTREE_STATE=$BATS_TEST_TMPDIR/state
+    "$podtree" up --no-node
+    mkdir "$K8S/configmaps/large"
+    { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: large}\ndata:\n'; seq 30000 | sed 's/.*/  key&: value/'; } \
+        >"$K8S/configmaps/large/manifest.yaml"
+    for list in .json .since/0; do
+        cp "$K8S/configmaps/large/.json" "$BATS_TEST_TMPDIR/before"
+        exec {reader}<"$K8S/configmaps/$list"
+        head -c 50000 <&"$reader" >"$BATS_TEST_TMPDIR/read"
+        kill_component fsd
+        echo "of $list" >"$K8S/configmaps/large/data/key3"
+        cat <&"$reader" >>"$BATS_TEST_TMPDIR/read"
+        exec {reader}<&-
+        jq -c '(.items // [.])[] | select(.metadata.name == "large")' "$BATS_TEST_TMPDIR/read" | head -n 1 |
+            cmp - "$BATS_TEST_TMPDIR/before"
+        [ "$(jq -c 'select(.items // .version) | true' "$BATS_TEST_TMPDIR/read")" = true ] # to its end
+    done
+}
+
 # ---- streams ----
 
 # say NAME FROM TO: so many events of a configmap, with numbers

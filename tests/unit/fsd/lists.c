@@ -16,16 +16,21 @@ struct listing {
 
 /* ---- objects ---- */
 
-static struct version *version_of(struct listing *listing, const char *name, const char *mark)
+static struct version *version_of_size(struct listing *listing, const char *name, const char *mark, int size)
 {
     autobuf struct buf text = {0};
     buf_addf(&text,
              "{\"apiVersion\":\"v1\",\"data\":{\"mark\":\"%s\",\"x\":\"%0*d\"},\"kind\":\"ConfigMap\","
              "\"metadata\":"
              "{\"name\":\"%s\",\"namespace\":\"default\",\"resourceVersion\":\"%lld\"}}",
-             mark, FILLING, 0, name, (long long)++listing->scene->txn.published);
+             mark, size, 0, name, (long long)++listing->scene->txn.published);
     struct record record = {.version = listing->scene->txn.published, .document = buf_str(&text)};
     return version_from_record(must_kind("configmaps"), &record);
+}
+
+static struct version *version_of(struct listing *listing, const char *name, const char *mark)
+{
+    return version_of_size(listing, name, mark, FILLING);
 }
 
 static struct object *find(struct listing *listing, const char *name)
@@ -183,6 +188,36 @@ static void what_comes_between_two_parts_is_shown_where_it_is_still_to_come(void
     assert_int_equal(count(listing, "\"name\":"), 52);
 }
 
+/* Who asks for the part brings it: it is named, and lies behind what has been added. */
+static void a_large_object_is_not_added_but_named(void **state)
+{
+    static const struct {
+        list_more *list;
+        enum part_form form;
+        const char *before; /* it, in what has been added */
+    } rows[] = {
+        {more_json, PART_JSON, ",\n"}, {more_yaml, PART_YAML, "---\n"}, {more_since, PART_JSON, "\n"}};
+    struct listing *listing = *state;
+    publish(listing, find(listing, "m07"), version_of_size(listing, "m07", "large", 100000));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        size_t named = 0;
+        buf_clear(&listing->text);
+        clear_cursor(&listing->cursor);
+        while (more(listing, rows[i].list)) {
+            if (listing->cursor.item == NULL)
+                continue;
+            assert_ptr_equal(listing->cursor.item, find(listing, "m07"));
+            assert_int_equal(listing->cursor.item_form, rows[i].form);
+            assert_true(str_ends(buf_str(&listing->text), str_of(rows[i].before)));
+            listing->cursor.item = NULL;
+            named++;
+        }
+        assert_int_equal(named, 1);
+        assert_int_equal(count(listing, "large"), 0);
+        assert_int_equal(count(listing, "m08"), 1);
+    }
+}
+
 /* Of the old fsd there is only what read.c has stored of the cursor. */
 static void a_successor_goes_on_with_the_cursor(void **state)
 {
@@ -311,6 +346,7 @@ int main(void)
         LISTING(a_list_goes_on_where_it_stopped),
         LISTING(what_goes_between_two_parts_is_not_shown_and_ends_nothing),
         LISTING(what_comes_between_two_parts_is_shown_where_it_is_still_to_come),
+        LISTING(a_large_object_is_not_added_but_named),
         LISTING(a_successor_goes_on_with_the_cursor),
         LISTING(a_table_has_what_came_while_it_was_measured),
         LISTING(what_changes_between_two_parts_comes_again_at_the_end),

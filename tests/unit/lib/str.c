@@ -34,6 +34,10 @@ static void beginnings_and_ends_are_recognised(void **state)
 static void trimming_takes_white_space_off_both_ends(void **state)
 {
     (void)state;
+    assert_str(str_cut(STR("abcd"), 1, 2), "bc");
+    assert_str(str_cut(STR("abcd"), 1, SIZE_MAX), "bcd");
+    assert_str(str_cut(STR("abcd"), 4, 1), "");
+    assert_str(str_cut(STR("abcd"), 5, 1), "");
     assert_str(str_trim(STR(" \t\r\n a b \v\f")), "a b");
     assert_int_equal(str_trim(STR(" \n ")).length, 0);
     assert_int_equal(str_trim(STR_NONE).length, 0);
