@@ -75,6 +75,7 @@ static void write_batch(struct committer *committer)
 static void *committer_thread(void *argument)
 {
     struct committer *committer = argument;
+    pthread_setname_np(pthread_self(), "committer");
     pthread_mutex_lock(&committer->lock);
     bool settled = true;
     while (wait_for_batch(committer, settled)) {

@@ -266,6 +266,7 @@ static void on_bell(void *context, uint32_t events)
 static void *historian_thread(void *argument)
 {
     struct historian *historian = argument;
+    pthread_setname_np(pthread_self(), "historian");
     autoerror struct error *err = NULL;
     if (setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS) != 0)
         log_warning("history: its thread keeps its priority: %s", strerror(errno));

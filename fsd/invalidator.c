@@ -256,6 +256,7 @@ static void *run(void *context)
 {
     struct lane *lane = context;
     struct invalidator *invalidator = lane->invalidator;
+    pthread_setname_np(pthread_self(), "invalidator");
     pthread_mutex_lock(&invalidator->lock);
     for (;;) {
         while (lane->waiting.first == NULL && !invalidator->stopping)

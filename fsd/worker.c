@@ -39,6 +39,7 @@ static struct job *list_take(struct list *list)
 static void *work(void *context)
 {
     struct worker *worker = context;
+    pthread_setname_np(pthread_self(), "worker");
     pthread_mutex_lock(&worker->lock);
     for (;;) {
         while (worker->waiting.first == NULL && !worker->stopping)

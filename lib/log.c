@@ -44,6 +44,7 @@ static void write_all(struct str text)
 static void *log_thread(void *unused)
 {
     struct buf writing = {0};
+    pthread_setname_np(pthread_self(), "log");
     for (;;) {
         pthread_mutex_lock(&lock);
         while (queue.length == 0 && dropped == 0)
