@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -11,6 +12,7 @@
 #define FIRST_LINES   3
 #define COLLECT_BYTES (64 * 1024)
 #define LINGER_MS     200
+#define STACK_BYTES   (256 * 1024)
 
 /* A pipe from the program; what comes behind COLLECT_BYTES is read and dropped, so that it never blocks. */
 struct stream {
@@ -141,11 +143,18 @@ static int open_input(struct str input, struct error **err)
     return take_fd(fd);
 }
 
-/* In the new process, which has a copy of the caller's memory: nothing but system calls, because other
- * threads of the caller may have held any lock. An errno goes back through `report`. */
-__attribute__((noreturn)) static void become(const struct process_plan *plan, const int standard[3],
-                                             const int lifted[4], int report)
+struct birth {
+    const struct process_plan *plan;
+    const int *standard, *lifted;
+    int report; /* where an errno goes back through */
+};
+
+/* In the new process: nothing but system calls, because other threads of the caller may have held any lock,
+ * and the memory may be the caller's own. */
+__attribute__((noreturn)) static int become(void *context)
 {
+    const struct birth *birth = context;
+    const struct process_plan *plan = birth->plan;
     sigset_t none;
     sigemptyset(&none);
     for (int i = 1; i < NSIG; i++)
@@ -153,18 +162,48 @@ __attribute__((noreturn)) static void become(const struct process_plan *plan, co
     bool well = sigprocmask(SIG_SETMASK, &none, NULL) == 0 && (!plan->session || setsid() >= 0) &&
                 (plan->directory == NULL || chdir(plan->directory) == 0);
     for (int i = 0; i < 3 && well; i++)
-        well = dup2(standard[i], i) >= 0;
+        well = dup2(birth->standard[i], i) >= 0;
     for (int i = 0; i < plan->fd_count && well; i++)
-        well = dup2(lifted[i], plan->fds[i].to) >= 0;
+        well = dup2(birth->lifted[i], plan->fds[i].to) >= 0;
     if (well)
         execvpe(plan->argv[0], (char *const *)(uintptr_t)plan->argv,
                 plan->environment != NULL ? (char *const *)(uintptr_t)plan->environment : environ);
     int number = errno;
-    _exit(write(report, &number, sizeof(number)) == (ssize_t)sizeof(number) ? 126 : 127);
+    _exit(write(birth->report, &number, sizeof(number)) == (ssize_t)sizeof(number) ? 126 : 127);
 }
 
-/* Only clone3 can put a process into a cgroup before it has done anything; and it gives the pidfd. The caller
- * stands still until the program has taken over (CLONE_VFORK). */
+/* Only clone3 can put a process into a cgroup before it has done anything. */
+static pid_t clone_into_cgroup(struct birth *birth, int *pidfd)
+{
+    struct clone_args args = {
+        .flags = CLONE_VFORK | CLONE_PIDFD | CLONE_INTO_CGROUP,
+        .pidfd = (uint64_t)(uintptr_t)pidfd,
+        .exit_signal = SIGCHLD,
+        .cgroup = (uint64_t)birth->plan->cgroup,
+    };
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+    if (pid == 0)
+        become(birth);
+    return pid;
+}
+
+/* In the caller's memory, on a stack of its own. With a copy of the memory other threads of the caller would
+ * have to pay for it: each page that they write for the first time after that costs them a fault. */
+static pid_t clone_in_memory(struct birth *birth, int *pidfd)
+{
+    char *stack =
+        mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED)
+        return -1;
+    pid_t pid =
+        clone(become, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, birth, pidfd);
+    int number = errno;
+    munmap(stack, STACK_BYTES);
+    errno = number;
+    return pid;
+}
+
+/* The caller stands still until the program has taken over (CLONE_VFORK). */
 static int clone_and_become(const struct process_plan *plan, const int standard[3], const int lifted[4],
                             pid_t *pid, int *pidfd, struct error **err)
 {
@@ -172,15 +211,8 @@ static int clone_and_become(const struct process_plan *plan, const int standard[
     if (pipe2(report, O_CLOEXEC) < 0)
         return error_errno(err, errno, "cannot make a pipe");
     autoclose int from = report[0], to = report[1];
-    struct clone_args args = {
-        .flags = CLONE_VFORK | CLONE_PIDFD | (plan->cgroup > 0 ? CLONE_INTO_CGROUP : 0),
-        .pidfd = (uint64_t)(uintptr_t)pidfd,
-        .exit_signal = SIGCHLD,
-        .cgroup = plan->cgroup > 0 ? (uint64_t)plan->cgroup : 0,
-    };
-    *pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-    if (*pid == 0)
-        become(plan, standard, lifted, to);
+    struct birth birth = {.plan = plan, .standard = standard, .lifted = lifted, .report = to};
+    *pid = plan->cgroup > 0 ? clone_into_cgroup(&birth, pidfd) : clone_in_memory(&birth, pidfd);
     if (*pid < 0)
         return error_errno(err, errno, "cannot make a process for %s", plan->argv[0]);
     close(take_fd(to));
