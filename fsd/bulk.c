@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-#define SLICE_US      800
+#define SLICE_US      500
 #define SMALL_RESULTS (32u << 10) /* bytes */
 
 /* A bulk on its way. */

@@ -11,7 +11,7 @@
 #include "lib/fault.h"
 #include <errno.h>
 
-#define PART_US         300
+#define PART_US         250
 #define ENTRIES_AT_ONCE 4096
 
 /* ---- taking the names ---- */

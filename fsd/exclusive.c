@@ -3,7 +3,7 @@
 #include "fsd/operations.h"
 #include "lib/clock.h"
 
-#define SLICE_US 800
+#define SLICE_US 500
 
 struct exclusive {
     struct call *holder;       /* changes things alone; NULL: nobody does */

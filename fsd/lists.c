@@ -12,7 +12,7 @@
 /* ---- a part ---- */
 
 #define PART_BYTES (64u << 10)
-#define PART_US    400
+#define PART_US    250
 
 struct part {
     const struct buf *out;

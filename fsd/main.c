@@ -269,6 +269,7 @@ static int serve(struct daemon *daemon, struct error **err)
         announcer_turn(fsd->announcer, ready[SOURCE_NOTIFIER]);
         meter_step(meter, "announcements");
         returns_turn(fsd);
+        slots_turn(fsd->slots, fsd->worker);
         tick(daemon);
         meter_step(meter, "what is done each second");
         invalidator_turn(fsd->invalidator);

@@ -13,7 +13,7 @@
 #include "fsd/special.h"
 #include "lib/clock.h"
 
-#define PART_US         400
+#define PART_US         250
 #define NAMES_PER_CLOCK 16 /* looked at between two looks at the clock */
 
 struct walk {

@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <linux/fuse.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 
 #define HASH_SIZE (MEMORY_SLOTS * 4)
+#define AHEAD     4 /* so many slots that will be needed next are ready */
 
 struct slots {
     struct memory *memory;
@@ -16,6 +19,8 @@ struct slots {
     int left[MEMORY_SLOTS];  /* what a predecessor left, the oldest last */
     int left_count;
     bool touched[MEMORY_SLOTS];
+    struct job touching; /* of the slot `ahead`; -1: none is at work */
+    int ahead;
 };
 
 struct slot_record *slot_record(struct slots *slots, int slot)
@@ -85,6 +90,7 @@ struct slots *slots_new(struct memory *memory)
 {
     struct slots *slots = memory_zeroed(1, sizeof(*slots));
     slots->memory = memory;
+    slots->ahead = -1;
     for (int slot = MEMORY_SLOTS - 1; slot >= 0; slot--) {
         struct slot_record *record = slot_record(slots, slot);
         if (record->state == SLOT_READING && request_header(slots, slot)->len != 0) {
@@ -122,17 +128,40 @@ int slots_next_left(struct slots *slots)
 
 /* The kernel copies a request with get_user_pages, which gives up on a process that is being killed if a page
  * has to be faulted in: the request would end with EIO. On pages that are there already it takes the fast
- * way, which doesn't. */
+ * way, which doesn't. What is in them stays. */
 static void touch_pages(struct slots *slots, int slot)
 {
-    if (slots->touched[slot])
+    char *bytes = slot_bytes(slots, slot);
+    if (madvise(bytes, MEMORY_SLOT_BYTES, MADV_POPULATE_WRITE) == 0)
         return;
-    volatile char *bytes = slot_bytes(slots, slot);
-    for (size_t offset = 0; offset < MEMORY_SLOT_BYTES; offset += 4096) {
-        char byte = bytes[offset];
-        bytes[offset] = byte; /* a page that is only read would be of zeros, and not there */
+    for (size_t offset = 0; offset < MEMORY_SLOT_BYTES; offset += 4096)
+        __atomic_fetch_or(bytes + offset, 0, __ATOMIC_RELAXED); /* main may be using it by now */
+}
+
+static void touch_ahead(struct job *job)
+{
+    struct slots *slots = (struct slots *)((char *)job - offsetof(struct slots, touching));
+    touch_pages(slots, slots->ahead);
+}
+
+static void touched_ahead(struct job *job)
+{
+    struct slots *slots = (struct slots *)((char *)job - offsetof(struct slots, touching));
+    slots->touched[slots->ahead] = true;
+    slots->ahead = -1;
+}
+
+/* Main may need it before it is back, and touches it itself then. */
+void slots_turn(struct slots *slots, struct worker *worker)
+{
+    for (int i = 1; i <= AHEAD && i <= slots->free_count && slots->ahead < 0; i++) {
+        int slot = slots->free[slots->free_count - i];
+        if (slots->touched[slot])
+            continue;
+        slots->ahead = slot;
+        slots->touching = (struct job){.run = touch_ahead, .done = touched_ahead};
+        worker_submit(worker, &slots->touching);
     }
-    slots->touched[slot] = true;
 }
 
 int slots_read(struct slots *slots, int fuse_fd)
@@ -142,7 +171,9 @@ int slots_read(struct slots *slots, int fuse_fd)
     int slot = slots->free[slots->free_count - 1];
     struct slot_record *record = slot_record(slots, slot);
     struct fuse_in_header *header = (struct fuse_in_header *)slot_bytes(slots, slot);
-    touch_pages(slots, slot);
+    if (!slots->touched[slot])
+        touch_pages(slots, slot);
+    slots->touched[slot] = true;
     header->len = 0;
     record->note = 0;
     atomic_signal_fence(memory_order_seq_cst);

@@ -11,6 +11,7 @@
 #define PODTREE_SLOTS_H
 
 #include "fsd/memory.h"
+#include "fsd/worker.h"
 
 enum slot_state { SLOT_FREE, SLOT_READING, SLOT_TAKEN };
 
@@ -24,7 +25,10 @@ struct slot_record {
 struct slots;
 
 struct slots *slots_new(struct memory *memory);
+/* When the worker has stopped. */
 void slots_free(struct slots *slots);
+/* Main, once a turn: has the worker touch the slots that will be needed next, each of which takes memory. */
+void slots_turn(struct slots *slots, struct worker *worker);
 
 /* Reads the next request from the descriptor into a slot: its number, -EAGAIN when there is none to read now,
  * -EBUSY when all slots are taken (answer something first), or another negative errno (ENODEV: unmounted). */

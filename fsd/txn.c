@@ -21,7 +21,7 @@
 
 #define TOMBSTONES_KEPT   100000
 #define PUBLISHED_AT_ONCE 16
-#define SLICE_US          400 /* of publishing, and of answering, in a turn */
+#define SLICE_US          250 /* of publishing, and of answering, in a turn */
 #define FREEING_US        100 /* what has been freed costs the next that asks for memory as much again */
 
 int64_t txn_version(const struct fsd *fsd)
