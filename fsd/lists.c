@@ -11,8 +11,7 @@
 
 /* ---- a part ---- */
 
-#define PART_BYTES (64u << 10)
-#define PART_US    250
+#define PART_US 250
 
 struct part {
     const struct buf *out;
@@ -27,7 +26,7 @@ static struct part part_begin(const struct buf *out)
 
 static bool part_is_enough(const struct part *part)
 {
-    return part->out->length - part->start >= PART_BYTES || clock_us() > part->end_us;
+    return part->out->length - part->start >= LIST_PART || clock_us() > part->end_us;
 }
 
 /* ---- of one object ---- */
@@ -172,37 +171,17 @@ bool more_table(struct fsd *fsd, const struct place *place, uint32_t node, struc
 
 /* ---- .since ---- */
 
-static void add_metadata_only(struct fsd *fsd, struct version *version, struct buf *out)
-{
-    struct value root = document_of(fsd->documents, version);
-    bool first = true;
-    value_each (member, root) {
-        struct str key = value_key(member);
-        if (!str_is(key, "apiVersion") && !str_is(key, "kind") && !str_is(key, "metadata"))
-            continue;
-        buf_add_char(out, first ? '{' : ',');
-        first = false;
-        json_write_string(out, key);
-        buf_add_char(out, ':');
-        value_write(out, member);
-    }
-    buf_add_char(out, '}');
-}
-
 static void add_since_line(struct fsd *fsd, struct list_cursor *cursor, const struct object *object,
                            bool metadata_only, struct buf *out)
 {
-    if ((object->committed->flags & VERSION_GONE) != 0) {
-        buf_add(out, object->committed->text, object->committed->length - 1);
-        buf_add_text(out, ",\"deleted\":true}");
-    } else if (metadata_only) {
-        add_metadata_only(fsd, object->committed, out);
-    } else if (comes_behind(cursor, object, PART_JSON, 0)) {
+    struct version *version = object->committed;
+    enum part_form form = (version->flags & VERSION_GONE) != 0 ? PART_TOMBSTONE
+                          : metadata_only                      ? PART_METADATA
+                                                               : PART_JSON;
+    if (comes_behind(cursor, object, form, 0))
         return;
-    } else {
-        buf_add_str(out, version_text(object->committed));
-    }
-    buf_add_char(out, '\n');
+    struct value document = form == PART_METADATA ? document_of(fsd->documents, version) : VALUE_ABSENT;
+    part_write(object->kind, version_text(version), document, STR(""), form, out);
 }
 
 static bool since(struct fsd *fsd, const struct place *place, struct list_cursor *cursor, bool metadata_only,
@@ -229,8 +208,6 @@ static bool since(struct fsd *fsd, const struct place *place, struct list_cursor
          * it. */
         bool gone = (object->committed->flags & VERSION_GONE) != 0;
         bool here = place->namespace == NULL || object->namespace == place->namespace;
-        if (here && metadata_only && !gone && !is_at_hand(fsd, cursor, object->committed))
-            return true;
         if (here && (!gone || object->committed->number > cursor->mark))
             add_since_line(fsd, cursor, object, metadata_only, out);
         cursor->number = object->committed->number;

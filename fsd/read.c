@@ -1,12 +1,15 @@
 /* Reading files. */
 #include "fsd/heavy.h"
 #include "fsd/leaf.h"
+#include "fsd/lists.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
 #include "fsd/snapshot.h"
 #include "fsd/window.h"
 #include "lib/fault.h"
 #include <errno.h>
+
+#define ENOUGH_BYTES (64u << 10)
 
 static int reply_cut(struct call *call, struct str text)
 {
@@ -81,6 +84,7 @@ static int advance(struct call *call, const struct leaf *leaf, struct handle_rec
     autobuf struct buf part = {0};
     window_load(arena, now, &cursor);
     window_cut(arena, now, read, SIZE_MAX, kept);
+    buf_reserve(&part, kept[0].length + kept[1].length + LIST_PART + HEAVY_BYTES);
     buf_add_str(&part, kept[0]);
     buf_add_str(&part, kept[1]);
     next->ended = !leaf->place.special->more(fsd, &leaf->place, leaf->node, &cursor, &part);
@@ -100,13 +104,14 @@ static int advance(struct call *call, const struct leaf *leaf, struct handle_rec
     return cursor.wanted != NULL ? heavy_document(call, cursor.wanted, false) : 0;
 }
 
-/* Is what the call asks for in the window? */
+/* Is what the call asks for in the window, or enough of it? A READ may give less than was asked for; and what
+ * waits for its end is copied with each part that comes. */
 static bool is_rendered(const struct call *call, const struct handle_record *handle)
 {
     const struct list_window *window = &handle->windows[handle->window];
-    size_t offset = (size_t)call->offset;
+    size_t offset = (size_t)call->offset, enough = call->size < ENOUGH_BYTES ? call->size : ENOUGH_BYTES;
     return offset >= window->base &&
-           (window->ended || window->base + window_length(window) >= offset + call->size);
+           (window->ended || window->base + window_length(window) >= offset + enough);
 }
 
 /* A list is rendered as far as it is read, a part in a turn. What lies between the latest READ and the

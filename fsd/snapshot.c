@@ -26,8 +26,7 @@ static void render(struct job *job)
 {
     struct snapshot *snapshot = (struct snapshot *)job;
     struct str text = version_text(snapshot->version), path = buf_str(&snapshot->path);
-    bool is_text = snapshot->form == PART_JSON && path.length == 0;
-    autodoc struct doc *document = is_text ? NULL : doc_parse(text, NULL);
+    autodoc struct doc *document = part_is_text(snapshot->form, path) ? NULL : doc_parse(text, NULL);
     part_write(snapshot->kind, text, doc_root(document), path, snapshot->form, &snapshot->text);
 }
 

@@ -9,22 +9,31 @@
 static char out_of_memory_text[] = "out of memory";
 static struct error out_of_memory = {ENOMEM, out_of_memory_text};
 
+/* Cuts a text that was too long for its place, between two characters. */
+static void cut(char *text, size_t size)
+{
+    size_t end = size - sizeof("…");
+    while (end > 0 && ((unsigned char)text[end] & 0xc0) == 0x80)
+        end--;
+    memcpy(text + end, "…", sizeof("…"));
+}
+
 static int error_vmake(struct error **err, int number, const char *suffix, const char *format, va_list args)
 {
     if (err == NULL)
         return -number;
-    autofree char *text = NULL;
+    char text[ERROR_BYTES];
+    if (vsnprintf(text, sizeof(text), format, args) >= (int)sizeof(text))
+        cut(text, sizeof(text));
     struct error *made = malloc(sizeof(*made));
-    if (made == NULL || vasprintf(&text, format, args) < 0) {
+    char *message = NULL;
+    if (made == NULL ||
+        asprintf(&message, "%s%s%s", text, suffix != NULL ? ": " : "", suffix != NULL ? suffix : "") < 0) {
         free(made);
         *err = &out_of_memory;
         return -number;
     }
-    made->number = number;
-    if (suffix == NULL)
-        made->message = take_pointer(text);
-    else if (asprintf(&made->message, "%s: %s", text, suffix) < 0)
-        made->message = take_pointer(text);
+    *made = (struct error){number, message};
     *err = made;
     return -number;
 }

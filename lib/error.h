@@ -13,6 +13,9 @@
 
 #include "lib/cleanup.h"
 
+/* What is said at a time; what would be longer, because somebody gave a long name, is cut. */
+#define ERROR_BYTES 4096
+
 struct error {
     int number;    /* a positive errno */
     char *message; /* a sentence without a final full stop or newline */
