@@ -230,9 +230,9 @@ static int wait_for_sources(struct daemon *daemon, int timeout_ms, bool ready[SO
  * one in each turn. Another size each time: the one that was given back last would be had without looking. */
 static void sort_free_memory(void)
 {
-    static const size_t sizes[] = {5000, 6000};
-    static unsigned turn;
-    void *volatile probe = malloc(sizes[turn++ % COUNT(sizes)]);
+    static size_t size = 5000;
+    size = 11000 - size;
+    void *volatile probe = malloc(size);
     free(probe);
 }
 
