@@ -23,6 +23,7 @@ struct bulk {
     bool failed;
     uint64_t failures;    /* txn_failures() when it began */
     struct buf made_name; /* of the line at work */
+    bool full;            /* no more results fit */
     /* An atomic one: */
     bool atomic, settled; /* … taken back, or kept */
     struct txn_mark mark;
@@ -268,17 +269,17 @@ static void add_cancellation(struct buf *out)
 }
 
 /* The line goes to the handle, for the descriptor to be read: into memory that outlives fsd, so that whoever
- * has to repeat the answer has it, and that is not moved once it is large. A bulk without a descriptor (a
- * file renamed to .bulk) has no results, and of more than fit into a block (64 MiB) the rest is left out. */
-static void give_result(struct call *call, struct str line)
+ * has to repeat the answer has it, and that is not moved once it is large. Of more than fit into a block
+ * (64 MiB) the rest is left out. */
+static void give_result(struct call *call, struct bulk *bulk, struct str line)
 {
     struct arena *arena = call->fsd->memory->arena;
     struct handle_record *handle = handle_of_number(call->fsd->handles, call->file.fh, NULL);
-    if (handle == NULL)
+    if (handle == NULL || bulk->full)
         return;
     if (handle->results.length + line.length > SMALL_RESULTS)
         (void)arena_bytes_reserve(arena, &handle->results, BULK_LIMIT);
-    (void)arena_bytes_write(arena, &handle->results, handle->results.length, line);
+    bulk->full = arena_bytes_write(arena, &handle->results, handle->results.length, line) < 0;
 }
 
 static void drop_results(struct call *call)
@@ -320,6 +321,7 @@ static void begin_atomic(struct call *call, struct bulk *bulk)
 static void begin_to_cancel(struct call *call, struct bulk *bulk, struct buf *refusal)
 {
     drop_results(call);
+    bulk->full = false;
     bulk->canceled = bulk->results;
     bulk->refusal = *refusal;
     *refusal = (struct buf){0};
@@ -333,10 +335,10 @@ static bool go_on_canceling(struct call *call, struct bulk *bulk, int64_t end_us
     autobuf struct buf text = {0};
     add_cancellation(&text);
     for (; bulk->canceled > 0 && clock_us() < end_us; bulk->canceled--)
-        give_result(call, buf_str(&text));
+        give_result(call, bulk, buf_str(&text));
     if (bulk->canceled > 0)
         return false;
-    give_result(call, buf_str(&bulk->refusal));
+    give_result(call, bulk, buf_str(&bulk->refusal));
     buf_free(&bulk->refusal);
     return true;
 }
@@ -356,7 +358,7 @@ static void add_outcome(struct call *call, struct bulk *bulk, const struct bulk_
     if (status < 0 && bulk->atomic && !bulk->failed)
         begin_to_cancel(call, bulk, &text);
     else
-        give_result(call, buf_str(&text));
+        give_result(call, bulk, buf_str(&text));
     bulk->failed |= status < 0;
     bulk->results++;
 }

@@ -77,6 +77,7 @@ int ctl_write(struct call *call, const struct place *place, uint32_t node, struc
     struct change change = {.kind = object->kind,
                             .namespace = str_of(object->namespace),
                             .name = str_of(object->name),
+                            .call = call,
                             .must_exist = true};
     for (size_t i = 0; i < object->kind->verb_count; i++)
         if (str_equal(verb, object->kind->verbs[i].name)) {

@@ -24,8 +24,8 @@ bool exclusive_is_held(const struct fsd *fsd);
 
 /* Has the call to wait for somebody who changes things alone? Then the queue has it. */
 bool exclusive_delays(struct call *call);
-/* Main, once a turn: runs those that have waited, in the order in which they came, a millisecond's worth.
- * True when there are more that could be run. */
+/* Main, once a turn: runs those that have waited, in the order in which they came, half a millisecond's
+ * worth. True when there are more that could be run. */
 bool exclusive_turn(struct fsd *fsd);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "fsd/listing.h"
 #include "lib/fault.h"
+#include "lib/large.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -86,7 +87,7 @@ struct handles *handles_new(struct memory *memory)
                 arena_mark(memory->arena, record->windows[i].widths.ref);
             }
         } else {
-            array_grow(handles->free, handles->free_count, handles->free_capacity);
+            large_grow(handles->free, handles->free_count, handles->free_capacity);
             handles->free[handles->free_count++] = handle;
         }
     }
@@ -97,7 +98,7 @@ void handles_free(struct handles *handles)
 {
     if (handles == NULL)
         return;
-    free(handles->free);
+    large_free(handles->free, handles->free_capacity);
     free(handles->chained);
     free(handles);
 }
@@ -140,7 +141,7 @@ void handle_close(struct handles *handles, uint32_t handle)
         arena_bytes_free(handles->memory->arena, &record->windows[i].name);
         arena_bytes_free(handles->memory->arena, &record->windows[i].widths);
     }
-    array_grow(handles->free, handles->free_count, handles->free_capacity);
+    large_grow(handles->free, handles->free_count, handles->free_capacity);
     handles->free[handles->free_count++] = handle;
 }
 

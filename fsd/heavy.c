@@ -142,10 +142,7 @@ void heavy_turn(struct fsd *fsd)
         }
         struct call *call = take_pointer(job->call);
         give_back(call);
-        for (struct call *next; call != NULL; call = next) {
-            next = call->next;
-            session_run_later(fsd->session, call);
-        }
+        session_run_next(fsd->session, call);
     }
 }
 
@@ -316,8 +313,11 @@ static size_t size_of(const struct edit_base *base, const struct edit *edit)
 static bool is_same_edit(const struct computing *computing, const struct edit *edit)
 {
     const struct edit *before = &computing->edit;
-    return before->type == edit->type && before->size == edit->size && str_equal(before->path, edit->path) &&
-           str_equal(before->to_path, edit->to_path) && str_equal(before->bytes, edit->bytes) &&
+    return before->type == edit->type && before->size == edit->size && before->grace == edit->grace &&
+           before->verb == edit->verb && before->server == edit->server &&
+           before->if_version == edit->if_version && str_equal(before->if_uid, edit->if_uid) &&
+           str_equal(before->path, edit->path) && str_equal(before->to_path, edit->to_path) &&
+           str_equal(before->bytes, edit->bytes) &&
            (computing->document != NULL ||
             (before->document.doc == edit->document.doc && before->document.at == edit->document.at));
 }

@@ -4,6 +4,8 @@
 #include "fsd/handles.h"
 #include "fsd/nodes.h"
 #include "fsd/slots.h"
+#include "lib/clock.h"
+#include "lib/large.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -22,7 +24,8 @@
 
 /* Free blocks from this size on give their memory back to the host, so much at a time: in small pieces it
  * takes several times as long. */
-#define RETURN_BYTES (1ul << 20)
+#define RETURN_BYTES (1ul << 20) /* of smaller blocks the memory is kept */
+#define RETURN_US    1000
 
 /* Every region has its place in the file for good; what is not touched takes no memory. */
 enum region {
@@ -59,6 +62,7 @@ struct arena {
         size_t done;
     } * returning; /* free, but not on a list yet: blocks whose memory is being given back */
     size_t returning_count, returning_capacity;
+    arena_ref at_work; /* the one of them that the worker has; 0: none */
     struct {
         uint32_t offset, units;
     } * marked; /* until arena_ready */
@@ -126,9 +130,9 @@ void memory_detach(struct memory *memory)
     if (memory == NULL)
         return;
     for (size_t i = 0; i < ARENA_ORDERS; i++)
-        free(memory->arena->lists[i].offsets);
-    free(memory->arena->returning);
-    free(memory->arena->marked);
+        large_free(memory->arena->lists[i].offsets, memory->arena->lists[i].capacity);
+    large_free(memory->arena->returning, memory->arena->returning_capacity);
+    large_free(memory->arena->marked, memory->arena->marked_capacity);
     free(memory->arena);
     munmap(memory->header, file_size());
     free(memory);
@@ -149,7 +153,7 @@ static uint32_t order_units(unsigned order)
 static void list_push(struct arena *arena, unsigned order, uint32_t offset)
 {
     struct free_list *list = &arena->lists[order];
-    array_grow(list->offsets, list->count, list->capacity);
+    large_grow(list->offsets, list->count, list->capacity);
     list->offsets[list->count++] = offset;
 }
 
@@ -157,7 +161,7 @@ void arena_mark(struct arena *arena, arena_ref ref)
 {
     if (ref == 0)
         return;
-    array_grow(arena->marked, arena->marked_count, arena->marked_capacity);
+    large_grow(arena->marked, arena->marked_count, arena->marked_capacity);
     arena->marked[arena->marked_count].offset = (uint32_t)ref;
     arena->marked[arena->marked_count++].units = order_units(ref_order(ref));
 }
@@ -190,7 +194,7 @@ void arena_ready(struct arena *arena)
         free_gap(arena, arena->top, arena->marked[i].offset);
         arena->top = arena->marked[i].offset + arena->marked[i].units;
     }
-    free(arena->marked);
+    large_free(arena->marked, arena->marked_capacity);
     arena->marked = NULL;
     arena->marked_count = arena->marked_capacity = 0;
 }
@@ -210,6 +214,20 @@ static bool take_free(struct arena *arena, unsigned order, uint32_t *offset)
     return true;
 }
 
+/* One that has not given its memory back yet, unless it is doing so. */
+static bool take_returning(struct arena *arena, unsigned order, uint32_t *offset)
+{
+    for (size_t i = 0; i < arena->returning_count; i++) {
+        arena_ref ref = arena->returning[i].ref;
+        if (ref_order(ref) != order || ref == arena->at_work)
+            continue;
+        *offset = (uint32_t)ref;
+        arena->returning[i] = arena->returning[--arena->returning_count];
+        return true;
+    }
+    return false;
+}
+
 static bool take_unused(struct arena *arena, unsigned order, uint32_t *offset)
 {
     if (((size_t)arena->top + order_units(order)) * ARENA_UNIT > ARENA_BYTES)
@@ -225,7 +243,8 @@ arena_ref arena_new(struct arena *arena, size_t size)
     while (order < ARENA_ORDERS && ARENA_UNIT << order < size)
         order++;
     uint32_t offset;
-    if (order == ARENA_ORDERS || (!take_free(arena, order, &offset) && !take_unused(arena, order, &offset)))
+    if (order == ARENA_ORDERS || (!take_returning(arena, order, &offset) &&
+                                  !take_free(arena, order, &offset) && !take_unused(arena, order, &offset)))
         return 0;
     return (arena_ref)order << 32 | offset;
 }
@@ -238,26 +257,37 @@ void arena_free(struct arena *arena, arena_ref ref)
         list_push(arena, ref_order(ref), (uint32_t)ref);
         return;
     }
-    array_grow(arena->returning, arena->returning_count, arena->returning_capacity);
+    large_grow(arena->returning, arena->returning_count, arena->returning_capacity);
     arena->returning[arena->returning_count++] = (struct returning){.ref = ref};
 }
 
-struct arena_piece arena_next_return(const struct arena *arena)
+struct arena_piece arena_next_return(struct arena *arena)
 {
     if (arena->returning_count == 0)
         return (struct arena_piece){0};
     const struct returning *block = &arena->returning[arena->returning_count - 1];
-    size_t left = arena_capacity(block->ref) - block->done;
-    return (struct arena_piece){block->ref, block->done, left < RETURN_BYTES ? left : RETURN_BYTES};
+    arena->at_work = block->ref;
+    return (struct arena_piece){block->ref, block->done, 0};
 }
 
 /* Only whole pages; if it can't be done the memory is merely kept. */
-void arena_return(const struct arena *arena, const struct arena_piece *piece)
+static void give_back(char *begin, size_t length)
 {
-    char *begin = arena_at(arena, piece->ref) + piece->offset;
     char *from = (char *)ROUND((uintptr_t)begin);
-    char *to = (char *)((uintptr_t)(begin + piece->length) / PAGE * PAGE);
+    char *to = (char *)((uintptr_t)(begin + length) / PAGE * PAGE);
     (void)madvise(from, (size_t)(to - from), MADV_REMOVE);
+}
+
+void arena_return(const struct arena *arena, struct arena_piece *piece)
+{
+    size_t left = arena_capacity(piece->ref) - piece->offset;
+    int64_t end_us = clock_us() + RETURN_US;
+    do {
+        size_t step = left < RETURN_BYTES ? left : RETURN_BYTES;
+        give_back(arena_at(arena, piece->ref) + piece->offset + piece->length, step);
+        piece->length += step;
+        left -= step;
+    } while (left != 0 && clock_us() < end_us);
 }
 
 void arena_returned(struct arena *arena, const struct arena_piece *piece)
@@ -265,6 +295,7 @@ void arena_returned(struct arena *arena, const struct arena_piece *piece)
     struct returning *block = arena->returning;
     while (block->ref != piece->ref)
         block++;
+    arena->at_work = 0;
     block->done += piece->length;
     if (block->done < arena_capacity(block->ref))
         return;

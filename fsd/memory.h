@@ -118,8 +118,8 @@ void arena_ready(struct arena *arena);
 
 /* A block for `size` bytes, or 0 when size is over 64 MiB or the arena is full. Its bytes are not cleared. */
 arena_ref arena_new(struct arena *arena, size_t size);
-/* The block goes back; 0 is allowed. Whoever referred to it must have stopped before. A large one can be had
- * again when it has given its memory back to the host: see returns.h. */
+/* The block goes back; 0 is allowed. Whoever referred to it must have stopped before. A large one gives
+ * its memory back to the host (returns.h), unless it is had again before. */
 void arena_free(struct arena *arena, arena_ref ref);
 char *arena_at(const struct arena *arena, arena_ref ref); /* NULL for 0 */
 size_t arena_capacity(arena_ref ref);
@@ -129,10 +129,10 @@ struct arena_piece {
     arena_ref ref; /* 0: there is none to be given back */
     size_t offset, length;
 };
-/* What is to be given back next; until arena_returned() it stays the same one. */
-struct arena_piece arena_next_return(const struct arena *arena);
-/* Gives it back; in any thread. */
-void arena_return(const struct arena *arena, const struct arena_piece *piece);
+/* What is to be given back next. Until arena_returned() nobody else gets its block. */
+struct arena_piece arena_next_return(struct arena *arena);
+/* Gives back as much of it as takes a millisecond, and says how much in piece->length; in any thread. */
+void arena_return(const struct arena *arena, struct arena_piece *piece);
 void arena_returned(struct arena *arena, const struct arena_piece *piece);
 
 /* Makes room for `capacity` bytes, keeping what is there. ENOSPC. */

@@ -118,6 +118,11 @@ static void finish_removal(struct call *call, int result)
 {
     struct fsd *fsd = call->fsd;
     uint32_t parent = call_node(call);
+    if (result < 0) {
+        vacancy_refused(call, parent);
+        reply_error(call, -result);
+        return;
+    }
     uint32_t node = parent != 0 ? node_find(fsd->nodes, parent, str_of(call->name)) : 0;
     if (node != 0)
         node_detach(fsd->nodes, node);
@@ -198,7 +203,7 @@ static int start_rmdir(struct call *call, struct error **err)
     return error_make(err, EPERM, "this directory belongs to the tree and can't be removed");
 }
 
-const struct operation op_rmdir = {"rmdir", start_rmdir, finish_removal, LOOKS, false};
+const struct operation op_rmdir = {"rmdir", start_rmdir, finish_removal, LOOKS, true};
 
 /* A file that the process has just created, and has still open: there for nobody else. */
 static bool is_its_making(const struct call *call, uint32_t parent)
@@ -231,4 +236,4 @@ static int start_unlink(struct call *call, struct error **err)
     return error_make(err, EPERM, "this file belongs to the tree and can't be removed");
 }
 
-const struct operation op_unlink = {"unlink", start_unlink, finish_removal, LOOKS, false};
+const struct operation op_unlink = {"unlink", start_unlink, finish_removal, LOOKS, true};

@@ -1,7 +1,7 @@
 #include "fsd/nodes.h"
 #include "lib/fault.h"
 
-#include "lib/str.h"
+#include "lib/large.h"
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -152,7 +152,7 @@ struct nodes *nodes_new(struct memory *memory)
         uint32_t node = nodes->used_end++;
         struct node_record *record = node_record(nodes, node);
         if ((record->flags & NODE_USED) == 0) {
-            array_grow(nodes->free, nodes->free_count, nodes->free_capacity);
+            large_grow(nodes->free, nodes->free_count, nodes->free_capacity);
             nodes->free[nodes->free_count++] = node;
             continue;
         }
@@ -178,7 +178,7 @@ void nodes_free(struct nodes *nodes)
         return;
     munmap(nodes->sides, MEMORY_NODES * sizeof(*nodes->sides));
     munmap(nodes->buckets, MEMORY_NODES * sizeof(*nodes->buckets));
-    free(nodes->free);
+    large_free(nodes->free, nodes->free_capacity);
     free(nodes);
 }
 
@@ -296,7 +296,7 @@ void node_release_if_idle(struct nodes *nodes, uint32_t node)
         arena_bytes_free(nodes->memory->arena, &record->content);
         record->name = 0;
         nodes->count--;
-        array_grow(nodes->free, nodes->free_count, nodes->free_capacity);
+        large_grow(nodes->free, nodes->free_count, nodes->free_capacity);
         nodes->free[nodes->free_count++] = node;
         /* A parent that waited only for its children goes with them. */
         nodes->sides[parent].below--;

@@ -1,6 +1,6 @@
 #include "fsd/order.h"
 
-#include "lib/str.h"
+#include "lib/large.h"
 
 #define PART 64
 
@@ -18,7 +18,7 @@ void order_free(struct order *order)
 {
     for (size_t i = 0; i < order->count; i++)
         free(order->parts[i]);
-    free(order->parts);
+    large_free(order->parts, order->capacity);
     *order = (struct order){0};
 }
 
@@ -52,7 +52,7 @@ static size_t entry_above(const struct order_part *part, int64_t number)
 
 static struct order_part *insert_part(struct order *order, size_t place)
 {
-    array_grow(order->parts, order->count, order->capacity);
+    large_grow(order->parts, order->count, order->capacity);
     memmove(order->parts + place + 1, order->parts + place, (order->count - place) * sizeof(*order->parts));
     order->count++;
     return order->parts[place] = memory_zeroed(1, sizeof(struct order_part));

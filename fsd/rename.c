@@ -6,6 +6,7 @@
  *     key to key of one map               renames it
  *
  * The kernel keeps the inode of the old name under the new one: the node goes with it. */
+#include "fsd/bulk.h"
 #include "fsd/leaf.h"
 #include "fsd/operations.h"
 #include "fsd/removal.h"
@@ -71,6 +72,8 @@ static int target_file(struct call *call, const struct renaming *renaming, struc
     if (renaming->target_exists && renaming->target.type == PLACE_FILE) {
         if (!renaming->target.special->writable || renaming->target.special->class == SPECIAL_COMMAND)
             return error_make(err, EPERM, "this file is made by the server and can't be written");
+        if (renaming->target.special->write == bulk_write)
+            return error_make(err, EPERM, "requests are written to .bulk, where their results are read");
         return 0;
     }
     if (renaming->target_exists && renaming->target.type != PLACE_FIELD)

@@ -11,7 +11,7 @@ struct returns {
 
 static void give_back(struct job *job)
 {
-    const struct returns *returns = (const struct returns *)job;
+    struct returns *returns = (struct returns *)job;
     arena_return(returns->arena, &returns->piece);
 }
 

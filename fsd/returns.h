@@ -1,5 +1,5 @@
 /* Returns: large free blocks of the arena (memory.h) give their memory back to the host. That takes up to a
- * millisecond a megabyte, so the worker does it, a piece after the other. */
+ * millisecond a megabyte, so the worker does it, a millisecond's worth at a time. */
 #ifndef PODTREE_RETURNS_H
 #define PODTREE_RETURNS_H
 

@@ -439,6 +439,17 @@ void session_run_later(struct session *session, struct call *call)
     session->waiting_end = &call->next;
 }
 
+void session_run_next(struct session *session, struct call *first)
+{
+    struct call *last = first;
+    while (last->next != NULL)
+        last = last->next;
+    last->next = session->waiting;
+    if (session->waiting == NULL)
+        session->waiting_end = &last->next;
+    session->waiting = first;
+}
+
 bool session_run_waiting(struct session *session)
 {
     struct call *call = session->waiting;

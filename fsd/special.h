@@ -48,8 +48,9 @@ struct special {
     /* LIST: adds the next part to out and moves the cursor; false at the end. */
     bool (*more)(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
                  struct buf *out);
-    /* COMMAND, COLLECT: carries out what was written, within a call. 0: nothing to wait for, CALL_PARKED, or
-     * a negative errno and *err. */
+    /* COMMAND, COLLECT: carries out what was written, within a call. 0: nothing to wait for, CALL_PARKED,
+     * CALL_WAITING (.bulk only: there is more to be done), or a negative errno and *err; -EINPROGRESS: the
+     * worker has it, and the call is run again. */
     int (*write)(struct call *call, const struct place *place, uint32_t node, struct str bytes,
                  struct error **err);
     /* What it shows is its directory's part of an object. */

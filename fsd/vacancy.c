@@ -1,6 +1,7 @@
 #include "fsd/vacancy_private.h"
 
 #include "fsd/exclusive.h"
+#include "fsd/operations.h"
 #include "fsd/pace.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -70,7 +71,7 @@ void vacancies_expire(struct fsd *fsd, bool idle)
     idle = idle && fsd->vacancies->lookers.first == NULL;
     for (int i = 0; fsd->vacancies->open > 0 && i < MEMORY_VACANCIES; i++) {
         struct vacancy_record *record = vacancy_record(fsd, i);
-        if (record->process == 0 || record->deadline_ms == 0 ||
+        if (record->process == 0 || record->deadline_ms == 0 || fsd->vacancies->sides[i].asked ||
             record->deadline_ms + (idle ? 0 : BUSY_MS) > now)
             continue;
         if (has_had_its_time(fsd, i))
@@ -120,6 +121,24 @@ static void go_on(struct call *call)
             end(fsd, i);
 }
 
+/* Could the call see that a removal which is in flight has not been carried out? What lies in that object,
+ * and lists. Names outside of objects stay as they are. */
+static bool would_see(const struct call *call)
+{
+    struct fsd *fsd = call->fsd;
+    struct place place;
+    uint32_t node = call_node(call);
+    if (node == 0 || place_of_node(fsd, node, &place) < 0)
+        return false;
+    if (place.object == 0)
+        return call->operation == &op_open;
+    for (int i = 0; i < MEMORY_VACANCIES; i++)
+        if (vacancy_record(fsd, i)->process != 0 && vacancy_record(fsd, i)->object == place.object &&
+            fsd->vacancies->sides[i].decided)
+            return true;
+    return false;
+}
+
 bool vacancies_delay(struct call *call)
 {
     struct vacancies *vacancies = call->fsd->vacancies;
@@ -127,7 +146,7 @@ bool vacancies_delay(struct call *call)
         return false;
     if (call->operation->regards == GOES_ON)
         go_on(call);
-    if (vacancies->in_flight == 0)
+    if (vacancies->in_flight == 0 || !would_see(call))
         return false;
     vacancy_wait(&vacancies->lookers, call);
     return true;
@@ -188,6 +207,7 @@ int vacancy_open(struct call *call, uint32_t parent, struct error **err)
             vacancy_is_below(vacancy_path(fsd, i), buf_str(&path)))
             vacancy_promise(fsd, i, true);
     call->result = VACANCY_PROMISED;
+    fsd->vacancies->sides[index].asked = true;
     return CALL_PARKED;
 }
 
@@ -212,7 +232,7 @@ void vacancy_granted(struct call *call, uint32_t parent, int result)
         return;
     autobuf struct buf path = {0};
     int64_t object = vacancy_locate(fsd, parent, str_of(call->name), &path);
-    /* Its time may have been up before the disk was done. */
+    /* Its process may have ended before the disk was done. */
     if (promised && object != 0 && vacancy_next(fsd, -1, object, buf_str(&path)) < 0) {
         const struct promise row = {
             .object = object, .path = buf_str(&path), .uid = call->asker.uid, .gid = call->asker.gid};
@@ -224,10 +244,19 @@ void vacancy_granted(struct call *call, uint32_t parent, int result)
         struct vacancy_record *record = vacancy_record(fsd, i);
         if ((record->flags & VACANCY_REMOVE) != 0)
             continue;
+        fsd->vacancies->sides[i].asked = false;
         record->deadline_ms = clock_wall_ms() + VACANCY_MS;
         record->flags |= VACANCY_REMOVE | VACANCY_STORED;
         close_below(fsd, i, VACANCY_REMOVE | VACANCY_STORED);
     }
+}
+
+void vacancy_refused(struct call *call, uint32_t parent)
+{
+    struct fsd *fsd = call->fsd;
+    int index = parent != 0 ? own_name(call, parent, str_of(call->name)) : -1;
+    if (index >= 0 && fsd->vacancies->sides[index].asked)
+        vacancy_close(fsd, index);
 }
 
 void vacancy_leave(struct call *call, uint32_t parent)

@@ -15,8 +15,9 @@
  *
  * What has been acknowledged is durable: before the unlink is answered a promise is in the store, which goes
  * with the transaction that keeps it. A promise without a vacancy, after a crash of the host, is kept at
- * start. And it is seen: from the moment when it is decided that a removal is one, requests that look at the
- * tree wait until it has been published. Whoever knows that rm has ended finds the field gone.
+ * start. And it is seen: from the moment when it is decided that a removal is one, requests that look at its
+ * object, or open a list, wait until it has been published. Whoever knows that rm has ended finds the field
+ * gone.
  *
  * What can't be removed (required, or managed by the server) is refused by the unlink. But rm -r of an entry
  * of a list unlinks what is in it before it removes the directory, and an entry's name can't go alone. So
@@ -62,6 +63,8 @@ bool vacancies_delay(struct call *call);
 int vacancy_open(struct call *call, uint32_t parent, struct error **err);
 /* finish(), with the outcome: where there is a promise, it is durable. */
 void vacancy_granted(struct call *call, uint32_t parent, int result);
+/* The call is refused after all, by the disk. */
+void vacancy_refused(struct call *call, uint32_t parent);
 /* The file has been renamed away. */
 void vacancy_leave(struct call *call, uint32_t parent);
 

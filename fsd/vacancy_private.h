@@ -19,6 +19,7 @@ struct vacancy_side {
     int pidfd;          /* 0: none is watched */
     bool decided;       /* it is being carried out: nobody else's any more */
     bool computing;     /* … by the worker at present */
+    bool asked;         /* its promise is on its way to the disk: its time has not begun */
     int64_t had_cpu_ms; /* its process, when its time was up and it was held up; -1: has not happened */
     bool inherited;     /* after a takeover: the store has its promise */
 };

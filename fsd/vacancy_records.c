@@ -93,7 +93,7 @@ void vacancy_close(struct fsd *fsd, int index)
     atomic_signal_fence(memory_order_seq_cst);
     arena_bytes_free(fsd->memory->arena, &record->path);
     vacancy_stop_watching(fsd->vacancies, index);
-    fsd->vacancies->sides[index].decided = false;
+    fsd->vacancies->sides[index].decided = fsd->vacancies->sides[index].asked = false;
     fsd->vacancies->open--;
 }
 

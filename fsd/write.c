@@ -171,7 +171,7 @@ static int start_write(struct call *call, struct error **err)
     case WRITE_SCALAR:
         handle->flags &= ~(uint32_t)HANDLE_EMPTIED; /* accepted or refused: it was not meant to be empty */
         status = write_scalar(call, &leaf, handle, err);
-        return status < 0 ? refuse_scalar(call, handle, status) : status;
+        return status < 0 && status != -EINPROGRESS ? refuse_scalar(call, handle, status) : status;
     case WRITE_NOT:
         break;
     }

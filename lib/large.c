@@ -14,15 +14,22 @@ static void *checked(void *pages)
     return pages;
 }
 
+/* No huge pages: one takes milliseconds to be cleared. */
+static void *new_pages(size_t size)
+{
+    void *pages =
+        checked(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    (void)madvise(pages, size, MADV_NOHUGEPAGE); /* a kernel without them refuses */
+    return pages;
+}
+
 void *large_resize(void *old, size_t old_size, size_t size)
 {
     if (!has_pages(size) && !has_pages(old_size))
         return memory_resize(old, size);
     if (has_pages(size) && has_pages(old_size))
         return checked(mremap(old, old_size, size, MREMAP_MAYMOVE));
-    void *block = has_pages(size) ? checked(mmap(NULL, size, PROT_READ | PROT_WRITE,
-                                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))
-                                  : memory_new(size);
+    void *block = has_pages(size) ? new_pages(size) : memory_new(size);
     if (old != NULL)
         memcpy(block, old, old_size < size ? old_size : size);
     large_give_back(old, old_size);

@@ -22,7 +22,7 @@ struct map_node {
 struct map {
     struct map_node **buckets;
     size_t bucket_count, bucket_capacity;
-    size_t half; /* the largest power of two that is no more than bucket_count */
+    size_t half; /* a power of two: more buckets than that, or as many, and at most twice as many */
     size_t count;
 };
 
