@@ -1,6 +1,7 @@
 /* Repacking: each object of git is a file of its own at first, of at least 4 KiB on the disk. Once some
- * thousands have gathered, the git program packs them, when nothing else wants the processor or the disk,
- * beside the commits that go on.
+ * thousands have gathered, the git program packs them beside the commits that go on, with what the processor
+ * and the disk have left: a little even where all processors are busy for hours, which would never pack
+ * anything at the priority of an idle machine.
  *
  * --geometric merges packs so that each is at least twice as large as the next, so that what is done stays in
  * proportion to what is new. It looks at no references and drops no object: one that has just been written
@@ -57,9 +58,9 @@ static int lock_packs(const char *path)
 static int start_repacking(struct history *history, struct loop *loop, int lock, struct error **err)
 {
     autofree char *place = path_format("--git-dir=%s", history->path);
-    const char *const argv[] = {"chrt",
-                                "--idle",
-                                "0",
+    const char *const argv[] = {"nice",
+                                "-n",
+                                "19",
                                 "ionice",
                                 "-c",
                                 "3",
