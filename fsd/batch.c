@@ -313,16 +313,6 @@ void batch_add_promise(struct batch *batch, struct batch_promise promise)
     batch->promises[batch->promise_count++] = promise;
 }
 
-void batch_add_call(struct batch *batch, struct call *call)
-{
-    call->next = NULL;
-    if (batch->first_call == NULL)
-        batch->first_call = call;
-    else
-        batch->last_call->next = call;
-    batch->last_call = call;
-}
-
 /* ---- what the history gets, in the committer's thread ---- */
 
 /* What the changes hold goes over to the entries; the rows for the store point to it. */
@@ -458,7 +448,7 @@ static void prepare_promises(struct batch *batch)
 /* Nobody asks for the outcome of a call that no request has made. */
 static void prepare_outcomes(struct batch *batch)
 {
-    for (struct call *call = batch->first_call; call != NULL; call = call->next)
+    for (struct call *call = batch->calls.first; call != NULL; call = call->next)
         if (call->request != NULL)
             batch->arrays->outcomes[batch->stored.outcome_count++] =
                 (struct outcome){(uint32_t)call->slot, batch->mount, call->unique, call->result};
@@ -467,7 +457,7 @@ static void prepare_outcomes(struct batch *batch)
 static void make_arrays(struct batch *batch)
 {
     size_t calls = 0;
-    for (struct call *call = batch->first_call; call != NULL; call = call->next)
+    for (struct call *call = batch->calls.first; call != NULL; call = call->next)
         calls++;
     struct store_arrays *arrays = batch->arrays;
     struct store_batch *stored = &batch->stored;

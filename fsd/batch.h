@@ -70,7 +70,7 @@ struct batch {
     struct batch_undo *undo; /* since batch_mark */
     size_t undo_count, undo_capacity;
     unsigned marked; /* how many marks there are */
-    struct call *first_call, *last_call;
+    struct call_queue calls;
     struct store_batch stored; /* made by batch_prepare */
     struct store_arrays *arrays;
     struct history_queue history; /* made by batch_prepare */
@@ -89,7 +89,7 @@ void batch_free(struct batch *batch);
 bool batch_free_some(struct batch *batch, int64_t end_us);
 static inline bool batch_is_empty(const struct batch *batch)
 {
-    return batch->entry_count == 0 && batch->line_count == 0 && batch->first_call == NULL;
+    return batch->entry_count == 0 && batch->line_count == 0 && call_queue_is_empty(&batch->calls);
 }
 
 /* What the history shall say of a change; NULL strings: nothing. The strings are taken over. */
@@ -106,7 +106,6 @@ void batch_add_line(struct batch *batch, const struct object *object, enum strea
                     char *text);
 /* The removal of a field has been promised, or the promise kept (store.h). The path is taken over. */
 void batch_add_promise(struct batch *batch, struct batch_promise promise);
-void batch_add_call(struct batch *batch, struct call *call);
 
 /* batch_undo takes back everything that has been added since the mark, batch_keep lets it stand; one of them
  * ends each mark. Marks nest. False when the time (clock_us()) has come before it was done: then it has to be

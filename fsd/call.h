@@ -9,6 +9,7 @@
 #define PODTREE_CALL_H
 
 #define FUSE_USE_VERSION 314
+#include "fsd/call_queue.h"
 #include "fsd/fsd.h"
 #include "lib/identity.h"
 #include <fuse_lowlevel.h>
@@ -82,7 +83,7 @@ struct call {
     bool lends;
     uint32_t lends_scratch;
 
-    struct call *next; /* of those that wait in the same place */
+    struct call *next; /* in its call_queue */
 };
 
 /* The slot's note. */

@@ -6,17 +6,15 @@
 #define SLICE_US 500
 
 struct exclusive {
-    struct call *holder;       /* changes things alone; NULL: nobody does */
-    bool closed;               /* nobody may */
-    struct call *first, **end; /* those that wait */
-    struct call *next;         /* the one of them whose turn it is */
+    struct call *holder; /* changes things alone; NULL: nobody does */
+    bool closed;         /* nobody may */
+    struct call_queue waiting;
+    struct call *next; /* the one of them whose turn it is */
 };
 
 struct exclusive *exclusive_new(void)
 {
-    struct exclusive *exclusive = memory_zeroed(1, sizeof(*exclusive));
-    exclusive->end = &exclusive->first;
-    return exclusive;
+    return memory_zeroed(1, sizeof(struct exclusive));
 }
 
 /* What waits is found in its slot by a successor. */
@@ -107,12 +105,10 @@ static bool may_change(const struct call *call)
 bool exclusive_delays(struct call *call)
 {
     struct exclusive *exclusive = call->fsd->exclusive;
-    bool free = !exclusive_is_held(call->fsd) && exclusive->first == NULL;
+    bool free = !exclusive_is_held(call->fsd) && call_queue_is_empty(&exclusive->waiting);
     if (free || call == exclusive->holder || call == exclusive->next || !may_change(call))
         return false;
-    call->next = NULL;
-    *exclusive->end = call;
-    exclusive->end = &call->next;
+    call_queue_add(&exclusive->waiting, call);
     return true;
 }
 
@@ -120,13 +116,10 @@ bool exclusive_turn(struct fsd *fsd)
 {
     struct exclusive *exclusive = fsd->exclusive;
     int64_t end_us = clock_us() + SLICE_US;
-    while (exclusive->first != NULL && !exclusive_is_held(fsd) && clock_us() < end_us) {
-        struct call *call = exclusive->next = exclusive->first;
-        exclusive->first = call->next;
-        if (exclusive->first == NULL)
-            exclusive->end = &exclusive->first;
-        call_run(call);
+    while (!call_queue_is_empty(&exclusive->waiting) && !exclusive_is_held(fsd) && clock_us() < end_us) {
+        exclusive->next = call_queue_take(&exclusive->waiting);
+        call_run(exclusive->next);
         exclusive->next = NULL;
     }
-    return exclusive->first != NULL && !exclusive_is_held(fsd);
+    return !call_queue_is_empty(&exclusive->waiting) && !exclusive_is_held(fsd);
 }

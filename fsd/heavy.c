@@ -114,22 +114,20 @@ int heavy_begin(struct call *call, struct job *job, void (*run)(struct job *job)
 {
     lend(call);
     job->run = run;
-    job->call = call;
-    call->next = NULL;
+    call_queue_add(&job->calls, call);
     worker_submit(call->fsd->worker, job);
     return -EINPROGRESS;
 }
 
 int heavy_join(struct call *call, struct job *job)
 {
-    call->next = job->call->next;
-    job->call->next = call;
+    call_queue_add(&job->calls, call);
     return -EINPROGRESS;
 }
 
 bool heavy_is_at_work(const struct job *job)
 {
-    return job->call != NULL;
+    return !call_queue_is_empty(&job->calls);
 }
 
 void heavy_turn(struct fsd *fsd)
@@ -140,9 +138,8 @@ void heavy_turn(struct fsd *fsd)
             job->done(job);
             continue;
         }
-        struct call *call = take_pointer(job->call);
-        give_back(call);
-        session_run_next(fsd->session, call);
+        give_back(job->calls.first);
+        session_run_next(fsd->session, &job->calls);
     }
 }
 

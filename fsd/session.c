@@ -23,7 +23,7 @@ struct session {
     int fd;
     int slot; /* being dispatched */
     bool repeated;
-    struct call *waiting, **waiting_end;
+    struct call_queue waiting;
 };
 
 int session_slot(const struct session *session, bool *repeated)
@@ -386,7 +386,6 @@ int session_open(struct fsd *fsd, int fuse_fd, struct session **result, struct e
     struct fuse_args args = FUSE_ARGS_INIT(1, arguments);
     session->fsd = fsd;
     session->fd = fuse_fd;
-    session->waiting_end = &session->waiting;
     session->fuse = fuse_session_new(&args, &callbacks, sizeof(callbacks), fsd);
     if (session->fuse == NULL || fuse_session_custom_io(session->fuse, &io, fuse_fd) != 0) {
         free(session);
@@ -434,30 +433,25 @@ int session_turn(struct session *session)
 
 void session_run_later(struct session *session, struct call *call)
 {
-    call->next = NULL;
-    *session->waiting_end = call;
-    session->waiting_end = &call->next;
+    call_queue_add(&session->waiting, call);
 }
 
-void session_run_next(struct session *session, struct call *first)
+void session_run_all_later(struct session *session, struct call_queue *calls)
 {
-    struct call *last = first;
-    while (last->next != NULL)
-        last = last->next;
-    last->next = session->waiting;
-    if (session->waiting == NULL)
-        session->waiting_end = &last->next;
-    session->waiting = first;
+    call_queue_append(&session->waiting, calls);
+}
+
+void session_run_next(struct session *session, struct call_queue *calls)
+{
+    call_queue_prepend(&session->waiting, calls);
 }
 
 bool session_run_waiting(struct session *session)
 {
-    struct call *call = session->waiting;
-    session->waiting = NULL;
-    session->waiting_end = &session->waiting;
-    for (struct call *next; call != NULL; call = next) {
-        next = call->next;
+    struct call_queue waiting = session->waiting;
+    session->waiting = (struct call_queue){0};
+    struct call *call;
+    while ((call = call_queue_take(&waiting)) != NULL)
         call_run(call);
-    }
-    return session->waiting != NULL;
+    return !call_queue_is_empty(&session->waiting);
 }

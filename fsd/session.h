@@ -19,9 +19,11 @@ int session_turn(struct session *session);
 /* Runs the calls that wait for another turn. True while there are more. */
 bool session_run_waiting(struct session *session);
 void session_run_later(struct session *session, struct call *call);
-/* The same before all that wait, with those that are linked behind it: what they had from the worker is for
- * what they asked, and nobody may change that in between. */
-void session_run_next(struct session *session, struct call *first);
+/* Leaves `calls` empty. */
+void session_run_all_later(struct session *session, struct call_queue *calls);
+/* The same before all that wait: what they had from the worker is for what they asked, and nobody may change
+ * that in between. Leaves `calls` empty. */
+void session_run_next(struct session *session, struct call_queue *calls);
 
 /* The slot of the request that is being dispatched, and whether a predecessor had read it. */
 int session_slot(const struct session *session, bool *repeated);

@@ -250,13 +250,13 @@ bool txn_undo_some(struct fsd *fsd, struct txn_mark mark, int64_t end_us)
 
 void txn_park(struct call *call)
 {
-    batch_add_call(call->fsd->txn->filling, call);
+    call_queue_add(&call->fsd->txn->filling->calls, call);
 }
 
 void txn_answer_made(struct call *call)
 {
     struct batch *batch = batch_new();
-    batch_add_call(batch, call);
+    call_queue_add(&batch->calls, call);
     invalidate_fence(call->fsd->invalidator, batch);
 }
 
@@ -342,9 +342,8 @@ static void answer_later(struct txn *txn, struct batch *batch)
 /* False when there was not the time for all. */
 static bool answer(struct batch *batch, const struct error *failure, int64_t end_us)
 {
-    while (batch->first_call != NULL) {
-        struct call *call = batch->first_call;
-        batch->first_call = call->next;
+    struct call *call;
+    while ((call = call_queue_take(&batch->calls)) != NULL) {
         fault_point("finishing");
         call_finish(call, failure);
         if (clock_us() > end_us)
@@ -434,7 +433,7 @@ static void end_of_publishing(struct fsd *fsd)
 {
     struct batch *batch = take_pointer(fsd->txn->publishing);
     historian_push(fsd->txn->historian, &batch->history);
-    if (batch->first_call == NULL || invalidator_is_idle(fsd->invalidator)) {
+    if (call_queue_is_empty(&batch->calls) || invalidator_is_idle(fsd->invalidator)) {
         answer_later(fsd->txn, batch);
     } else {
         invalidate_fence(fsd->invalidator, batch);

@@ -68,7 +68,7 @@ void vacancies_expire(struct fsd *fsd, bool idle)
     int64_t now = clock_wall_ms();
     if (exclusive_is_held(fsd))
         return;
-    idle = idle && fsd->vacancies->lookers.first == NULL;
+    idle = idle && call_queue_is_empty(&fsd->vacancies->lookers);
     for (int i = 0; fsd->vacancies->open > 0 && i < MEMORY_VACANCIES; i++) {
         struct vacancy_record *record = vacancy_record(fsd, i);
         if (record->process == 0 || record->deadline_ms == 0 || fsd->vacancies->sides[i].asked ||
@@ -148,7 +148,7 @@ bool vacancies_delay(struct call *call)
         go_on(call);
     if (vacancies->in_flight == 0 || !would_see(call))
         return false;
-    vacancy_wait(&vacancies->lookers, call);
+    call_queue_add(&vacancies->lookers, call);
     return true;
 }
 

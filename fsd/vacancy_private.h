@@ -24,17 +24,12 @@ struct vacancy_side {
     bool inherited;     /* after a takeover: the store has its promise */
 };
 
-/* Calls that wait for something here. */
-struct vacancy_queue {
-    struct call *first, *last;
-};
-
 struct vacancies {
     int epoll_fd;
     unsigned open;
-    unsigned in_flight;             /* removals that are decided, and can't be seen yet */
-    struct vacancy_queue lookers;   /* requests that wait until there are none of those */
-    struct vacancy_queue followers; /* removals, for another one of their object */
+    unsigned in_flight;          /* removals that are decided, and can't be seen yet */
+    struct call_queue lookers;   /* requests that wait until there are none of those */
+    struct call_queue followers; /* removals, for another one of their object */
     struct vacancy_side sides[MEMORY_VACANCIES];
 };
 
@@ -63,8 +58,6 @@ void vacancy_stop_watching(struct vacancies *vacancies, int index);
 
 /* ---- vacancy_removal.c ---- */
 
-/* The call waits there: it is run again. */
-void vacancy_wait(struct vacancy_queue *queue, struct call *call);
 /* Would the removal be accepted, upon the others that the process has been promised? 0, the refusal, or
  * -EINPROGRESS: the call, whose start() asks, is run again. */
 int vacancy_rehearse(struct call *call, int index, struct error **err);

@@ -17,27 +17,6 @@
 
 #define RETRY_MS 1000
 
-/* ---- waiting ---- */
-
-void vacancy_wait(struct vacancy_queue *queue, struct call *call)
-{
-    call->next = NULL;
-    if (queue->first == NULL)
-        queue->first = call;
-    else
-        queue->last->next = call;
-    queue->last = call;
-}
-
-static void run_all(struct fsd *fsd, struct vacancy_queue *queue)
-{
-    struct call *call = take_pointer(queue->first);
-    for (struct call *next; call != NULL; call = next) {
-        next = call->next;
-        session_run_later(fsd->session, call);
-    }
-}
-
 /* ---- asking and promising ---- */
 
 void vacancy_promise(struct fsd *fsd, int index, bool redeemed)
@@ -120,7 +99,7 @@ static int start_removal(struct call *call, struct error **err)
     struct vacancy_side *side = &fsd->vacancies->sides[index];
     side->computing = false;
     if (is_busy(fsd, vacancy_record(fsd, index)->object)) {
-        vacancy_wait(&fsd->vacancies->followers, call);
+        call_queue_add(&fsd->vacancies->followers, call);
         return -EINPROGRESS;
     }
     int status = change(call, index, STR_NONE, false, err);
@@ -133,7 +112,7 @@ static int start_removal(struct call *call, struct error **err)
     error_free(take_pointer(*err));
     if ((vacancy_record(fsd, index)->flags & VACANCY_STORED) != 0)
         vacancy_promise(fsd, index, true);
-    run_all(fsd, &fsd->vacancies->followers);
+    session_run_all_later(fsd->session, &fsd->vacancies->followers);
     return CALL_PARKED;
 }
 
@@ -151,7 +130,7 @@ static void finish_removal(struct call *call, int result)
         vacancy_record(fsd, index)->deadline_ms = clock_wall_ms() + RETRY_MS;
     }
     if (--vacancies->in_flight == 0)
-        run_all(fsd, &vacancies->lookers);
+        session_run_all_later(fsd->session, &vacancies->lookers);
     call_free(call);
 }
 

@@ -90,7 +90,7 @@ void worker_stop(struct worker *worker)
 
 void worker_submit(struct worker *worker, struct job *job)
 {
-    worker->out += job->call != NULL;
+    worker->out += !call_queue_is_empty(&job->calls);
     pthread_mutex_lock(&worker->lock);
     list_add(&worker->waiting, job);
     pthread_cond_signal(&worker->filled);
@@ -103,7 +103,7 @@ struct job *worker_done(struct worker *worker)
     struct job *job = list_take(&worker->done);
     pthread_mutex_unlock(&worker->lock);
     if (job != NULL)
-        worker->out -= job->call != NULL;
+        worker->out -= !call_queue_is_empty(&job->calls);
     return job;
 }
 

@@ -3,15 +3,15 @@
 #ifndef PODTREE_WORKER_H
 #define PODTREE_WORKER_H
 
+#include "fsd/call_queue.h"
 #include "lib/error.h"
 #include <stdbool.h>
 
 struct worker;
-struct call;
 
 struct job {
     void (*run)(struct job *job);  /* in the worker's thread */
-    struct call *call;             /* to be run again when it is done, and those behind it … */
+    struct call_queue calls;       /* to be run again when it is done, whoever began it first … */
     void (*done)(struct job *job); /* … or, where no call waits for it, what main does then */
     struct job *next;
 };

@@ -89,12 +89,17 @@ assert sorted(now) == sorted(stay | {"a-first", "z-last"}), "from the beginning 
 PYTHON
 }
 
-@test "a reader of a large object gets all of what it began with, across a kill and a change" {
+# A cluster with the configmap large, of half a megabyte.
+up_with_large_configmap() {
     PODTREE_STATE=$BATS_TEST_TMPDIR/state
     "$podtree" up --no-node
     mkdir "$K8S/configmaps/large"
     { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: large}\ndata:\n'; seq 30000 | sed 's/.*/  key&: value/'; } \
         >"$K8S/configmaps/large/manifest.yaml"
+}
+
+@test "a reader of a large object gets all of what it began with, across a kill and a change" {
+    up_with_large_configmap
     for file in manifest.yaml .json data/.yaml; do
         cp "$K8S/configmaps/large/$file" "$BATS_TEST_TMPDIR/before"
         [ "$(wc -c <"$BATS_TEST_TMPDIR/before")" -gt 200000 ]
@@ -124,11 +129,7 @@ PYTHON
 }
 
 @test "a reader of a list gets the large object in it that it began with, across a kill and a change" {
-    PODTREE_STATE=$BATS_TEST_TMPDIR/state
-    "$podtree" up --no-node
-    mkdir "$K8S/configmaps/large"
-    { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: large}\ndata:\n'; seq 30000 | sed 's/.*/  key&: value/'; } \
-        >"$K8S/configmaps/large/manifest.yaml"
+    up_with_large_configmap
     for list in .json .since/0; do
         cp "$K8S/configmaps/large/.json" "$BATS_TEST_TMPDIR/before"
         exec {reader}<"$K8S/configmaps/$list"
