@@ -254,7 +254,7 @@ static void on_tick(void *context)
 
 #define MANY        4200   /* enough for a repacking */
 #define BESIDE      100    /* commits beside it: too few for another one, however long it takes */
-#define PATIENCE_MS 600000 /* git packs when nothing else wants the processor */
+#define PATIENCE_MS 600000 /* git packs with what others leave of the processor */
 
 static void commit_many(struct history *history, const char *namespace, int64_t sequence)
 {
