@@ -4,6 +4,7 @@
 #include "lib/quantity.h"
 #include "nodeagent/expand.h"
 #include "nodeagent/seccomp.h"
+#include "nodeagent/security.h"
 #include <errno.h>
 #include <signal.h>
 
@@ -11,24 +12,6 @@
 #define CPU_PERIOD   100000 /* microseconds */
 
 /* ---- what every container has ---- */
-
-/* Enough for ordinary programs that start as root and give it up; nothing that reaches the machine. */
-static const char *const capabilities[] = {
-    "CAP_AUDIT_WRITE",
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_MKNOD",
-    "CAP_NET_RAW",
-    "CAP_SETFCAP",
-    "CAP_SETGID",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_SETPCAP",
-    "CAP_SETUID",
-    "CAP_SYS_CHROOT",
-};
 
 /* Parts of /proc and /sys that tell about, or change, the whole machine. */
 static const char *const masked_paths[] = {
@@ -51,23 +34,25 @@ static const char *const readonly_paths[] = {
 
 static const struct {
     const char *destination, *type, *source, *options;
+    bool of_sys; /* writable only for who may write /sys */
 } mounts[] = {
-    {"/proc", "proc", "proc", "nosuid,noexec,nodev"},
-    {"/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"},
-    {"/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"},
-    {"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"},
-    {"/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"},
-    {"/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,relatime,ro"},
+    {"/proc", "proc", "proc", "nosuid,noexec,nodev", false},
+    {"/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k", false},
+    {"/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5", false},
+    {"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev", false},
+    {"/sys", "sysfs", "sysfs", "nosuid,noexec,nodev", true},
+    {"/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,relatime", true},
 };
 
 /* What the containers of a pod share, bound from the sandbox's directory. */
 static const struct {
     const char *destination, *name;
+    bool of_root; /* read-only where the root filesystem is */
 } shared_files[] = {
-    {"/dev/shm", "shm"},
-    {"/etc/hosts", "hosts"},
-    {"/etc/hostname", "hostname"},
-    {"/etc/resolv.conf", "resolv.conf"},
+    {"/dev/shm", "shm", false},
+    {"/etc/hosts", "hosts", false},
+    {"/etc/hostname", "hostname", true},
+    {"/etc/resolv.conf", "resolv.conf", true},
 };
 
 /* Namespaces of its own, and those of the sandbox with their names in /proc/<pid>/ns. */
@@ -105,11 +90,18 @@ static struct value add_mount(struct value array, const char *destination, const
 static void add_mounts(struct value root, const struct oci_input *input)
 {
     struct value array = value_set_array(root, STR("mounts"));
-    for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
-        add_mount(array, mounts[i].destination, mounts[i].type, mounts[i].source, mounts[i].options);
+    for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+        struct value mount =
+            add_mount(array, mounts[i].destination, mounts[i].type, mounts[i].source, mounts[i].options);
+        if (mounts[i].of_sys)
+            value_append_str(value_get(mount, STR("options")),
+                             input->security->writable_sys ? STR("rw") : STR("ro"));
+    }
     for (size_t i = 0; i < sizeof(shared_files) / sizeof(shared_files[0]); i++) {
         autofree char *source = path_format("%s/%s", input->pod_directory, shared_files[i].name);
-        add_mount(array, shared_files[i].destination, "bind", source, "rbind,rprivate,rw");
+        bool fixed = shared_files[i].of_root && input->security->read_only_root;
+        add_mount(array, shared_files[i].destination, "bind", source,
+                  fixed ? "rbind,rprivate,ro" : "rbind,rprivate,rw");
     }
 }
 
@@ -210,12 +202,13 @@ static bool resource_amount(struct value container, const char *list, const char
     return value_exists(quantity) && read(value_str(quantity), amount);
 }
 
-static void add_resources(struct value linux_part, struct value container)
+static void add_resources(struct value linux_part, struct value container, bool all_devices)
 {
     struct value resources = value_set_object(linux_part, STR("resources"));
-    /* Containers make no device nodes but the usual harmless ones, which the runtime adds. */
+    /* Containers make no device nodes but the usual harmless ones, which the runtime adds, unless
+     * all are theirs. */
     struct value devices = value_append_object(value_set_array(resources, STR("devices")));
-    value_set_bool(devices, STR("allow"), false);
+    value_set_bool(devices, STR("allow"), all_devices);
     value_set_str(devices, STR("access"), STR("rwm"));
     int64_t limit = 0, request = 0, memory = 0;
     bool limited = resource_amount(container, "limits", "cpu", quantity_milli, &limit);
@@ -251,14 +244,6 @@ static void add_user(struct value process, const struct oci_user *user)
         value_append_int(groups, user->groups[i]);
 }
 
-static void add_capabilities(struct value process)
-{
-    static const char *const sets[] = {"bounding", "effective", "permitted"};
-    struct value part = value_set_object(process, STR("capabilities"));
-    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
-        ADD_TEXTS(value_set_array(part, str_of(sets[i])), capabilities);
-}
-
 static struct str working_directory(const struct oci_input *input)
 {
     struct str own = value_str(value_get(input->container, STR("workingDir")));
@@ -272,15 +257,27 @@ static int add_process(struct value root, const struct oci_input *input, struct 
     struct value process = value_set_object(root, STR("process"));
     autodoc struct doc *variables = own_variables(input->container);
     value_set_bool(process, STR("terminal"), false);
-    add_user(process, input->user);
+    add_user(process, &input->security->user);
     int result = add_arguments(process, input, doc_root(variables), err);
     if (result < 0)
         return result;
     add_environment(process, input, doc_root(variables));
     value_set_str(process, STR("cwd"), working_directory(input));
-    add_capabilities(process);
-    value_set_bool(process, STR("noNewPrivileges"), false);
+    security_add_capabilities(process, input->security);
+    value_set_bool(process, STR("noNewPrivileges"), input->security->no_new_privileges);
     return 0;
+}
+
+static void add_protection(struct value linux_part, const struct oci_input *input, struct value capabilities)
+{
+    if (!input->security->unmasked) {
+        ADD_TEXTS(value_set_array(linux_part, STR("maskedPaths")), masked_paths);
+        ADD_TEXTS(value_set_array(linux_part, STR("readonlyPaths")), readonly_paths);
+    }
+    if (input->security->seccomp == SECCOMP_LOCALHOST)
+        value_set_copy(linux_part, STR("seccomp"), input->seccomp_profile);
+    else if (input->security->seccomp == SECCOMP_RUNTIME_DEFAULT)
+        seccomp_add_profile(linux_part, capabilities);
 }
 
 struct doc *oci_config(const struct oci_input *input, struct error **err)
@@ -292,15 +289,13 @@ struct doc *oci_config(const struct oci_input *input, struct error **err)
         return NULL;
     struct value rootfs = value_set_object(root, STR("root"));
     value_set_str(rootfs, STR("path"), STR("rootfs"));
-    value_set_bool(rootfs, STR("readonly"), false);
+    value_set_bool(rootfs, STR("readonly"), input->security->read_only_root);
     add_mounts(root, input);
     struct value linux_part = value_set_object(root, STR("linux"));
     value_set_str(linux_part, STR("cgroupsPath"), str_of(input->cgroup));
     add_namespaces(linux_part, input);
-    add_resources(linux_part, input->container);
-    ADD_TEXTS(value_set_array(linux_part, STR("maskedPaths")), masked_paths);
-    ADD_TEXTS(value_set_array(linux_part, STR("readonlyPaths")), readonly_paths);
-    seccomp_add_profile(linux_part, value_at(root, "process", "capabilities", "bounding"));
+    add_resources(linux_part, input->container, input->security->all_devices);
+    add_protection(linux_part, input, value_at(root, "process", "capabilities", "bounding"));
     return take_pointer(doc);
 }
 

@@ -14,10 +14,13 @@ struct oci_user {
     int group_count;
 };
 
+struct security;
+
 struct oci_input {
-    struct value container; /* of the PodSpec */
-    struct value image;     /* the image's configuration: Env, Entrypoint, Cmd, WorkingDir … */
-    const struct oci_user *user;
+    struct value container;          /* of the PodSpec */
+    struct value image;              /* the image's configuration: Env, Entrypoint, Cmd, WorkingDir … */
+    const struct security *security; /* security.h */
+    struct value seccomp_profile;    /* what its file says when that names one */
     const char *hostname;
     const char *cgroup;        /* "/podtree/1f0c43aa/pod…/web.0" */
     const char *pod_directory; /* where the sandbox's shm, hosts, hostname and resolv.conf are */

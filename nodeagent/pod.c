@@ -6,6 +6,7 @@
 #include "nodeagent/decide.h"
 #include "nodeagent/image.h"
 #include "nodeagent/oci.h"
+#include "nodeagent/security.h"
 #include "nodeagent/status.h"
 #include <errno.h>
 #include <signal.h>
@@ -235,6 +236,19 @@ static bool is_unsupported(struct pod *pod, struct container_record *container)
     return true;
 }
 
+static bool is_insecure(struct pod *pod, struct container_record *container, struct value spec,
+                        struct value image)
+{
+    struct security_input input = {.pod = pod_document(pod),
+                                   .container = spec,
+                                   .image_user = value_str(value_at(image, "config", "User"))};
+    autoerror struct error *error = NULL;
+    if (security_check(&input, &error) == 0)
+        return false;
+    hold_back(pod, container, SECURITY_CONTAINER_REFUSED, error_message(error));
+    return true;
+}
+
 static void create_container(struct pod *pod, int i)
 {
     struct container_record *container = &pod->record->containers[i];
@@ -243,7 +257,7 @@ static void create_container(struct pod *pod, int i)
     if (is_unsupported(pod, container))
         return;
     autodoc struct doc *image = find_image(pod, container, spec);
-    if (image == NULL)
+    if (image == NULL || is_insecure(pod, container, spec, doc_root(image)))
         return;
     if (container->end.valid)
         record_raise_backoff(container, clock_wall_ms());
@@ -258,6 +272,7 @@ static void create_container(struct pod *pod, int i)
     struct runtime_container config = {.uid = pod->record->uid,
                                        .name = container->name,
                                        .attempt = container->attempt,
+                                       .pod = pod_document(pod),
                                        .spec = spec,
                                        .image = doc_root(image),
                                        .hostname = hostname_of(pod, hostname)};

@@ -186,7 +186,6 @@ int rootfs_user(const char *target, struct str user, struct oci_user *found, str
         return result;
     found->uid = (uid_t)uid;
     found->gid = (gid_t)gid;
-    if (user.at == NULL || user.length == 0)
-        add_memberships(buf_str(&group), field_of(line, 0), found);
+    add_memberships(buf_str(&group), field_of(line, 0), found);
     return 0;
 }

@@ -14,7 +14,8 @@ int rootfs_mount(const char *state, struct value image, const char *layer, const
 int rootfs_unmount_below(const char *directory, struct error **err);
 
 /* Finds out whom "user", "user:group", "1000:1000" or "" means in a mounted root filesystem, by its own
- * /etc/passwd and /etc/group. Symlinks in it can't lead out of it. */
+ * /etc/passwd and /etc/group. The further groups are those that name the user as a member, also where a group
+ * is given. Symlinks in it can't lead out of it. */
 int rootfs_user(const char *target, struct str user, struct oci_user *found, struct error **err);
 
 #endif

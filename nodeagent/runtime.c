@@ -7,6 +7,7 @@
 #include "nodeagent/image.h"
 #include "nodeagent/oci.h"
 #include "nodeagent/rootfs.h"
+#include "nodeagent/security.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -277,13 +278,34 @@ int runtime_remove_sandbox(struct runtime *runtime, const char *uid, struct erro
 
 /* ---- making a container ---- */
 
+/* *seccomp is the caller's: the profile of a container that brings one. */
+static int decide_security(const struct job *job, const struct runtime_container *container,
+                           const char *target, struct security *security, struct doc **seccomp,
+                           struct error **err)
+{
+    struct security_input input = {.pod = container->pod,
+                                   .container = container->spec,
+                                   .image_user = value_str(value_at(container->image, "config", "User"))};
+    autofree char *text = security_user(&input);
+    struct oci_user found;
+    int result = rootfs_user(target, str_of(text), &found, err);
+    if (result < 0 || (result = security_decide(security, &input, &found, err)) < 0 ||
+        security->seccomp != SECCOMP_LOCALHOST)
+        return result;
+    autofree char *path = path_format("%s/seccomp/" STR_FORMAT, job->runtime->place->state,
+                                      STR_ARGS(security->seccomp_profile));
+    *seccomp = doc_read(path, err);
+    return *seccomp != NULL ? 0 : error_wrap(err, "cannot load the seccomp profile");
+}
+
 static int write_config(const struct job *job, const struct runtime_container *container, const char *target,
                         struct error **err)
 {
     const struct place *place = job->runtime->place;
     struct value built = value_get(container->image, STR("config"));
-    struct oci_user user;
-    int result = rootfs_user(target, value_str(value_get(built, STR("User"))), &user, err);
+    struct security security;
+    autodoc struct doc *seccomp = NULL;
+    int result = decide_security(job, container, target, &security, &seccomp, err);
     if (result < 0)
         return result;
     const struct ward *sandbox = *find_ward(job->runtime, job->uid, NULL, 0);
@@ -294,7 +316,8 @@ static int write_config(const struct job *job, const struct runtime_container *c
     struct oci_input input = {
         .container = container->spec,
         .image = built,
-        .user = &user,
+        .security = &security,
+        .seccomp_profile = doc_root(seccomp),
         .hostname = container->hostname,
         .cgroup = cgroup,
         .pod_directory = pod_directory,

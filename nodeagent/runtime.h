@@ -62,7 +62,8 @@ struct runtime_container {
     const char *uid; /* of the pod */
     const char *name;
     int attempt;
-    struct value spec;  /* the container in the PodSpec; only used during the call */
+    struct value pod;   /* its document; only used during the call */
+    struct value spec;  /* the container in its PodSpec; likewise */
     struct value image; /* its document in the store (image.h); likewise */
     const char *hostname;
 };

@@ -259,9 +259,8 @@ static const char *const unsupported_spec[] = {
     "resourceClaims",
 };
 static const char *const unsupported_container[] = {
-    "envFrom",   "volumeMounts",  "volumeDevices",  "securityContext",
-    "lifecycle", "livenessProbe", "readinessProbe", "startupProbe",
-    "stdin",     "tty",           "restartPolicy",
+    "envFrom",        "volumeMounts", "volumeDevices", "lifecycle", "livenessProbe",
+    "readinessProbe", "startupProbe", "stdin",         "tty",       "restartPolicy",
 };
 
 /* Absent, false, 0, "" and what is empty ask for nothing. */

@@ -1,24 +1,38 @@
 /* config.json, from a container and its image. */
 #include "nodeagent/oci.h"
 #include "nodeagent/expand.h"
+#include "nodeagent/security.h"
 #include "tests/unit/lib/test.h"
 
 #include <signal.h>
 
-static struct doc *make(const char *container, const char *image, struct error **err)
+static struct doc *make_secured(const struct security *security, const char *container, const char *image,
+                                struct error **err)
 {
     autodoc struct doc *spec = must_parse(container), *built = must_parse(image);
-    static const struct oci_user user = {.uid = 7, .gid = 8, .groups = {9}, .group_count = 1};
+    autodoc struct doc *profile = must_parse("{\"defaultAction\":\"SCMP_ACT_LOG\"}");
     struct oci_input input = {
         .container = doc_root(spec),
         .image = doc_root(built),
-        .user = &user,
+        .security = security,
+        .seccomp_profile = doc_root(profile),
         .hostname = "web-1",
         .cgroup = "/podtree/x/podu/c.0",
         .pod_directory = "/run/pods/u",
         .sandbox = 42,
     };
     return oci_config(&input, err);
+}
+
+#define SYS_CHROOT (UINT64_C(1) << 18) /* its bit in a set of capabilities */
+
+static struct doc *make(const char *container, const char *image, struct error **err)
+{
+    static const struct security security = {
+        .user = {.uid = 7, .gid = 8, .groups = {9}, .group_count = 1},
+        .capabilities = SYS_CHROOT,
+    };
+    return make_secured(&security, container, image, err);
 }
 
 #define IMAGE                                                                                        \
@@ -140,6 +154,56 @@ static void test_system_calls_need_their_capability(void **state)
     assert_str(action_for(profile, "keyctl"), "");
 }
 
+/* The options of what is mounted there. */
+static struct value options_of(struct value root, const char *destination)
+{
+    value_each (mount, value_get(root, STR("mounts")))
+        if (value_is(value_get(mount, STR("destination")), destination))
+            return value_get(mount, STR("options"));
+    return VALUE_ABSENT;
+}
+
+static void test_a_container_is_confined_unless_it_is_privileged(void **state)
+{
+    (void)state;
+    static const struct security privileged = {
+        .unmasked = true, .all_devices = true, .writable_sys = true, .seccomp = SECCOMP_UNCONFINED};
+    autodoc struct doc *confined = make("{\"command\":[\"x\"]}", "{}", NULL);
+    autodoc struct doc *free_one = make_secured(&privileged, "{\"command\":[\"x\"]}", "{}", NULL);
+    struct value a = doc_root(confined), b = doc_root(free_one);
+    assert_true(value_count(value_at(a, "linux", "maskedPaths")) > 5);
+    assert_true(value_count(value_at(a, "linux", "readonlyPaths")) > 3);
+    assert_json(value_at(a, "linux", "resources", "devices"), "[{\"allow\":false,\"access\":\"rwm\"}]");
+    assert_json(options_of(a, "/sys"), "[\"nosuid\",\"noexec\",\"nodev\",\"ro\"]");
+    assert_json(options_of(a, "/sys/fs/cgroup"), "[\"nosuid\",\"noexec\",\"nodev\",\"relatime\",\"ro\"]");
+    assert_false(value_exists(value_at(b, "linux", "maskedPaths")));
+    assert_false(value_exists(value_at(b, "linux", "readonlyPaths")));
+    assert_false(value_exists(value_at(b, "linux", "seccomp")));
+    assert_json(value_at(b, "linux", "resources", "devices"), "[{\"allow\":true,\"access\":\"rwm\"}]");
+    assert_json(options_of(b, "/sys"), "[\"nosuid\",\"noexec\",\"nodev\",\"rw\"]");
+    assert_json(options_of(b, "/sys/fs/cgroup"), "[\"nosuid\",\"noexec\",\"nodev\",\"relatime\",\"rw\"]");
+}
+
+static void test_it_is_protected_as_was_decided(void **state)
+{
+    (void)state;
+    static const struct security security = {
+        .read_only_root = true, .no_new_privileges = true, .seccomp = SECCOMP_LOCALHOST};
+    autodoc struct doc *plain = make("{\"command\":[\"x\"]}", "{}", NULL);
+    autodoc struct doc *doc = make_secured(&security, "{\"command\":[\"x\"]}", "{}", NULL);
+    struct value a = doc_root(plain), b = doc_root(doc);
+    assert_false(value_true(value_at(a, "root", "readonly")));
+    assert_false(value_true(value_at(a, "process", "noNewPrivileges")));
+    assert_json(value_at(a, "process", "capabilities"), "{\"bounding\":[\"CAP_SYS_CHROOT\"]}");
+    assert_json(options_of(a, "/etc/resolv.conf"), "[\"rbind\",\"rprivate\",\"rw\"]");
+    assert_true(value_true(value_at(b, "root", "readonly")));
+    assert_true(value_true(value_at(b, "process", "noNewPrivileges")));
+    assert_json(value_at(b, "linux", "seccomp"), "{\"defaultAction\":\"SCMP_ACT_LOG\"}");
+    assert_json(options_of(b, "/etc/resolv.conf"), "[\"rbind\",\"rprivate\",\"ro\"]");
+    assert_json(options_of(b, "/etc/hosts"), "[\"rbind\",\"rprivate\",\"rw\"]");
+    assert_json(options_of(b, "/dev/shm"), "[\"rbind\",\"rprivate\",\"rw\"]");
+}
+
 static void test_signals_have_many_names(void **state)
 {
     (void)state;
@@ -185,6 +249,8 @@ int main(void)
         cmocka_unit_test(test_resources_become_shares_quota_and_limit),
         cmocka_unit_test(test_it_joins_the_sandbox_and_binds_its_files),
         cmocka_unit_test(test_system_calls_need_their_capability),
+        cmocka_unit_test(test_a_container_is_confined_unless_it_is_privileged),
+        cmocka_unit_test(test_it_is_protected_as_was_decided),
         cmocka_unit_test(test_signals_have_many_names),
         cmocka_unit_test(test_references_are_expanded_as_kubernetes_does),
     };

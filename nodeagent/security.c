@@ -1,0 +1,472 @@
+#include "nodeagent/security.h"
+
+#include "lib/file.h"
+#include <errno.h>
+#include <linux/capability.h>
+#include <strings.h>
+
+#define ID_MAX INT32_MAX /* Kubernetes' largest user and group */
+
+/* ---- a member of the container's securityContext, or of the pod's ---- */
+
+static bool is_given(struct value v)
+{
+    return value_exists(v) && value_type(v) != VALUE_NULL;
+}
+
+static struct value of_pod(const struct security_input *input, const char *member)
+{
+    return value_at(input->pod, "spec", "securityContext", member);
+}
+
+static struct value of_container(const struct security_input *input, const char *member)
+{
+    return value_at(input->container, "securityContext", member);
+}
+
+static struct value of_either(const struct security_input *input, const char *member)
+{
+    struct value own = of_container(input, member);
+    return is_given(own) ? own : of_pod(input, member);
+}
+
+/* ---- may it be made? ---- */
+
+/* The sentence with what Kubernetes puts behind each: pod and container. */
+static int refuse(const struct security_input *input, struct error **err, const char *sentence)
+{
+    struct value metadata = value_get(input->pod, STR("metadata"));
+    return error_make(
+        err, EINVAL, "%s (pod: \"" STR_FORMAT "_" STR_FORMAT "(" STR_FORMAT ")\", container: " STR_FORMAT ")",
+        sentence, STR_ARGS(value_str(value_get(metadata, STR("name")))),
+        STR_ARGS(value_str(value_get(metadata, STR("namespace")))),
+        STR_ARGS(value_str(value_get(metadata, STR("uid")))),
+        STR_ARGS(value_str(value_get(input->container, STR("name")))));
+}
+
+/* The image's "user[:group]" in its two parts; what isn't there is empty. */
+static struct str image_user(struct str text, struct str *group)
+{
+    struct str user = STR("");
+    str_split(&text, ':', &user);
+    *group = text.at != NULL ? text : STR("");
+    return user;
+}
+
+/* An image that names no user runs as root; whether a name means root is only known in its /etc/passwd, which
+ * the image may fill as it likes: Kubernetes does not believe it. */
+static int check_image_user(const struct security_input *input, struct error **err)
+{
+    struct str group, user = image_user(input->image_user, &group);
+    int64_t uid = 0;
+    autobuf struct buf text = {0};
+    if (user.length != 0 && !str_to_int64(user, &uid))
+        buf_addf(&text,
+                 "container has runAsNonRoot and image has non-numeric user (" STR_FORMAT
+                 "), cannot verify user is non-root",
+                 STR_ARGS(user));
+    else if (uid == 0)
+        buf_add_text(&text, "container has runAsNonRoot and image will run as root");
+    else if (uid < 0 || uid > ID_MAX)
+        buf_addf(&text,
+                 "container has runAsNonRoot and image has an invalid user id (%lld). (Must be 1-(%d)): "
+                 "must be between 0 and %d, inclusive",
+                 (long long)uid, ID_MAX, ID_MAX);
+    return text.length != 0 ? refuse(input, err, text.at) : 0;
+}
+
+static int check_non_root(const struct security_input *input, struct error **err)
+{
+    if (!value_true(of_either(input, "runAsNonRoot")))
+        return 0;
+    struct value user = of_either(input, "runAsUser");
+    if (!is_given(user))
+        return check_image_user(input, err);
+    return value_int_or(user, 0) == 0 ? refuse(input, err, "container's runAsUser breaks non-root policy")
+                                      : 0;
+}
+
+static enum security_seccomp seccomp_of(const struct security_input *input, struct str *profile)
+{
+    struct value given = of_either(input, "seccompProfile"), type = value_get(given, STR("type"));
+    *profile = STR_NONE;
+    if (value_true(of_container(input, "privileged")) || value_is(type, "Unconfined"))
+        return SECCOMP_UNCONFINED;
+    if (!value_is(type, "Localhost"))
+        return SECCOMP_RUNTIME_DEFAULT;
+    *profile = value_str(value_get(given, STR("localhostProfile")));
+    return SECCOMP_LOCALHOST;
+}
+
+static int check_seccomp(const struct security_input *input, struct error **err)
+{
+    struct str rest, part;
+    if (seccomp_of(input, &rest) != SECCOMP_LOCALHOST)
+        return 0;
+    if (rest.length == 0)
+        return error_make(err, EINVAL, "localhostProfile must be set if seccompProfile type is Localhost");
+    if (rest.at[0] == '/')
+        return error_make(err, EINVAL, "localhostProfile must be a relative path");
+    while (str_split(&rest, '/', &part))
+        if (str_is(part, ".."))
+            return error_make(err, EINVAL, "localhostProfile must not contain '..'");
+    return 0;
+}
+
+int security_check(const struct security_input *input, struct error **err)
+{
+    int result = check_non_root(input, err);
+    return result < 0 ? result : check_seccomp(input, err);
+}
+
+/* ---- whom it runs as ---- */
+
+/* The image's group goes with the image's user: another user has its own. */
+char *security_user(const struct security_input *input)
+{
+    struct value user = of_either(input, "runAsUser"), group = of_either(input, "runAsGroup");
+    struct str group_of_image, user_of_image = image_user(input->image_user, &group_of_image);
+    autobuf struct buf text = {0};
+    if (is_given(user))
+        buf_addf(&text, "%lld", (long long)value_int_or(user, 0));
+    else
+        buf_add_str(&text, user_of_image.length != 0 ? user_of_image : STR("0"));
+    if (is_given(group))
+        buf_addf(&text, ":%lld", (long long)value_int_or(group, 0));
+    else if (!is_given(user) && group_of_image.length != 0)
+        buf_addf(&text, ":" STR_FORMAT, STR_ARGS(group_of_image));
+    return buf_take(&text);
+}
+
+static int add_group(struct oci_user *user, int64_t gid, struct error **err)
+{
+    for (int i = 0; i < user->group_count; i++)
+        if (user->groups[i] == (gid_t)gid)
+            return 0;
+    if (user->group_count == (int)COUNT(user->groups))
+        return error_make(err, EINVAL, "there are more than %d supplementary groups",
+                          (int)COUNT(user->groups));
+    user->groups[user->group_count++] = (gid_t)gid;
+    return 0;
+}
+
+/* Merge, the default, keeps the groups that the image's /etc/group puts the user into; Strict drops them. The
+ * user's own group is listed too: else a process could leave it, and with it what it forbids (a file that its
+ * group may not read, but others may). */
+static int decide_groups(struct oci_user *user, const struct security_input *input,
+                         const struct oci_user *found, struct error **err)
+{
+    bool strict = value_is(of_pod(input, "supplementalGroupsPolicy"), "Strict");
+    *user = (struct oci_user){.uid = found->uid, .gid = found->gid};
+    int result = add_group(user, found->gid, err);
+    for (int i = 0; result == 0 && !strict && i < found->group_count; i++)
+        result = add_group(user, found->groups[i], err);
+    struct value volumes = of_pod(input, "fsGroup");
+    if (result == 0 && is_given(volumes))
+        result = add_group(user, value_int_or(volumes, 0), err);
+    value_each (group, of_pod(input, "supplementalGroups"))
+        if (result == 0)
+            result = add_group(user, value_int_or(group, 0), err);
+    return result;
+}
+
+/* ---- capabilities ---- */
+
+#define BIT(number) (UINT64_C(1) << (number))
+
+static const char *const capability_names[] = {
+    [CAP_CHOWN] = "CAP_CHOWN",
+    [CAP_DAC_OVERRIDE] = "CAP_DAC_OVERRIDE",
+    [CAP_DAC_READ_SEARCH] = "CAP_DAC_READ_SEARCH",
+    [CAP_FOWNER] = "CAP_FOWNER",
+    [CAP_FSETID] = "CAP_FSETID",
+    [CAP_KILL] = "CAP_KILL",
+    [CAP_SETGID] = "CAP_SETGID",
+    [CAP_SETUID] = "CAP_SETUID",
+    [CAP_SETPCAP] = "CAP_SETPCAP",
+    [CAP_LINUX_IMMUTABLE] = "CAP_LINUX_IMMUTABLE",
+    [CAP_NET_BIND_SERVICE] = "CAP_NET_BIND_SERVICE",
+    [CAP_NET_BROADCAST] = "CAP_NET_BROADCAST",
+    [CAP_NET_ADMIN] = "CAP_NET_ADMIN",
+    [CAP_NET_RAW] = "CAP_NET_RAW",
+    [CAP_IPC_LOCK] = "CAP_IPC_LOCK",
+    [CAP_IPC_OWNER] = "CAP_IPC_OWNER",
+    [CAP_SYS_MODULE] = "CAP_SYS_MODULE",
+    [CAP_SYS_RAWIO] = "CAP_SYS_RAWIO",
+    [CAP_SYS_CHROOT] = "CAP_SYS_CHROOT",
+    [CAP_SYS_PTRACE] = "CAP_SYS_PTRACE",
+    [CAP_SYS_PACCT] = "CAP_SYS_PACCT",
+    [CAP_SYS_ADMIN] = "CAP_SYS_ADMIN",
+    [CAP_SYS_BOOT] = "CAP_SYS_BOOT",
+    [CAP_SYS_NICE] = "CAP_SYS_NICE",
+    [CAP_SYS_RESOURCE] = "CAP_SYS_RESOURCE",
+    [CAP_SYS_TIME] = "CAP_SYS_TIME",
+    [CAP_SYS_TTY_CONFIG] = "CAP_SYS_TTY_CONFIG",
+    [CAP_MKNOD] = "CAP_MKNOD",
+    [CAP_LEASE] = "CAP_LEASE",
+    [CAP_AUDIT_WRITE] = "CAP_AUDIT_WRITE",
+    [CAP_AUDIT_CONTROL] = "CAP_AUDIT_CONTROL",
+    [CAP_SETFCAP] = "CAP_SETFCAP",
+    [CAP_MAC_OVERRIDE] = "CAP_MAC_OVERRIDE",
+    [CAP_MAC_ADMIN] = "CAP_MAC_ADMIN",
+    [CAP_SYSLOG] = "CAP_SYSLOG",
+    [CAP_WAKE_ALARM] = "CAP_WAKE_ALARM",
+    [CAP_BLOCK_SUSPEND] = "CAP_BLOCK_SUSPEND",
+    [CAP_AUDIT_READ] = "CAP_AUDIT_READ",
+    [CAP_PERFMON] = "CAP_PERFMON",
+    [CAP_BPF] = "CAP_BPF",
+    [CAP_CHECKPOINT_RESTORE] = "CAP_CHECKPOINT_RESTORE",
+};
+
+#define ALL_CAPABILITIES (BIT(COUNT(capability_names)) - 1)
+
+/* Enough for ordinary programs that start as root and give it up; nothing that reaches the machine. */
+#define DEFAULT_CAPABILITIES                                                                             \
+    (BIT(CAP_AUDIT_WRITE) | BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) | \
+     BIT(CAP_KILL) | BIT(CAP_MKNOD) | BIT(CAP_NET_RAW) | BIT(CAP_SETFCAP) | BIT(CAP_SETGID) |            \
+     BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SETPCAP) | BIT(CAP_SETUID) | BIT(CAP_SYS_CHROOT))
+
+/* "NET_ADMIN", "CAP_NET_ADMIN", "net_admin" and "ALL"; 0 for what there isn't. */
+static uint64_t capability_bits(struct str given)
+{
+    static const size_t prefix = sizeof("CAP_") - 1;
+    autofree char *text = str_dup(given);
+    const char *name = strncasecmp(text, "CAP_", prefix) == 0 ? text + prefix : text;
+    if (strcasecmp(name, "ALL") == 0)
+        return ALL_CAPABILITIES;
+    for (size_t i = 0; i < COUNT(capability_names); i++)
+        if (strcasecmp(name, capability_names[i] + prefix) == 0)
+            return BIT(i);
+    return 0;
+}
+
+/* Those that are named one by one, and in *all whether ALL is among them. */
+static uint64_t listed_capabilities(struct value list, bool *all)
+{
+    uint64_t named = 0;
+    *all = false;
+    value_each (name, list) {
+        uint64_t bits = capability_bits(value_str(name));
+        *all |= bits == ALL_CAPABILITIES;
+        named |= bits != ALL_CAPABILITIES ? bits : 0;
+    }
+    return named;
+}
+
+/* First the two ALLs, then those by name, so that `drop: [ALL], add: [CHOWN]` leaves one and `add: [ALL],
+ * drop: [CHOWN]` leaves out one; of what is both added and dropped by name nothing stays. */
+static uint64_t decide_capabilities(const struct security_input *input)
+{
+    struct value lists = of_container(input, "capabilities");
+    bool add_all, drop_all;
+    uint64_t added = listed_capabilities(value_get(lists, STR("add")), &add_all);
+    uint64_t dropped = listed_capabilities(value_get(lists, STR("drop")), &drop_all);
+    uint64_t start = drop_all ? 0 : add_all ? ALL_CAPABILITIES : DEFAULT_CAPABILITIES;
+    return (start | added) & ~dropped;
+}
+
+void security_add_capabilities(struct value process, const struct security *security)
+{
+    static const char *const sets[] = {"bounding", "effective", "permitted"};
+    struct value part = value_set_object(process, STR("capabilities"));
+    size_t filled = security->user.uid == 0 ? COUNT(sets) : 1;
+    for (size_t i = 0; i < filled; i++) {
+        struct value array = value_set_array(part, str_of(sets[i]));
+        for (size_t number = 0; number < COUNT(capability_names); number++)
+            if (security->capabilities & BIT(number))
+                value_append_str(array, str_of(capability_names[number]));
+    }
+}
+
+/* ---- all of it ---- */
+
+/* Who is privileged, or asks for SYS_ADMIN by name, could give itself what no_new_privs withholds:
+ * allowPrivilegeEscalation counts as true then, whatever it says. (fsd refuses such a pod.) */
+static bool decide_no_new_privileges(const struct security_input *input)
+{
+    struct value allowed = of_container(input, "allowPrivilegeEscalation");
+    if (value_type(allowed) != VALUE_BOOL || value_true(allowed))
+        return false;
+    bool all;
+    struct value lists = of_container(input, "capabilities");
+    return !value_true(of_container(input, "privileged")) &&
+           !(listed_capabilities(value_get(lists, STR("add")), &all) & BIT(CAP_SYS_ADMIN));
+}
+
+int security_decide(struct security *security, const struct security_input *input,
+                    const struct oci_user *found, struct error **err)
+{
+    bool privileged = value_true(of_container(input, "privileged"));
+    *security = (struct security){
+        .capabilities = privileged ? ALL_CAPABILITIES : decide_capabilities(input),
+        .read_only_root = value_true(of_container(input, "readOnlyRootFilesystem")),
+        .no_new_privileges = decide_no_new_privileges(input),
+        .unmasked = privileged || value_is(of_container(input, "procMount"), "Unmasked"),
+        .all_devices = privileged,
+        .writable_sys = privileged,
+    };
+    security->seccomp = seccomp_of(input, &security->seccomp_profile);
+    return decide_groups(&security->user, input, found, err);
+}
+
+/* ---- sysctls ---- */
+
+static const struct {
+    const char *name; /* "net." names all that begin so */
+    bool prefix;
+    enum security_namespace namespace;
+} namespaced[] = {
+    {"kernel.sem", false, NAMESPACE_IPC}, {"kernel.shm", true, NAMESPACE_IPC},
+    {"kernel.msg", true, NAMESPACE_IPC},  {"fs.mqueue.", true, NAMESPACE_IPC},
+    {"net.", true, NAMESPACE_NETWORK},
+};
+
+/* Those whose setting in one pod no other pod feels. Kubernetes wants Linux 4.15 for the newest of them; this
+ * node needs a younger one anyway (clone3). */
+static const char *const safe_sysctls[] = {
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_wmem",
+};
+
+enum security_namespace security_sysctl_namespace(struct str name)
+{
+    for (size_t i = 0; i < COUNT(namespaced); i++)
+        if (namespaced[i].prefix ? str_starts(name, str_of(namespaced[i].name))
+                                 : str_is(name, namespaced[i].name))
+            return namespaced[i].namespace;
+    return NAMESPACE_NONE;
+}
+
+static void swap_separators(char *text)
+{
+    for (; *text != '\0'; text++)
+        *text = *text == '/' ? '.' : *text == '.' ? '/' : *text;
+}
+
+/* "net/ipv4/conf/eth0.1/x" is another way to write "net.ipv4.conf.eth0/1.x": the first separator tells. */
+static char *name_with_dots(struct str name)
+{
+    char *text = str_dup(name);
+    if (text[strcspn(text, "./")] == '/')
+        swap_separators(text);
+    return text;
+}
+
+static int check_sysctl(const char *name, struct value spec, struct error **err)
+{
+    static const struct {
+        const char *member, *namespace;
+    } shared[] = {
+        [NAMESPACE_IPC] = {"hostIPC", "ipc"},
+        [NAMESPACE_NETWORK] = {"hostNetwork", "net"},
+    };
+    bool safe = false;
+    for (size_t i = 0; i < COUNT(safe_sysctls); i++)
+        safe |= strcmp(name, safe_sysctls[i]) == 0;
+    if (!safe)
+        return error_make(err, EPERM, "forbidden sysctl: \"%s\" not allowlisted", name);
+    enum security_namespace namespace = security_sysctl_namespace(str_of(name));
+    if (value_true(value_get(spec, str_of(shared[namespace].member))))
+        return error_make(err, EPERM, "forbidden sysctl: \"%s\" not allowed with host %s enabled", name,
+                          shared[namespace].namespace);
+    return 0;
+}
+
+int security_sysctls(struct security_sysctls *sysctls, struct value pod, struct error **err)
+{
+    struct value spec = value_get(pod, STR("spec")), list = value_at(spec, "securityContext", "sysctls");
+    *sysctls =
+        (struct security_sysctls){.list = memory_zeroed(value_count(list) + 1, sizeof(*sysctls->list))};
+    value_each (sysctl, list) {
+        autofree char *path = name_with_dots(value_str(value_get(sysctl, STR("name"))));
+        int result = check_sysctl(path, spec, err);
+        if (result < 0)
+            return result;
+        swap_separators(path);
+        sysctls->list[sysctls->count++] = (struct security_sysctl){
+            .path = take_pointer(path), .value = str_dup(value_str(value_get(sysctl, STR("value"))))};
+    }
+    return 0;
+}
+
+void security_sysctls_free(struct security_sysctls *sysctls)
+{
+    for (size_t i = 0; i < sysctls->count; i++) {
+        free(sysctls->list[i].path);
+        free(sysctls->list[i].value);
+    }
+    free(sysctls->list);
+    *sysctls = (struct security_sysctls){0};
+}
+
+/* ---- what has no effect ---- */
+
+static const struct {
+    const char *member, *cause;
+    const char *harmless_type; /* a "type" with which nothing is asked for */
+} ineffective[] = {
+    {"appArmorProfile", "AppArmor is not used", "Unconfined"},
+    {"seLinuxOptions", "SELinux is not used", NULL},
+    {"seLinuxChangePolicy", "SELinux is not used", NULL},
+    {"windowsOptions", "the node runs Linux", NULL},
+};
+
+static void say_ineffective(struct buf *out, struct str where, const char *member, struct str detail,
+                            const char *cause)
+{
+    buf_addf(out, "%s" STR_FORMAT ".securityContext.%s" STR_FORMAT " (%s)", out->length != 0 ? ", " : "",
+             STR_ARGS(where), member, STR_ARGS(detail), cause);
+}
+
+static void find_ineffective(struct buf *out, struct str where, struct value context)
+{
+    for (size_t i = 0; i < COUNT(ineffective); i++) {
+        struct value v = value_get(context, str_of(ineffective[i].member));
+        bool empty = value_type(v) == VALUE_OBJECT ? value_count(v) == 0 : value_str(v).length == 0;
+        if (!empty && (ineffective[i].harmless_type == NULL ||
+                       !value_is(value_get(v, STR("type")), ineffective[i].harmless_type)))
+            say_ineffective(out, where, ineffective[i].member, STR(""), ineffective[i].cause);
+    }
+}
+
+static void find_unknown_capabilities(struct buf *out, struct str where, struct value context,
+                                      const char *list)
+{
+    autofree char *member = path_format("capabilities.%s", list);
+    value_each (name, value_at(context, "capabilities", list)) {
+        autobuf struct buf detail = {0};
+        buf_addf(&detail, " " STR_FORMAT, STR_ARGS(value_str(name)));
+        if (capability_bits(value_str(name)) == 0)
+            say_ineffective(out, where, member, buf_str(&detail), "there is no such capability");
+    }
+}
+
+void security_without_effect(struct buf *out, struct value pod)
+{
+    static const char *const lists[] = {"initContainers", "containers", "ephemeralContainers"};
+    autobuf struct buf found = {0};
+    struct value spec = value_get(pod, STR("spec"));
+    find_ineffective(&found, STR("spec"), value_get(spec, STR("securityContext")));
+    for (size_t i = 0; i < COUNT(lists); i++)
+        value_each (container, value_get(spec, str_of(lists[i]))) {
+            struct value context = value_get(container, STR("securityContext"));
+            autobuf struct buf where = {0};
+            buf_addf(&where, "spec.%s[" STR_FORMAT "]", lists[i],
+                     STR_ARGS(value_str(value_get(container, STR("name")))));
+            find_ineffective(&found, buf_str(&where), context);
+            find_unknown_capabilities(&found, buf_str(&where), context, "add");
+            find_unknown_capabilities(&found, buf_str(&where), context, "drop");
+        }
+    if (found.length != 0)
+        buf_add_str(out, buf_str(&found));
+}

@@ -1,0 +1,101 @@
+/* What a pod's and a container's securityContext come to, as Kubernetes 1.32 defines it: whom a container
+ * runs as, with which capabilities, behind which system call filter, and which sysctls its sandbox gets. Pure
+ * functions of the pod and of what its image says; the OCI configuration (oci.h) and the sandbox (sandbox.h)
+ * do what is decided here.
+ *
+ * A member of the container's securityContext goes over the same of the pod's, and both over the image.
+ *
+ * One deliberate difference: where nothing is said about seccomp, Kubernetes runs a container unconfined
+ * unless the kubelet was told otherwise (--seccomp-default). Here it gets RuntimeDefault, as with that flag:
+ * who needs another system call says Unconfined or brings a profile.
+ *
+ * Three steps, because the image's own /etc/passwd must be asked in between:
+ *
+ *     security_check(&input, &err)                      may it be made at all? before anything is done
+ *     text = security_user(&input)                      whom to look up
+ *     rootfs_user(target, str_of(text), &found, &err)   what the image says about that user
+ *     security_decide(&security, &input, &found, &err)
+ */
+#ifndef PODTREE_SECURITY_H
+#define PODTREE_SECURITY_H
+
+#include "nodeagent/oci.h"
+
+/* Why a container waits when security_check() refuses, and why a pod fails when security_sysctls() does. */
+#define SECURITY_CONTAINER_REFUSED "CreateContainerConfigError"
+#define SECURITY_SYSCTL_REFUSED    "SysctlForbidden"
+
+struct security_input {
+    struct value pod;       /* the whole document */
+    struct value container; /* of its spec, of whatever sort */
+    struct str image_user;  /* "User" of the image's configuration, perhaps empty: "", "web", "1000:1000" */
+};
+
+enum security_seccomp {
+    SECCOMP_RUNTIME_DEFAULT, /* the profile of seccomp.h */
+    SECCOMP_UNCONFINED,
+    SECCOMP_LOCALHOST /* a file of the node */
+};
+
+/* Whether one is privileged is not in it beyond what follows from it. */
+struct security {
+    struct oci_user user;   /* its groups begin with its own, which Kubernetes' runtimes list as well */
+    uint64_t capabilities;  /* one bit each, by Linux' number */
+    bool read_only_root;    /* its root filesystem */
+    bool no_new_privileges; /* set-user-ID programs and file capabilities give nothing */
+    bool unmasked;          /* no masked and no read-only paths in /proc and /sys */
+    bool all_devices;       /* may use, and has, every device of the machine */
+    bool writable_sys;      /* /sys and /sys/fs/cgroup */
+    enum security_seccomp seccomp;
+    struct str seccomp_profile; /* SECCOMP_LOCALHOST: its path, relative and without ".."; lives as long as
+                                   the pod's document */
+};
+
+/* Whether the container may be made: runAsNonRoot holds, and a local seccomp profile has a good name. -EINVAL
+ * with Kubernetes' sentence if not; the reason is SECURITY_CONTAINER_REFUSED. */
+int security_check(const struct security_input *input, struct error **err);
+
+/* Whom rootfs_user() is to look up: "1000", "web:2000" …, to be freed. Names in it are the image's. */
+char *security_user(const struct security_input *input);
+
+/* Decides all of it; `found` is what the image says about security_user(). -EINVAL when there are more groups
+ * than struct oci_user holds. */
+int security_decide(struct security *security, const struct security_input *input,
+                    const struct oci_user *found, struct error **err);
+
+/* Puts "capabilities" into the process of an OCI configuration. The bounding set has them always. Root's
+ * effective and permitted sets have them too; another user's are empty, as execve would leave them, and there
+ * are neither inheritable nor ambient ones: such a user gets capabilities by file capabilities only. */
+void security_add_capabilities(struct value process, const struct security *security);
+
+/* ---- sysctls of a pod ---- */
+
+enum security_namespace { NAMESPACE_NONE, NAMESPACE_IPC, NAMESPACE_NETWORK };
+
+/* Which of the sandbox's namespaces a sysctl ("kernel.shmmax") belongs to; NAMESPACE_NONE: to the machine, as
+ * far as is known. */
+enum security_namespace security_sysctl_namespace(struct str name);
+
+struct security_sysctl {
+    char *path; /* below /proc/sys: "net/ipv4/tcp_syncookies" */
+    char *value;
+};
+struct security_sysctls {
+    struct security_sysctl *list;
+    size_t count;
+};
+
+/* What to write in the sandbox's namespaces, in the pod's order. -EPERM and Kubernetes' sentence when one is
+ * not among the safe ones, or belongs to a namespace that the pod shares with the machine; the reason is
+ * SECURITY_SYSCTL_REFUSED, and the pod fails. *sysctls is to be freed in any case. */
+int security_sysctls(struct security_sysctls *sysctls, struct value pod, struct error **err);
+void security_sysctls_free(struct security_sysctls *sysctls);
+#define autosysctls cleanup(security_sysctls_free)
+
+/* ---- what has no effect ---- */
+
+/* Adds what the pod asks for in vain, with the cause: "spec.securityContext.seLinuxOptions (SELinux is not
+ * used), …"; nothing when there is nothing. */
+void security_without_effect(struct buf *out, struct value pod);
+
+#endif
