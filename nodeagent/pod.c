@@ -117,12 +117,28 @@ static const char *hostname_of(const struct pod *pod, char hostname[64])
     return hostname;
 }
 
+static void say_what_has_no_effect(const struct pod *pod)
+{
+    autobuf struct buf fields = {0};
+    security_without_effect(&fields, pod_document(pod));
+    if (fields.length != 0)
+        pod_say_event(pod, "Warning", "WithoutEffect", "without effect on this node: %s", fields.at);
+}
+
 static void run_sandbox(struct pod *pod)
 {
     char hostname[64];
+    autosysctls struct security_sysctls sysctls = {0};
+    autoerror struct error *error = NULL;
+    if (security_sysctls(&sysctls, pod_document(pod), &error) < 0) {
+        fail_sandbox(pod, "make", error_message(error));
+        return;
+    }
+    if (pod->record->sandbox_failures == 0)
+        say_what_has_no_effect(pod);
     autofree char *title = path_format(POD_FORMAT, POD_ARGS(pod));
     struct sandbox_config config = {
-        .uid = pod->record->uid, .title = title, .hostname = hostname_of(pod, hostname)};
+        .uid = pod->record->uid, .title = title, .hostname = hostname_of(pod, hostname), .sysctls = sysctls};
     save(pod);
     pod->record->sandbox_busy = true;
     runtime_run_sandbox(pod->agent->runtime, &config, on_sandbox_run, step_new(pod, -1));

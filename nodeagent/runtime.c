@@ -223,6 +223,7 @@ static void job_free(struct job *job)
     free(job->bundle);
     free(job->hostname);
     free(job->title);
+    security_sysctls_free(&job->sysctls);
     free(job);
 }
 
@@ -250,7 +251,8 @@ static void on_sandbox_started(void *context, pid_t pid, int pidfd, struct error
 static void begin_sandbox(struct job *job)
 {
     struct runtime *runtime = job->runtime;
-    struct sandbox_config config = {.uid = job->uid, .title = job->title, .hostname = job->hostname};
+    struct sandbox_config config = {
+        .uid = job->uid, .title = job->title, .hostname = job->hostname, .sysctls = job->sysctls};
     if (sandbox_start(runtime->loop, runtime->place, runtime->cgroups, &config, on_sandbox_started, job,
                       &job->error) < 0)
         job_end(job);
@@ -262,6 +264,7 @@ void runtime_run_sandbox(struct runtime *runtime, const struct sandbox_config *c
     struct job *job = job_new(runtime, config->uid, NULL, 0, done, context);
     job->title = str_dup(str_of(config->title));
     job->hostname = str_dup(str_of(config->hostname));
+    job->sysctls = security_sysctls_copy(&config->sysctls);
     job_enqueue(job, begin_sandbox);
 }
 

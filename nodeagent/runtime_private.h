@@ -26,6 +26,7 @@ struct job {
     char *uid, *name, *id, *bundle;
     int attempt;
     char *hostname, *title; /* of a sandbox that is to be run */
+    struct security_sysctls sysctls;
     void (*begin)(struct job *job);
     struct loop_source *source; /* what is being waited for, if not a process */
     int fd;

@@ -23,11 +23,21 @@
 struct report {
     int step, number;
 };
-enum { STEP_READY, STEP_CGROUP, STEP_SESSION, STEP_HOSTNAME, STEP_LOOPBACK, STEP_STANDARD_FILES, STEP_EXEC };
+enum {
+    STEP_READY,
+    STEP_CGROUP,
+    STEP_SESSION,
+    STEP_HOSTNAME,
+    STEP_LOOPBACK,
+    STEP_SYSCTLS,
+    STEP_STANDARD_FILES,
+    STEP_EXEC
+};
 static const char *const step_names[] = {
-    [STEP_CGROUP] = "join its cgroup",        [STEP_SESSION] = "make a session",
-    [STEP_HOSTNAME] = "set the host name",    [STEP_LOOPBACK] = "bring the loopback interface up",
-    [STEP_STANDARD_FILES] = "open /dev/null", [STEP_EXEC] = "become podtree-pause",
+    [STEP_CGROUP] = "join its cgroup",     [STEP_SESSION] = "make a session",
+    [STEP_HOSTNAME] = "set the host name", [STEP_LOOPBACK] = "bring the loopback interface up",
+    [STEP_SYSCTLS] = "set its sysctls",    [STEP_STANDARD_FILES] = "open /dev/null",
+    [STEP_EXEC] = "become podtree-pause",
 };
 
 struct birth {
@@ -56,6 +66,19 @@ static int bring_loopback_up(void)
     return result;
 }
 
+/* /proc/sys shows everybody the values of his own namespaces. */
+static int set_sysctls(const struct security_sysctls *sysctls)
+{
+    for (size_t i = 0; i < sysctls->count; i++) {
+        const char *value = sysctls->list[i].value;
+        int fd = open(sysctls->list[i].path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0 || write(fd, value, strlen(value)) < 0)
+            return -1;
+        close(fd);
+    }
+    return 0;
+}
+
 static int open_standard_files(void)
 {
     int fd = open("/dev/null", O_RDWR);
@@ -75,7 +98,8 @@ static void fail(int fd, int step)
     _exit(write(fd, &report, sizeof(report)) == (ssize_t)sizeof(report) ? 1 : 2);
 }
 
-static void become_pause(int fd, int cgroup_to_join, const char *hostname, const char *const *argv)
+static void become_pause(int fd, int cgroup_to_join, const struct sandbox_config *config,
+                         const char *const *argv)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -84,10 +108,12 @@ static void become_pause(int fd, int cgroup_to_join, const char *hostname, const
         fail(fd, STEP_CGROUP);
     if (setsid() < 0)
         fail(fd, STEP_SESSION);
-    if (sethostname(hostname, strlen(hostname)) < 0)
+    if (sethostname(config->hostname, strlen(config->hostname)) < 0)
         fail(fd, STEP_HOSTNAME);
     if (bring_loopback_up() < 0)
         fail(fd, STEP_LOOPBACK);
+    if (set_sysctls(&config->sysctls) < 0)
+        fail(fd, STEP_SYSCTLS);
     if (open_standard_files() < 0)
         fail(fd, STEP_STANDARD_FILES);
     struct report ready = {STEP_READY, 0};
@@ -275,7 +301,7 @@ static int give_birth(struct birth *birth, const struct cgroups *cgroups, const 
     birth->pid = clone_sandbox(&birth->pidfd, into ? cgroup : -1);
     if (birth->pid == 0) {
         close(birth->socket);
-        become_pause(theirs, into ? -1 : cgroup, config->hostname, argv);
+        become_pause(theirs, into ? -1 : cgroup, config, argv);
     }
     if (birth->pid < 0)
         return error_errno(err, errno, "cannot make the sandbox process");

@@ -11,11 +11,13 @@
 #include "lib/loop.h"
 #include "nodeagent/cgroup.h"
 #include "nodeagent/place.h"
+#include "nodeagent/security.h"
 
 struct sandbox_config {
     const char *uid;
     const char *title; /* namespace/name, for people who look at ps */
     const char *hostname;
+    struct security_sysctls sysctls; /* to be set in its namespaces; the caller's */
 };
 
 /* `error` is NULL when it runs, and then `pidfd` is the callee's; else it is freed after the call. */

@@ -393,10 +393,21 @@ int security_sysctls(struct security_sysctls *sysctls, struct value pod, struct 
         if (result < 0)
             return result;
         swap_separators(path);
-        sysctls->list[sysctls->count++] = (struct security_sysctl){
-            .path = take_pointer(path), .value = str_dup(value_str(value_get(sysctl, STR("value"))))};
+        sysctls->list[sysctls->count++] =
+            (struct security_sysctl){.path = path_format("/proc/sys/%s", path),
+                                     .value = str_dup(value_str(value_get(sysctl, STR("value"))))};
     }
     return 0;
+}
+
+struct security_sysctls security_sysctls_copy(const struct security_sysctls *sysctls)
+{
+    struct security_sysctls copy = {.list = memory_zeroed(sysctls->count + 1, sizeof(*copy.list)),
+                                    .count = sysctls->count};
+    for (size_t i = 0; i < copy.count; i++)
+        copy.list[i] = (struct security_sysctl){.path = str_dup(str_of(sysctls->list[i].path)),
+                                                .value = str_dup(str_of(sysctls->list[i].value))};
+    return copy;
 }
 
 void security_sysctls_free(struct security_sysctls *sysctls)

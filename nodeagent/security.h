@@ -77,7 +77,7 @@ enum security_namespace { NAMESPACE_NONE, NAMESPACE_IPC, NAMESPACE_NETWORK };
 enum security_namespace security_sysctl_namespace(struct str name);
 
 struct security_sysctl {
-    char *path; /* below /proc/sys: "net/ipv4/tcp_syncookies" */
+    char *path; /* "/proc/sys/net/ipv4/tcp_syncookies" */
     char *value;
 };
 struct security_sysctls {
@@ -89,6 +89,7 @@ struct security_sysctls {
  * not among the safe ones, or belongs to a namespace that the pod shares with the machine; the reason is
  * SECURITY_SYSCTL_REFUSED, and the pod fails. *sysctls is to be freed in any case. */
 int security_sysctls(struct security_sysctls *sysctls, struct value pod, struct error **err);
+struct security_sysctls security_sysctls_copy(const struct security_sysctls *sysctls);
 void security_sysctls_free(struct security_sysctls *sysctls);
 #define autosysctls cleanup(security_sysctls_free)
 

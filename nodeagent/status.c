@@ -254,7 +254,6 @@ static const char *const unsupported_spec[] = {
     "dnsConfig",
     "runtimeClassName",
     "readinessGates",
-    "securityContext",
     "setHostnameAsFQDN",
     "resourceClaims",
 };

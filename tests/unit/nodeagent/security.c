@@ -359,11 +359,16 @@ static void test_safe_sysctls_are_set_in_the_sandbox(void **state)
                                 NULL),
                      0);
     assert_int_equal(sysctls.count, 3);
-    assert_string_equal(sysctls.list[0].path, "net/ipv4/ip_local_port_range");
+    assert_string_equal(sysctls.list[0].path, "/proc/sys/net/ipv4/ip_local_port_range");
     assert_string_equal(sysctls.list[0].value, "1024 65535");
-    assert_string_equal(sysctls.list[1].path, "kernel/shm_rmid_forced");
-    assert_string_equal(sysctls.list[2].path, "net/ipv4/tcp_rmem");
+    assert_string_equal(sysctls.list[1].path, "/proc/sys/kernel/shm_rmid_forced");
+    assert_string_equal(sysctls.list[2].path, "/proc/sys/net/ipv4/tcp_rmem");
     assert_string_equal(sysctls.list[2].value, "");
+    autosysctls struct security_sysctls copy = security_sysctls_copy(&sysctls);
+    security_sysctls_free(&sysctls);
+    assert_int_equal(copy.count, 3);
+    assert_string_equal(copy.list[0].path, "/proc/sys/net/ipv4/ip_local_port_range");
+    assert_string_equal(copy.list[0].value, "1024 65535");
 }
 
 static void test_other_sysctls_are_forbidden(void **state)
