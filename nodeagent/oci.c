@@ -274,6 +274,8 @@ static void add_protection(struct value linux_part, const struct oci_input *inpu
         ADD_TEXTS(value_set_array(linux_part, STR("maskedPaths")), masked_paths);
         ADD_TEXTS(value_set_array(linux_part, STR("readonlyPaths")), readonly_paths);
     }
+    if (input->security->all_devices)
+        value_set_copy(linux_part, STR("devices"), input->devices);
     if (input->security->seccomp == SECCOMP_LOCALHOST)
         value_set_copy(linux_part, STR("seccomp"), input->seccomp_profile);
     else if (input->security->seccomp == SECCOMP_RUNTIME_DEFAULT)

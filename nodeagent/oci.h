@@ -21,6 +21,7 @@ struct oci_input {
     struct value image;              /* the image's configuration: Env, Entrypoint, Cmd, WorkingDir … */
     const struct security *security; /* security.h */
     struct value seccomp_profile;    /* what its file says when that names one */
+    struct value devices;            /* for one that has all: device_list() */
     const char *hostname;
     const char *cgroup;        /* "/podtree/1f0c43aa/pod…/web.0" */
     const char *pod_directory; /* where the sandbox's shm, hosts, hostname and resolv.conf are */

@@ -4,6 +4,7 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "nodeagent/conmon.h"
+#include "nodeagent/device.h"
 #include "nodeagent/image.h"
 #include "nodeagent/oci.h"
 #include "nodeagent/rootfs.h"
@@ -288,7 +289,8 @@ static int decide_security(const struct job *job, const struct runtime_container
 {
     struct security_input input = {.pod = container->pod,
                                    .container = container->spec,
-                                   .image_user = value_str(value_at(container->image, "config", "User"))};
+                                   .image_user = value_str(value_at(container->image, "config", "User")),
+                                   .held = security_held()};
     autofree char *text = security_user(&input);
     struct oci_user found;
     int result = rootfs_user(target, str_of(text), &found, err);
@@ -307,10 +309,12 @@ static int write_config(const struct job *job, const struct runtime_container *c
     const struct place *place = job->runtime->place;
     struct value built = value_get(container->image, STR("config"));
     struct security security;
-    autodoc struct doc *seccomp = NULL;
+    autodoc struct doc *seccomp = NULL, *devices = NULL;
     int result = decide_security(job, container, target, &security, &seccomp, err);
     if (result < 0)
         return result;
+    if (security.all_devices)
+        devices = device_list("/dev");
     const struct ward *sandbox = *find_ward(job->runtime, job->uid, NULL, 0);
     if (sandbox == NULL)
         return error_make(err, ESRCH, "the pod has no sandbox");
@@ -321,6 +325,7 @@ static int write_config(const struct job *job, const struct runtime_container *c
         .image = built,
         .security = &security,
         .seccomp_profile = doc_root(seccomp),
+        .devices = doc_root(devices),
         .hostname = container->hostname,
         .cgroup = cgroup,
         .pod_directory = pod_directory,

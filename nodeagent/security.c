@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <strings.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define ID_MAX INT32_MAX /* Kubernetes' largest user and group */
 
@@ -227,7 +229,7 @@ static const char *const capability_names[] = {
      BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SETPCAP) | BIT(CAP_SETUID) | BIT(CAP_SYS_CHROOT))
 
 /* "NET_ADMIN", "CAP_NET_ADMIN", "net_admin" and "ALL"; 0 for what there isn't. */
-static uint64_t capability_bits(struct str given)
+static capability_set capability_bits(struct str given)
 {
     static const size_t prefix = sizeof("CAP_") - 1;
     autofree char *text = str_dup(given);
@@ -241,12 +243,12 @@ static uint64_t capability_bits(struct str given)
 }
 
 /* Those that are named one by one, and in *all whether ALL is among them. */
-static uint64_t listed_capabilities(struct value list, bool *all)
+static capability_set listed_capabilities(struct value list, bool *all)
 {
-    uint64_t named = 0;
+    capability_set named = 0;
     *all = false;
     value_each (name, list) {
-        uint64_t bits = capability_bits(value_str(name));
+        capability_set bits = capability_bits(value_str(name));
         *all |= bits == ALL_CAPABILITIES;
         named |= bits != ALL_CAPABILITIES ? bits : 0;
     }
@@ -255,14 +257,23 @@ static uint64_t listed_capabilities(struct value list, bool *all)
 
 /* First the two ALLs, then those by name, so that `drop: [ALL], add: [CHOWN]` leaves one and `add: [ALL],
  * drop: [CHOWN]` leaves out one; of what is both added and dropped by name nothing stays. */
-static uint64_t decide_capabilities(const struct security_input *input)
+static capability_set decide_capabilities(const struct security_input *input)
 {
     struct value lists = of_container(input, "capabilities");
     bool add_all, drop_all;
-    uint64_t added = listed_capabilities(value_get(lists, STR("add")), &add_all);
-    uint64_t dropped = listed_capabilities(value_get(lists, STR("drop")), &drop_all);
-    uint64_t start = drop_all ? 0 : add_all ? ALL_CAPABILITIES : DEFAULT_CAPABILITIES;
+    capability_set added = listed_capabilities(value_get(lists, STR("add")), &add_all);
+    capability_set dropped = listed_capabilities(value_get(lists, STR("drop")), &drop_all);
+    capability_set start = drop_all ? 0 : add_all ? input->held : DEFAULT_CAPABILITIES;
     return (start | added) & ~dropped;
+}
+
+capability_set security_held(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct words[_LINUX_CAPABILITY_U32S_3] = {0};
+    if (syscall(SYS_capget, &header, words) < 0)
+        return 0;
+    return ((capability_set)words[1].permitted << 32 | words[0].permitted) & ALL_CAPABILITIES;
 }
 
 void security_add_capabilities(struct value process, const struct security *security)
@@ -298,7 +309,7 @@ int security_decide(struct security *security, const struct security_input *inpu
 {
     bool privileged = value_true(of_container(input, "privileged"));
     *security = (struct security){
-        .capabilities = privileged ? ALL_CAPABILITIES : decide_capabilities(input),
+        .capabilities = privileged ? input->held : decide_capabilities(input),
         .read_only_root = value_true(of_container(input, "readOnlyRootFilesystem")),
         .no_new_privileges = decide_no_new_privileges(input),
         .unmasked = privileged || value_is(of_container(input, "procMount"), "Unmasked"),

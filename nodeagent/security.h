@@ -25,10 +25,14 @@
 #define SECURITY_CONTAINER_REFUSED "CreateContainerConfigError"
 #define SECURITY_SYSCTL_REFUSED    "SysctlForbidden"
 
+/* A bit for each capability, by Linux' number. */
+typedef uint64_t capability_set;
+
 struct security_input {
     struct value pod;       /* the whole document */
     struct value container; /* of its spec, of whatever sort */
     struct str image_user;  /* "User" of the image's configuration, perhaps empty: "", "web", "1000:1000" */
+    capability_set held;    /* what ALL is, and what a privileged container has; only for security_decide() */
 };
 
 enum security_seccomp {
@@ -39,8 +43,8 @@ enum security_seccomp {
 
 /* Whether one is privileged is not in it beyond what follows from it. */
 struct security {
-    struct oci_user user;   /* its groups begin with its own, which Kubernetes' runtimes list as well */
-    uint64_t capabilities;  /* one bit each, by Linux' number */
+    struct oci_user user; /* its groups begin with its own, which Kubernetes' runtimes list as well */
+    capability_set capabilities;
     bool read_only_root;    /* its root filesystem */
     bool no_new_privileges; /* set-user-ID programs and file capabilities give nothing */
     bool unmasked;          /* no masked and no read-only paths in /proc and /sys */
@@ -62,6 +66,10 @@ char *security_user(const struct security_input *input);
  * than struct oci_user holds. */
 int security_decide(struct security *security, const struct security_input *input,
                     const struct oci_user *found, struct error **err);
+
+/* What this process may itself use: nobody can be given more, and a machine that is a container may hold back
+ * some. */
+capability_set security_held(void);
 
 /* Puts "capabilities" into the process of an OCI configuration. The bounding set has them always. Root's
  * effective and permitted sets have them too; another user's are empty, as execve would leave them, and there

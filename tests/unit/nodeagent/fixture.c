@@ -119,6 +119,7 @@ void fixture_close(struct fixture *fixture)
     cgroups_close(cgroups);
     close_runtime(fixture);
     doc_free(fixture->image);
+    doc_free(fixture->pod);
     place_close(&fixture->place);
     assert_int_equal(directory_remove(fixture->directory, NULL), 0);
 }
@@ -151,7 +152,10 @@ void fixture_wait_for_text(struct fixture *fixture, const char *path, const char
 const char *fixture_run_sandbox(struct fixture *fixture, const char *uid)
 {
     bool done = false;
-    struct sandbox_config config = {.uid = uid, .title = "default/test", .hostname = "test-host"};
+    autosysctls struct security_sysctls sysctls = {0};
+    assert_int_equal(security_sysctls(&sysctls, doc_root(fixture->pod), NULL), 0);
+    struct sandbox_config config = {
+        .uid = uid, .title = "default/test", .hostname = "test-host", .sysctls = sysctls};
     runtime_run_sandbox(fixture->runtime, &config, on_done, &done);
     fixture_wait(fixture, &done);
     return sentence;
@@ -166,6 +170,7 @@ const char *fixture_create(struct fixture *fixture, const char *uid, const char 
     struct runtime_container container = {.uid = uid,
                                           .name = name,
                                           .attempt = attempt,
+                                          .pod = doc_root(fixture->pod),
                                           .spec = doc_root(doc),
                                           .image = doc_root(fixture->image),
                                           .hostname = "test-host"};

@@ -11,6 +11,7 @@ struct fixture {
     struct place place;
     struct runtime *runtime;
     struct doc *image;
+    struct doc *pod; /* what the containers' pod asks for itself; NULL: nothing */
     /* what the runtime said last */
     bool sandbox_ended, container_ended;
     int ended_attempt;

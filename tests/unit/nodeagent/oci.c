@@ -10,12 +10,14 @@ static struct doc *make_secured(const struct security *security, const char *con
                                 struct error **err)
 {
     autodoc struct doc *spec = must_parse(container), *built = must_parse(image);
+    autodoc struct doc *devices = must_parse("{\"devices\":[{\"path\":\"/dev/kmsg\"}]}");
     autodoc struct doc *profile = must_parse("{\"defaultAction\":\"SCMP_ACT_LOG\"}");
     struct oci_input input = {
         .container = doc_root(spec),
         .image = doc_root(built),
         .security = security,
         .seccomp_profile = doc_root(profile),
+        .devices = value_get(doc_root(devices), STR("devices")),
         .hostname = "web-1",
         .cgroup = "/podtree/x/podu/c.0",
         .pod_directory = "/run/pods/u",
@@ -180,6 +182,8 @@ static void test_a_container_is_confined_unless_it_is_privileged(void **state)
     assert_false(value_exists(value_at(b, "linux", "readonlyPaths")));
     assert_false(value_exists(value_at(b, "linux", "seccomp")));
     assert_json(value_at(b, "linux", "resources", "devices"), "[{\"allow\":true,\"access\":\"rwm\"}]");
+    assert_json(value_at(b, "linux", "devices"), "[{\"path\":\"/dev/kmsg\"}]");
+    assert_false(value_exists(value_at(a, "linux", "devices")));
     assert_json(options_of(b, "/sys"), "[\"nosuid\",\"noexec\",\"nodev\",\"rw\"]");
     assert_json(options_of(b, "/sys/fs/cgroup"), "[\"nosuid\",\"noexec\",\"nodev\",\"relatime\",\"rw\"]");
 }

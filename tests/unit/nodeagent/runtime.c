@@ -107,6 +107,52 @@ static void test_a_container_can_not_reach_the_machine(void **state)
     end_all();
 }
 
+static void test_a_container_runs_as_its_pod_says(void **state)
+{
+    (void)state;
+    fixture.pod = doc_parse(STR("{\"spec\":{\"securityContext\":{\"runAsUser\":1000,\"runAsGroup\":2000,"
+                                "\"fsGroup\":3000,\"supplementalGroups\":[4000],\"sysctls\":[{\"name\":"
+                                "\"net.ipv4.ip_unprivileged_port_start\",\"value\":\"81\"},"
+                                "{\"name\":\"kernel.shm_rmid_forced\",\"value\":\"1\"}]}}}"),
+                            NULL);
+    run_to_its_end("{\"name\":\"c\",\"command\":[\"sh\",\"-c\",\"id -u; id -g; id -G; cat "
+                   "/proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shm_rmid_forced; "
+                   "grep -E 'CapEff|CapBnd|CapPrm|NoNewPrivs' /proc/self/status; "
+                   "touch /dev/shm/x && echo shared; touch /x || echo refused\"],"
+                   "\"securityContext\":{\"readOnlyRootFilesystem\":true,\"allowPrivilegeEscalation\":false,"
+                   "\"capabilities\":{\"drop\":[\"ALL\"],\"add\":[\"NET_BIND_SERVICE\"]}}}");
+    assert_log_has("F 1000\n");
+    assert_log_has("F 2000\n");
+    assert_log_has("F 2000 3000 4000\n");
+    assert_log_has("F 81\n");
+    assert_log_has("F 1\n");
+    assert_log_has("CapEff:\t0000000000000000");
+    assert_log_has("CapPrm:\t0000000000000000");
+    assert_log_has("CapBnd:\t0000000000000400");
+    assert_log_has("NoNewPrivs:\t1");
+    assert_log_has("F shared");
+    assert_log_has("Read-only file system");
+    assert_log_has("F refused");
+    end_all();
+}
+
+static void test_a_privileged_container_reaches_the_machine(void **state)
+{
+    (void)state;
+    run_to_its_end("{\"name\":\"c\",\"command\":[\"sh\",\"-c\",\"mount -t tmpfs x /tmp && echo mounted; "
+                   "grep Seccomp: /proc/self/status; grep ' /sys ' /proc/self/mounts; "
+                   "grep -c ' /proc/sys ' /proc/self/mounts; "
+                   "test -c /dev/full && head -c1 /dev/zero | wc -c\"],"
+                   "\"securityContext\":{\"privileged\":true}}");
+    assert_int_equal(fixture.end.exit_code, 0);
+    assert_log_has("F mounted");
+    assert_log_has("Seccomp:\t0");
+    assert_log_has(" /sys sysfs rw,");
+    assert_log_has("F 0\n");
+    assert_log_has("F 1\n");
+    end_all();
+}
+
 static void test_memory_limits_hold_and_are_named(void **state)
 {
     (void)state;
@@ -240,6 +286,8 @@ int main(int argc, char **argv)
         ROW(test_a_container_is_in_the_namespaces_of_its_sandbox),
         ROW(test_what_a_container_finds_is_root_s),
         ROW(test_a_container_can_not_reach_the_machine),
+        ROW(test_a_container_runs_as_its_pod_says),
+        ROW(test_a_privileged_container_reaches_the_machine),
         ROW(test_memory_limits_hold_and_are_named),
         ROW(test_a_signal_ends_a_container),
         ROW(test_a_command_that_does_not_exist_is_said),

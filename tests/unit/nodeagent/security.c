@@ -2,6 +2,8 @@
 #include "nodeagent/security.h"
 #include "tests/unit/lib/test.h"
 
+#define LINUX_HAS ((UINT64_C(1) << 41) - 1)
+
 /* A pod of one container, with these two securityContexts and an image of this user. */
 struct subject {
     struct doc *pod;
@@ -17,9 +19,11 @@ static struct subject subject(const char *of_pod, const char *of_container, cons
              of_pod, of_container);
     struct doc *pod = must_parse(text.at);
     struct value containers = value_at(doc_root(pod), "spec", "containers");
-    return (struct subject){
-        pod,
-        {doc_root(pod), value_element(containers, 0), image_user != NULL ? str_of(image_user) : STR_NONE}};
+    return (struct subject){pod,
+                            {.pod = doc_root(pod),
+                             .container = value_element(containers, 0),
+                             .image_user = str_of(image_user),
+                             .held = LINUX_HAS}};
 }
 
 static void cleanup_subject(struct subject *subject)
@@ -208,6 +212,20 @@ static void test_all_capabilities_are_all_that_linux_has(void **state)
     assert_int_equal(value_count(value_at(doc_root(but_one), "capabilities", "bounding")), 40);
 }
 
+static void test_all_capabilities_are_no_more_than_the_agent_has(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"{\"privileged\":true}", "{\"capabilities\":{\"add\":[\"ALL\"]}}"};
+    static const struct oci_user root;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autosubject struct subject s = subject("{}", rows[i], "");
+        struct security security;
+        s.input.held = 5;
+        assert_int_equal(security_decide(&security, &s.input, &root, NULL), 0);
+        assert_int_equal(security.capabilities, 5);
+    }
+}
+
 static void test_only_root_holds_capabilities_at_once(void **state)
 {
     (void)state;
@@ -232,7 +250,7 @@ static void test_privileged_containers_are_not_confined(void **state)
                                         NULL);
     assert_true(privileged.unmasked && privileged.all_devices && privileged.writable_sys);
     assert_true(privileged.read_only_root);
-    assert_int_equal(privileged.capabilities, (UINT64_C(1) << 41) - 1);
+    assert_int_equal(privileged.capabilities, LINUX_HAS);
     assert_int_equal(privileged.seccomp, SECCOMP_UNCONFINED);
     struct security unmasked = decide("{}", "{\"procMount\":\"Unmasked\"}", NULL);
     assert_true(unmasked.unmasked && !unmasked.all_devices && !unmasked.writable_sys);
@@ -441,6 +459,7 @@ int main(void)
         cmocka_unit_test(test_no_group_is_left_out_in_silence),
         cmocka_unit_test(test_capabilities_are_added_to_and_dropped_from_the_default_ones),
         cmocka_unit_test(test_all_capabilities_are_all_that_linux_has),
+        cmocka_unit_test(test_all_capabilities_are_no_more_than_the_agent_has),
         cmocka_unit_test(test_only_root_holds_capabilities_at_once),
         cmocka_unit_test(test_privileged_containers_are_not_confined),
         cmocka_unit_test(test_privileges_may_grow_unless_it_is_forbidden),
