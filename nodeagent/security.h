@@ -41,7 +41,7 @@ enum security_seccomp {
     SECCOMP_LOCALHOST /* a file of the node */
 };
 
-/* Whether one is privileged is not in it beyond what follows from it. */
+/* What is decided. "privileged" itself is not in it, only all that follows from it. */
 struct security {
     struct oci_user user; /* its groups begin with its own, which Kubernetes' runtimes list as well */
     capability_set capabilities;
