@@ -4,6 +4,7 @@
  *     STATE/pods/<uid>/pod.json           what is known of the pod and its containers (record.h)
  *     STATE/pods/<uid>/<container>/<attempt>.log      its output, in Kubernetes' log format
  *     STATE/pods/<uid>/<container>/<attempt>/{upper,work}   what it has written, for overlayfs
+ *     STATE/seccomp/                      profiles that pods name (type Localhost)
  *     RUN/runc/                           runc's own state: runc --root RUN/runc list
  *     RUN/exits/<container id>            conmon's exit files
  *     RUN/pods/<uid>/                     sandbox, hosts, resolv.conf …
