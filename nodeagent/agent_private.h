@@ -1,5 +1,5 @@
 /* What the agent's files share: agent.c follows the tree and the machine, pod.c brings one pod along,
- * and pod_say.c tells the tree of it. */
+ * pod_environment.c knows its containers' variables, and pod_say.c tells the tree of it. */
 #ifndef PODTREE_AGENT_PRIVATE_H
 #define PODTREE_AGENT_PRIVATE_H
 
@@ -68,6 +68,12 @@ void pod_container_ended(struct pod *pod, const char *name, int attempt, const s
 void pod_adopt(struct pod *pod);
 /* Nothing of it is left, neither here nor in the tree. */
 void pod_forget(struct pod *pod);
+
+/* ---- pod_environment.c ---- */
+
+/* The variables that it gives the container (to be freed). NULL and an error when they can't be had: the
+ * container waits with CreateContainerConfigError. */
+struct doc *pod_variables(struct pod *pod, struct value container, struct error **err);
 
 /* ---- pod_say.c: nothing happens where nobody is told ---- */
 

@@ -76,7 +76,7 @@ static int find(const struct environment_input *input, const struct source *sour
                 struct value *object, struct error **err)
 {
     struct str name = text_at(reference, "name");
-    *object = input->find(input->context, str_of(source->kind), name);
+    *object = input->find != NULL ? input->find(input->context, str_of(source->kind), name) : VALUE_ABSENT;
     if (value_exists(*object) || value_true(value_get(reference, STR("optional"))))
         return 0;
     return error_make(err, ENOENT, "%s \"" STR_FORMAT "\" not found", source->absent, STR_ARGS(name));

@@ -30,9 +30,9 @@ struct environment_input {
     struct value services;      /* an object of variables for the services of the namespace; may be absent */
     const char *pod_addresses;  /* "10.1.0.7,fd01::7", the main one first; NULL while there is none */
     const char *host_addresses; /* the same of the node */
-    environment_find_fn *find;
-    environment_warn_fn *warn; /* may be NULL */
-    void *context;             /* of both */
+    environment_find_fn *find;  /* NULL: there are none */
+    environment_warn_fn *warn;  /* may be NULL */
+    void *context;              /* of both */
 };
 
 #define ENVIRONMENT_WARNING "InvalidEnvironmentVariableNames"

@@ -2,14 +2,14 @@
 
 #include "lib/file.h"
 #include "lib/quantity.h"
+#include "nodeagent/environment.h"
 #include "nodeagent/expand.h"
 #include "nodeagent/seccomp.h"
 #include "nodeagent/security.h"
 #include <errno.h>
 #include <signal.h>
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define CPU_PERIOD   100000 /* microseconds */
+#define CPU_PERIOD 100000 /* microseconds */
 
 /* ---- what every container has ---- */
 
@@ -117,45 +117,7 @@ static void add_namespaces(struct value linux_part, const struct oci_input *inpu
     }
 }
 
-/* ---- the environment, the command ---- */
-
-/* Splits NAME=VALUE and sets it, over an earlier one of that name. */
-static void set_assignment(struct value environment, struct str assignment)
-{
-    struct str name;
-    if (str_split(&assignment, '=', &name))
-        value_set_str(environment, name, assignment.at != NULL ? assignment : STR(""));
-}
-
-/* The container's own variables as an object: what $(NAME) can refer to. Each sees those before it. */
-static struct doc *own_variables(struct value container)
-{
-    struct doc *doc = doc_new();
-    value_each (variable, value_get(container, STR("env"))) {
-        autobuf struct buf text = {0};
-        expand(&text, value_str(value_get(variable, STR("value"))), doc_root(doc));
-        value_set_str(doc_root(doc), value_str(value_get(variable, STR("name"))), buf_str(&text));
-    }
-    return doc;
-}
-
-static void add_environment(struct value process, const struct oci_input *input, struct value variables)
-{
-    autodoc struct doc *all = doc_new();
-    value_set_str(doc_root(all), STR("PATH"), STR(DEFAULT_PATH));
-    value_set_str(doc_root(all), STR("HOSTNAME"), str_of(input->hostname));
-    value_each (assignment, value_get(input->image, STR("Env")))
-        set_assignment(doc_root(all), value_str(assignment));
-    value_each (variable, variables)
-        value_set_copy(doc_root(all), value_key(variable), variable);
-    struct value array = value_set_array(process, STR("env"));
-    value_each (variable, doc_root(all)) {
-        autobuf struct buf text = {0};
-        buf_addf(&text, STR_FORMAT "=" STR_FORMAT, STR_ARGS(value_key(variable)),
-                 STR_ARGS(value_str(variable)));
-        value_append_str(array, buf_str(&text));
-    }
-}
+/* ---- the command ---- */
 
 static void add_expanded(struct value array, struct value words, struct value variables)
 {
@@ -174,18 +136,17 @@ static void add_verbatim(struct value array, struct value words)
 
 /* The pod's command stands for the image's entry point, its args for the image's command; a command of the
  * pod without args drops the image's command. */
-static int add_arguments(struct value process, const struct oci_input *input, struct value variables,
-                         struct error **err)
+static int add_arguments(struct value process, const struct oci_input *input, struct error **err)
 {
     struct value array = value_set_array(process, STR("args"));
     struct value command = value_get(input->container, STR("command"));
     struct value args = value_get(input->container, STR("args"));
     if (value_count(command) != 0)
-        add_expanded(array, command, variables);
+        add_expanded(array, command, input->variables);
     else
         add_verbatim(array, value_get(input->image, STR("Entrypoint")));
     if (value_count(args) != 0)
-        add_expanded(array, args, variables);
+        add_expanded(array, args, input->variables);
     else if (value_count(command) == 0)
         add_verbatim(array, value_get(input->image, STR("Cmd")));
     if (value_count(array) == 0)
@@ -255,13 +216,13 @@ static struct str working_directory(const struct oci_input *input)
 static int add_process(struct value root, const struct oci_input *input, struct error **err)
 {
     struct value process = value_set_object(root, STR("process"));
-    autodoc struct doc *variables = own_variables(input->container);
     value_set_bool(process, STR("terminal"), false);
     add_user(process, &input->security->user);
-    int result = add_arguments(process, input, doc_root(variables), err);
+    int result = add_arguments(process, input, err);
     if (result < 0)
         return result;
-    add_environment(process, input, doc_root(variables));
+    environment_write(value_set_array(process, STR("env")), input->image, input->hostname,
+                      value_true(value_get(input->container, STR("tty"))), input->variables);
     value_set_str(process, STR("cwd"), working_directory(input));
     security_add_capabilities(process, input->security);
     value_set_bool(process, STR("noNewPrivileges"), input->security->no_new_privileges);

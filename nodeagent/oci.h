@@ -18,6 +18,7 @@ struct security;
 
 struct oci_input {
     struct value container;          /* of the PodSpec */
+    struct value variables;          /* that the pod gives it (environment.h) */
     struct value image;              /* the image's configuration: Env, Entrypoint, Cmd, WorkingDir … */
     const struct security *security; /* security.h */
     struct value seccomp_profile;    /* what its file says when that names one */

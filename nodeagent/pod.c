@@ -275,6 +275,12 @@ static void create_container(struct pod *pod, int i)
     autodoc struct doc *image = find_image(pod, container, spec);
     if (image == NULL || is_insecure(pod, container, spec, doc_root(image)))
         return;
+    autoerror struct error *error = NULL;
+    autodoc struct doc *variables = pod_variables(pod, spec, &error);
+    if (variables == NULL) {
+        hold_back(pod, container, "CreateContainerConfigError", error_message(error));
+        return;
+    }
     if (container->end.valid)
         record_raise_backoff(container, clock_wall_ms());
     container->attempt++;
@@ -290,10 +296,10 @@ static void create_container(struct pod *pod, int i)
                                        .attempt = container->attempt,
                                        .pod = pod_document(pod),
                                        .spec = spec,
+                                       .variables = doc_root(variables),
                                        .image = doc_root(image),
                                        .hostname = hostname_of(pod, hostname)};
     struct step *step = step_new(pod, i);
-    autoerror struct error *error = NULL;
     if (runtime_create_container(pod->agent->runtime, &config, on_created, step, &error) < 0) {
         free(step);
         hold_back(pod, container, "CreateContainerError", error_message(error));

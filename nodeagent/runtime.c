@@ -322,6 +322,7 @@ static int write_config(const struct job *job, const struct runtime_container *c
     autofree char *pod_directory = place_pod_run(place, job->uid);
     struct oci_input input = {
         .container = container->spec,
+        .variables = container->variables,
         .image = built,
         .security = &security,
         .seccomp_profile = doc_root(seccomp),

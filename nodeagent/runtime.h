@@ -62,9 +62,10 @@ struct runtime_container {
     const char *uid; /* of the pod */
     const char *name;
     int attempt;
-    struct value pod;   /* its document; only used during the call */
-    struct value spec;  /* the container in its PodSpec; likewise */
-    struct value image; /* its document in the store (image.h); likewise */
+    struct value pod;       /* its document; only used during the call */
+    struct value spec;      /* the container in its PodSpec; likewise */
+    struct value variables; /* of its environment (environment.h); likewise */
+    struct value image;     /* its document in the store (image.h); likewise */
     const char *hostname;
 };
 

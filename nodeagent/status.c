@@ -292,12 +292,16 @@ static const char *find_unsupported(struct value object, const char *const *name
 #define FIND_UNSUPPORTED(object, names) \
     find_unsupported((object), (names), sizeof(names) / sizeof((names)[0]))
 
-static bool has_value_from(struct value container)
+/* The node doesn't follow ConfigMaps and Secrets. */
+static const char *find_unsupported_variable(struct value container)
 {
-    value_each (variable, value_get(container, STR("env")))
-        if (asks_for_something(value_get(variable, STR("valueFrom"))))
-            return true;
-    return false;
+    value_each (variable, value_get(container, STR("env"))) {
+        if (value_exists(value_at(variable, "valueFrom", "configMapKeyRef")))
+            return "env.valueFrom.configMapKeyRef";
+        if (value_exists(value_at(variable, "valueFrom", "secretKeyRef")))
+            return "env.valueFrom.secretKeyRef";
+    }
+    return NULL;
 }
 
 char *status_unsupported(struct value pod)
@@ -307,8 +311,8 @@ char *status_unsupported(struct value pod)
         return path_format("spec.%s is not supported by this node yet", name);
     value_each (container, value_at(pod, "spec", "containers")) {
         name = FIND_UNSUPPORTED(container, unsupported_container);
-        if (name == NULL && has_value_from(container))
-            name = "env.valueFrom";
+        if (name == NULL)
+            name = find_unsupported_variable(container);
         if (name != NULL)
             return path_format("spec.containers[" STR_FORMAT "].%s is not supported by this node yet",
                                STR_ARGS(value_str(value_get(container, STR("name")))), name);

@@ -281,8 +281,8 @@ static void test_fields_of_the_pod(void **state)
 static void test_other_fields_are_refused(void **state)
 {
     (void)state;
-    static const char *const paths[] = {"status.phase", "metadata.labels", "metadata.labels['app'",
-                                        "metadata.labels[app]", "metadata.labels['"};
+    static const char *const paths[] = {"status.phase",         "metadata.labels",   "metadata.labels['app'",
+                                        "metadata.labels[app]", "metadata.labels['", "metadata.labels[']"};
     for (size_t i = 0; i < COUNT(paths); i++) {
         autobuf struct buf source = {0}, sentence = {0};
         buf_addf(&source, "{\"fieldRef\":{\"fieldPath\":\"%s\"}}", paths[i]);
@@ -419,7 +419,7 @@ static void test_the_pod_wins_over_the_image_and_that_over_the_runtime(void **st
 static void test_a_mere_name_in_the_image_takes_a_variable_away(void **state)
 {
     (void)state;
-    assert_written("{\"Env\":[\"A=1\",\"A\",\"HOSTNAME\",\"=x\",\"\"]}", false, "{}", "[" PATH_ENTRY "]");
+    assert_written("{\"Env\":[\"A=1\",\"A\",\"HOSTNAME\",\"\",\"=x\"]}", false, "{}", "[" PATH_ENTRY "]");
 }
 
 /* ---- references ---- */

@@ -6,14 +6,18 @@
 
 #include <signal.h>
 
+#define VARIABLES "{\"A\":\"pod\",\"C\":\"<pod>\"}"
+
 static struct doc *make_secured(const struct security *security, const char *container, const char *image,
                                 struct error **err)
 {
-    autodoc struct doc *spec = must_parse(container), *built = must_parse(image);
+    autodoc struct doc *spec = must_parse(container), *built = must_parse(image),
+                       *variables = must_parse(VARIABLES);
     autodoc struct doc *devices = must_parse("{\"devices\":[{\"path\":\"/dev/kmsg\"}]}");
     autodoc struct doc *profile = must_parse("{\"defaultAction\":\"SCMP_ACT_LOG\"}");
     struct oci_input input = {
         .container = doc_root(spec),
+        .variables = doc_root(variables),
         .image = doc_root(built),
         .security = security,
         .seccomp_profile = doc_root(profile),
@@ -65,13 +69,11 @@ static void test_nothing_to_run_is_an_error(void **state)
     assert_string_equal(error_message(error), "no command is given, neither by the pod nor by the image");
 }
 
-static void test_the_environment_is_the_images_then_the_pods_expanded(void **state)
+static void test_the_pods_variables_are_in_the_environment_and_in_command_and_args(void **state)
 {
     (void)state;
     autodoc struct doc *doc =
-        make("{\"command\":[\"echo\",\"$(C)\",\"$(NO)\",\"$$(C)\"],"
-             "\"env\":[{\"name\":\"A\",\"value\":\"pod\"},{\"name\":\"C\",\"value\":\"<$(A)>\"}]}",
-             IMAGE, NULL);
+        make("{\"command\":[\"echo\",\"$(C)\",\"$(NO)\"],\"args\":[\"$$(C)\"]}", IMAGE, NULL);
     assert_json(value_at(doc_root(doc), "process", "env"),
                 "[\"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\",\"HOSTNAME=web-1\","
                 "\"A=pod\",\"B=b=c\",\"C=<pod>\"]");
@@ -248,7 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_command_and_args_stand_for_entry_point_and_command_of_the_image),
         cmocka_unit_test(test_nothing_to_run_is_an_error),
-        cmocka_unit_test(test_the_environment_is_the_images_then_the_pods_expanded),
+        cmocka_unit_test(test_the_pods_variables_are_in_the_environment_and_in_command_and_args),
         cmocka_unit_test(test_the_working_directory_is_the_pods_or_the_images_or_the_root),
         cmocka_unit_test(test_resources_become_shares_quota_and_limit),
         cmocka_unit_test(test_it_joins_the_sandbox_and_binds_its_files),

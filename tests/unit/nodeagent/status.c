@@ -169,7 +169,9 @@ static void test_what_is_not_supported_is_named(void **state)
         {"\"containers\":[{\"name\":\"a\",\"livenessProbe\":{\"periodSeconds\":1}}]",
          "spec.containers[a].livenessProbe is not supported by this node yet"},
         {"\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"X\",\"valueFrom\":{\"fieldRef\":{}}}]}]",
-         "spec.containers[a].env.valueFrom is not supported by this node yet"},
+         NULL},
+        {"\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"X\",\"valueFrom\":{\"secretKeyRef\":{}}}]}]",
+         "spec.containers[a].env.valueFrom.secretKeyRef is not supported by this node yet"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         autodoc struct doc *doc = pod(rows[i].spec);
