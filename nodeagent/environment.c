@@ -1,11 +1,10 @@
 #include "nodeagent/environment.h"
 
 #include "lib/base64.h"
-#include "lib/quantity.h"
 #include "lib/utf8.h"
+#include "nodeagent/downward.h"
 #include "nodeagent/expand.h"
 #include <errno.h>
-#include <inttypes.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -76,7 +75,7 @@ static int find(const struct environment_input *input, const struct source *sour
                 struct value *object, struct error **err)
 {
     struct str name = text_at(reference, "name");
-    *object = input->find != NULL ? input->find(input->context, str_of(source->kind), name) : VALUE_ABSENT;
+    *object = input->find != NULL ? input->find(input->context, source->kind, name) : VALUE_ABSENT;
     if (value_exists(*object) || value_true(value_get(reference, STR("optional"))))
         return 0;
     return error_make(err, ENOENT, "%s \"" STR_FORMAT "\" not found", source->absent, STR_ARGS(name));
@@ -227,24 +226,6 @@ static const struct {
     {"status.podIPs", false, true},
 };
 
-/* metadata.labels['key']: a label that isn't there is empty. */
-static bool add_subscripted(struct buf *text, struct value pod, struct str path)
-{
-    static const char *const maps[] = {"labels", "annotations"};
-    const struct str end = STR("']");
-    for (size_t i = 0; i < COUNT(maps); i++) {
-        autobuf struct buf begin = {0};
-        buf_addf(&begin, "metadata.%s['", maps[i]);
-        if (!str_starts(path, buf_str(&begin)) || !str_ends(path, end) ||
-            path.length < begin.length + end.length)
-            continue;
-        struct str key = str_cut(path, begin.length, path.length - begin.length - end.length);
-        buf_add_str(text, value_str(value_get(value_at(pod, "metadata", maps[i]), key)));
-        return true;
-    }
-    return false;
-}
-
 static int resolve_field(const struct environment_input *input, struct value reference, struct buf *text,
                          struct error **err)
 {
@@ -262,95 +243,29 @@ static int resolve_field(const struct environment_input *input, struct value ref
                       address_fields[i].all);
         return 1;
     }
-    if (add_subscripted(text, input->pod, path))
+    if (downward_subscripted(input->pod, path, text))
         return 1;
     return error_make(err, EINVAL, "field label not supported: " STR_FORMAT, STR_ARGS(path));
 }
 
 /* ---- valueFrom: resources ---- */
 
-static const struct resource {
-    const char *name;
-    bool is_prefix;
-    bool (*read)(struct str text, int64_t *amount); /* cpu counts in thousandths, of which the divisor has as
-                                                       many; all else in units */
-    bool defaulted; /* the node's allocatable stands for the limit; not for what is never overcommitted */
-} resources[] = {
-    {"cpu", false, quantity_milli, true},
-    {"memory", false, quantity_units, true},
-    {"ephemeral-storage", false, quantity_units, true},
-    {"hugepages-", true, quantity_units, false},
-};
-
-static const struct resource *find_resource(struct str name)
-{
-    for (size_t i = 0; i < COUNT(resources); i++)
-        if (resources[i].is_prefix ? str_starts(name, str_of(resources[i].name))
-                                   : str_is(name, resources[i].name))
-            return &resources[i];
-    return NULL;
-}
-
-static struct value find_container(struct value pod, struct str name, bool *initial)
-{
-    static const char *const lists[] = {"containers", "initContainers"};
-    for (size_t i = 0; i < COUNT(lists); i++) {
-        value_each (container, value_at(pod, "spec", lists[i])) {
-            *initial = i != 0;
-            if (str_equal(text_at(container, "name"), name))
-                return container;
-        }
-    }
-    return VALUE_ABSENT;
-}
-
-/* What is 0 isn't set, neither as a limit nor as a divisor. */
-static int64_t amount_of(const struct resource *resource, struct value list, struct str name)
-{
-    int64_t amount = 0;
-    struct value quantity = value_get(list, name);
-    return value_exists(quantity) && resource->read(value_str(quantity), &amount) ? amount : 0;
-}
-
-/* Whose limits and requests are meant: the container's own, or those of the named one. The kubelet lets the
- * node stand in for the limits of the one it makes, whatever it is, but of others only where they are no init
- * containers. */
-static int choose_container(const struct environment_input *input, struct value reference,
-                            struct value *container, bool *defaulted, struct error **err)
-{
-    struct str name = text_at(reference, "containerName");
-    bool initial = false;
-    *container = name.length != 0 ? find_container(input->pod, name, &initial) : input->container;
-    *defaulted = !initial;
-    if (!value_exists(*container))
-        return error_make(err, EINVAL, "container " STR_FORMAT " not found", STR_ARGS(name));
-    return 0;
-}
-
+/* Of the container itself, or of one that is named. The node stands in for the limits of the container whose
+ * environment this is, whatever it is, but of those named only where they are no init containers: the kubelet
+ * does so (defaultPodLimitsForDownwardAPI). */
 static int resolve_resource(const struct environment_input *input, struct value reference, struct buf *text,
                             struct error **err)
 {
-    struct str path = text_at(reference, "resource"), name = path, list;
-    const struct resource *resource = NULL;
-    struct value container;
-    bool defaulted;
-    int result = choose_container(input, reference, &container, &defaulted, err);
-    if (result < 0)
-        return result;
-    bool good = str_split(&name, '.', &list) && (str_is(list, "limits") || str_is(list, "requests"));
-    if (!good || (resource = find_resource(name)) == NULL)
-        return error_make(err, EINVAL, "Unsupported container resource : " STR_FORMAT, STR_ARGS(path));
-    struct value limits = value_at(container, "resources", "limits");
-    struct value requests = value_at(container, "resources", "requests");
-    bool requested = str_is(list, "requests") && value_exists(value_get(requests, name));
-    int64_t amount = amount_of(resource, requested ? requests : limits, name);
-    if (str_is(list, "limits") && amount == 0 && defaulted && resource->defaulted)
-        amount = amount_of(resource, input->allocatable, name);
-    int64_t divisor = amount_of(resource, reference, STR("divisor"));
-    if (divisor <= 0)
-        resource->read(STR("1"), &divisor);
-    buf_addf(text, "%" PRId64, amount / divisor + (amount % divisor > 0));
-    return 1;
+    struct str name = text_at(reference, "containerName");
+    struct value container = input->container;
+    bool initial = false;
+    int result = 0;
+    if (name.length != 0)
+        result = downward_container(input->pod, name, &container, &initial, err);
+    if (result == 0)
+        result =
+            downward_resource(container, reference, initial ? VALUE_ABSENT : input->allocatable, text, err);
+    return result < 0 ? result : 1;
 }
 
 /* ---- env ---- */
@@ -452,7 +367,7 @@ static void refer(struct references *to, const char *kind, struct str name)
     if (value_exists(value_get(doc_root(to->seen), buf_str(&key))))
         return;
     value_set_bool(doc_root(to->seen), buf_str(&key), true);
-    to->reference(to->context, str_of(kind), name);
+    to->reference(to->context, kind, name);
 }
 
 static void refer_from_container(struct references *to, struct value container)

@@ -19,7 +19,7 @@
 
 /* The object of that kind ("ConfigMap", "Secret") and name in the pod's namespace; absent when there is none.
  * It must stay while environment_variables runs. */
-typedef struct value environment_find_fn(void *context, struct str kind, struct str name);
+typedef struct value environment_find_fn(void *context, const char *kind, struct str name);
 /* Takes what is to be said in an event: a warning with the reason InvalidEnvironmentVariableNames. */
 typedef void environment_warn_fn(void *context, const char *sentence);
 
@@ -49,7 +49,7 @@ void environment_write(struct value list, struct value image, const char *hostna
 
 /* Each ConfigMap and Secret that the pod names in its containers' environments, its volumes and its
  * imagePullSecrets, once: whether it is there, needed or optional. */
-typedef void environment_reference_fn(void *context, struct str kind, struct str name);
+typedef void environment_reference_fn(void *context, const char *kind, struct str name);
 void environment_references(struct value pod, environment_reference_fn *reference, void *context);
 
 #endif

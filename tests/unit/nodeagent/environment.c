@@ -8,10 +8,10 @@ struct world {
     struct buf warnings;
 };
 
-static struct value find(void *context, struct str kind, struct str name)
+static struct value find(void *context, const char *kind, struct str name)
 {
     struct world *world = context;
-    return value_get(value_get(world->objects, kind), name);
+    return value_get(value_get(world->objects, str_of(kind)), name);
 }
 
 static void warn(void *context, const char *sentence)
@@ -424,9 +424,9 @@ static void test_a_mere_name_in_the_image_takes_a_variable_away(void **state)
 
 /* ---- references ---- */
 
-static void note(void *context, struct str kind, struct str name)
+static void note(void *context, const char *kind, struct str name)
 {
-    buf_addf(context, STR_FORMAT "/" STR_FORMAT " ", STR_ARGS(kind), STR_ARGS(name));
+    buf_addf(context, "%s/" STR_FORMAT " ", kind, STR_ARGS(name));
 }
 
 static void test_references_come_from_everywhere_once_each(void **state)
