@@ -15,9 +15,9 @@ static struct str text_at(struct value v, const char *member)
 
 /* ---- what a variable may be ---- */
 
-/* Since 1.30 the kubelet takes any key of a ConfigMap or Secret as a name, and since 1.32 the API takes, for
- * env and for prefixes, all that is printable ASCII and not '='. This is that rule. Keys always follow it; a
- * prefix does where the pod has been checked. */
+/* Since Kubernetes 1.30 the kubelet takes any key of a ConfigMap or Secret as a name, and since 1.32 the API
+ * takes, for env and for prefixes, all that is printable ASCII and not '='. This is that rule. Keys always
+ * follow it; a prefix does where the pod has been checked. */
 static bool is_name(struct str name)
 {
     for (size_t i = 0; i < name.length; i++)
