@@ -285,7 +285,11 @@ static bool leads_to_data(const struct writer *writer, const char *name)
 static int show(const struct writer *writer, struct str part, struct error **err)
 {
     autofree char *name = str_dup(part), *target = path_format(DATA_PREFIX "%s", name);
-    if (leads_to_data(writer, name) || symlinkat(target, writer->directory, name) == 0)
+    if (leads_to_data(writer, name))
+        return 0;
+    /* A subPath that there was no key for has made a directory in its place. */
+    unlinkat(writer->directory, name, AT_REMOVEDIR);
+    if (symlinkat(target, writer->directory, name) == 0)
         return 0;
     return error_errno(err, errno, "cannot make symlink %s/%s", writer->path, name);
 }
