@@ -269,7 +269,7 @@ static int make_inside(int volume, int parent, const char *name)
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    if (fchown(fd, there.st_uid, there.st_gid) < 0 || fchmod(fd, there.st_mode & 07777) < 0) {
+    if (fchmod(fd, there.st_mode & 07777) < 0) {
         int number = errno;
         close(fd);
         return -number;
