@@ -1,5 +1,6 @@
 #include "nodeagent/volume.h"
 
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/quantity.h"
 #include "nodeagent/rootfs.h"
@@ -7,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -92,13 +94,14 @@ static int is_mounted(const char *path, struct error **err)
     return (there.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-static int mount_memory(const char *path, int64_t size, struct error **err)
+/* With the mode and the group that make_directory() gives. */
+static int mount_memory(const char *path, int64_t size, int64_t fs_group, struct error **err)
 {
     int mounted = is_mounted(path, err);
     if (mounted != 0)
         return mounted < 0 ? mounted : 0;
     autobuf struct buf options = {0};
-    buf_addf(&options, "mode=0777");
+    buf_addf(&options, fs_group >= 0 ? "mode=02777,gid=%lld" : "mode=0777", (long long)fs_group);
     if (size > 0)
         buf_addf(&options, ",size=%lld", (long long)size);
     /* Kernels before 6.4 don't know how to keep it out of the swap. */
@@ -179,21 +182,33 @@ int volume_host_path(struct value source, struct error **err)
 
 /* ---- coming and going ---- */
 
-/* The directory, of everybody like any emptyDir, and on its medium. */
+/* The directory, of everybody like any emptyDir. It comes to its name when all is right with it, once: later
+ * a container may have chosen another mode. */
+static int make_directory(const char *path, int64_t fs_group, struct error **err)
+{
+    if (access(path, F_OK) == 0)
+        return 0;
+    autofree char *fresh = path_format("%s.new", path);
+    int result = directory_make(fresh, 0700, err);
+    if (result == 0 && chmod(fresh, 0777) < 0)
+        result = error_errno(err, errno, "cannot set the mode of %s", fresh);
+    if (result == 0)
+        result = volume_own(fresh, fs_group, err);
+    fault_point("volume-made");
+    if (result == 0 && rename(fresh, path) < 0)
+        result = error_errno(err, errno, "cannot put %s in place", path);
+    return result;
+}
+
 static int make_place(const char *path, struct value volume, const struct volume_kind *kind,
                       const struct volume_world *world, struct error **err)
 {
     bool memory = kind->medium == VOLUME_MEMORY || value_is(value_at(volume, "emptyDir", "medium"), "Memory");
-    bool fresh = access(path, F_OK) < 0;
-    int result = directory_make(path, 0700, err);
-    if (result == 0 && memory)
-        result = mount_memory(path, volume_memory_size(volume, world->pod, world->allocatable), err);
-    /* Later the container may have chosen another mode, for all but the files of ours. */
-    if (result == 0 && (fresh || kind->of_files) && chmod(path, 0777) < 0)
-        result = error_errno(err, errno, "cannot set the mode of %s", path);
-    if (result == 0)
-        result = volume_own(path, world->fs_group, err);
-    return result;
+    int result = make_directory(path, world->fs_group, err);
+    if (result < 0 || !memory)
+        return result;
+    return mount_memory(path, volume_memory_size(volume, world->pod, world->allocatable), world->fs_group,
+                        err);
 }
 
 static int write_files(const char *path, struct value volume, const struct volume_world *world,
