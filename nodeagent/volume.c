@@ -101,7 +101,10 @@ static int mount_memory(const char *path, int64_t size, int64_t fs_group, struct
     if (mounted != 0)
         return mounted < 0 ? mounted : 0;
     autobuf struct buf options = {0};
-    buf_addf(&options, fs_group >= 0 ? "mode=02777,gid=%lld" : "mode=0777", (long long)fs_group);
+    if (fs_group >= 0)
+        buf_addf(&options, "mode=02777,gid=%lld", (long long)fs_group);
+    else
+        buf_addf(&options, "mode=0777");
     if (size > 0)
         buf_addf(&options, ",size=%lld", (long long)size);
     /* Kernels before 6.4 don't know how to keep it out of the swap. */

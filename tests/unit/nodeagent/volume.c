@@ -232,7 +232,10 @@ static void test_memory_is_mounted_once_with_its_size(void **state)
     assert_text("volumes/emptyDir~m/x", "kept");
     assert_mode("volumes/emptyDir~m", 02777);
     struct statfs there;
+    struct stat group;
     autofree char *path = below("volumes/emptyDir~m");
+    assert_int_equal(stat(path, &group), 0);
+    assert_int_equal(group.st_gid, 55);
     assert_int_equal(statfs(path, &there), 0);
     assert_int_equal(there.f_type, TMPFS);
     assert_int_equal(there.f_blocks * (uint64_t)there.f_bsize, 1048576);
