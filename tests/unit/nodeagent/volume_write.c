@@ -1,5 +1,6 @@
 /* A volume's files on the disk: one version or the next, never a mixture. */
 #include "nodeagent/volume_write.h"
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "tests/unit/lib/test.h"
 
@@ -8,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static char directory[64];
 
@@ -195,6 +197,42 @@ static void test_what_a_kill_has_left_is_put_right(void **state)
     assert_reads("a", "2");
 }
 
+/* In a process of its own, which dies at that place. */
+static void write_and_die(const char *place, const char *const *pairs)
+{
+    autofree char *plan = path_format("%s.fault", directory), *text = path_format("%s 1\n", place);
+    assert_int_equal(file_write(plan, str_of(text), 0600, NULL), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        setenv("PODTREE_FAULT", plan, 1);
+        fault_init();
+        write_files(pairs, -1, NULL);
+        _exit(0); /* it should not have come here */
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) != 0);
+}
+
+static void test_a_kill_leaves_one_version_or_the_other(void **state)
+{
+    (void)state;
+    static const char *const before[] = {"a", "1", "gone", "x", NULL}, *const after[] = {"a", "2", "b/c", "y",
+                                                                                         NULL};
+    static const struct {
+        const char *place, *text;
+    } rows[] = {{"volume-written", "1"}, {"volume-linked", "1"}, {"volume-placed", "2"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_true(write_files(before, -1, NULL) >= 0);
+        write_and_die(rows[i].place, after);
+        assert_reads("a", rows[i].text);
+        assert_true(write_files(after, -1, NULL) >= 0);
+        assert_lists("..data ..version a b");
+        assert_reads("a", "2");
+        assert_reads("b/c", "y");
+    }
+}
+
 static void test_bytes_lost_in_a_crash_are_written_again(void **state)
 {
     (void)state;
@@ -282,6 +320,7 @@ int main(void)
         TEST(test_a_change_makes_a_new_version_and_removes_the_old_one),
         TEST(test_who_has_a_file_open_reads_the_version_that_it_opened),
         TEST(test_what_a_kill_has_left_is_put_right),
+        TEST(test_a_kill_leaves_one_version_or_the_other),
         TEST(test_bytes_lost_in_a_crash_are_written_again),
         TEST(test_symlinks_lead_nowhere_else),
         TEST(test_a_failure_keeps_the_old_version_and_leaves_nothing),
