@@ -1,0 +1,407 @@
+/* Probes against a real server, in this network and in another one. */
+#include "nodeagent/probe_run.h"
+#include "tests/unit/lib/test.h"
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define TIMEOUT_MS 10000 /* of what shall not time out */
+
+struct bench {
+    struct loop *loop;
+    int listener, port;
+    struct loop_source *accepting;
+    /* what the server says, one each connection, and what it heard last; "" says nothing */
+    const char *const *answers;
+    int connection;
+    struct loop_source *serving;
+    struct buf heard;
+    /* what came out */
+    int calls;
+    enum probe_outcome outcome;
+    struct buf output;
+};
+
+static int listen_on_loopback(int *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void drop_connection(struct bench *b)
+{
+    loop_remove(b->serving);
+    b->serving = NULL;
+    if (b->connection >= 0)
+        close(b->connection);
+    b->connection = -1;
+}
+
+static void on_request(void *context, uint32_t events)
+{
+    struct bench *b = context;
+    (void)events;
+    char *at = buf_reserve(&b->heard, 4096);
+    ssize_t length = recv(b->connection, at, 4096, 0);
+    if (length <= 0) {
+        drop_connection(b);
+        return;
+    }
+    b->heard.length += (size_t)length;
+    b->heard.at[b->heard.length] = '\0';
+    if (!str_ends(buf_str(&b->heard), STR("\r\n\r\n")) || b->answers == NULL || **b->answers == '\0')
+        return;
+    const char *answer = *b->answers++;
+    /* One that begins with a dash closes the connection then. */
+    bool closes = answer[0] == '-';
+    assert_true(send(b->connection, answer + closes, strlen(answer + closes), MSG_NOSIGNAL) >= 0);
+    if (closes)
+        drop_connection(b);
+}
+
+static void on_connection(void *context, uint32_t events)
+{
+    struct bench *b = context;
+    (void)events;
+    drop_connection(b);
+    buf_clear(&b->heard);
+    b->connection = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (b->connection >= 0)
+        b->serving = loop_fd(b->loop, b->connection, EPOLLIN, on_request, b, NULL);
+}
+
+static int set_up(void **state)
+{
+    struct bench *b = memory_zeroed(1, sizeof(*b));
+    b->loop = loop_new(NULL);
+    b->connection = -1;
+    b->listener = listen_on_loopback(&b->port);
+    b->accepting = loop_fd(b->loop, b->listener, EPOLLIN, on_connection, b, NULL);
+    *state = b;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct bench *b = *state;
+    drop_connection(b);
+    loop_remove(b->accepting);
+    close(b->listener);
+    loop_free(b->loop);
+    buf_free(&b->heard);
+    buf_free(&b->output);
+    free(b);
+    return 0;
+}
+
+static void on_done(void *context, enum probe_outcome outcome, struct str output)
+{
+    struct bench *b = context;
+    b->calls++;
+    b->outcome = outcome;
+    buf_clear(&b->output);
+    buf_add_str(&b->output, output);
+    buf_add(&b->output, "", 0);
+}
+
+/* Tries a probe to its end. */
+static void run(struct bench *b, const char *json, int64_t timeout_ms, int namespace,
+                const struct probe_exec *exec)
+{
+    autodoc struct doc *probe = must_parse(json);
+    autobuf struct buf text = {0};
+    buf_addf(&text,
+             "{\"ports\":[{\"name\":\"other\",\"containerPort\":1},{\"name\":\"web\",\"containerPort\":%d}]}",
+             b->port);
+    autodoc struct doc *container = must_parse(text.at);
+    struct probe_target target = {.probe = doc_root(probe),
+                                  .container = doc_root(container),
+                                  .timeout_ms = timeout_ms,
+                                  .address = "127.0.0.1",
+                                  .namespace = namespace};
+    if (exec != NULL)
+        target.exec = *exec;
+    b->calls = 0;
+    assert_non_null(probe_run_start(b->loop, &target, on_done, b));
+    assert_int_equal(b->calls, 0);
+    while (b->calls == 0)
+        assert_true(loop_turn(b->loop, 1000, NULL) >= 0);
+    assert_int_equal(b->calls, 1);
+}
+
+#define assert_outcome(b, expected, text)                                         \
+    do {                                                                          \
+        assert_string_equal((b)->output.length != 0 ? (b)->output.at : "", text); \
+        assert_int_equal((b)->outcome, expected);                                 \
+    } while (0)
+
+#define WEB "{\"httpGet\":{\"port\":\"web\",\"path\":\"/a/healthz\"}}"
+
+static void test_a_tcp_probe_succeeds_where_somebody_listens(void **state)
+{
+    struct bench *b = *state;
+    run(b, "{\"tcpSocket\":{\"port\":\"web\"}}", TIMEOUT_MS, -1, NULL);
+    assert_outcome(b, PROBE_SUCCEEDED, "");
+}
+
+static void test_a_tcp_probe_fails_where_nobody_listens(void **state)
+{
+    struct bench *b = *state;
+    run(b, "{\"tcpSocket\":{\"port\":1}}", TIMEOUT_MS, -1, NULL);
+    assert_outcome(b, PROBE_FAILED, "dial tcp 127.0.0.1:1: connect: connection refused");
+}
+
+static void test_what_cannot_be_tried_is_no_failure(void **state)
+{
+    struct bench *b = *state;
+    static const char *const rows[][2] = {
+        {"{\"tcpSocket\":{\"port\":\"nowhere\"}}", "the container has no port \"nowhere\""},
+        {"{\"tcpSocket\":{\"port\":70000}}", "invalid port number: 70000"},
+        {"{\"tcpSocket\":{\"port\":1,\"host\":\"web.example\"}}",
+         "web.example is no address, and names of hosts are not looked up"},
+        {"{\"httpGet\":{\"port\":1,\"scheme\":\"HTTPS\"}}", "HTTPS probes are not supported on this node"},
+        {"{\"grpc\":{\"port\":1}}", "gRPC probes are not supported on this node"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        run(b, rows[i][0], TIMEOUT_MS, -1, NULL);
+        assert_outcome(b, PROBE_ERRED, rows[i][1]);
+    }
+}
+
+static void test_an_http_probe_asks_as_it_is_told(void **state)
+{
+    struct bench *b = *state;
+    b->answers = (const char *const[]){"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", ""};
+    run(b,
+        "{\"httpGet\":{\"port\":\"web\",\"path\":\"/x "
+        "y\",\"httpHeaders\":[{\"name\":\"host\",\"value\":\"h\"},"
+        "{\"name\":\"X-One\",\"value\":\"1\"}]}}",
+        TIMEOUT_MS, -1, NULL);
+    assert_outcome(b, PROBE_SUCCEEDED, "ok");
+    assert_string_equal(b->heard.at, "GET /x%20y HTTP/1.1\r\nHost: h\r\nUser-Agent: podtree-probe/1.32\r\n"
+                                     "Accept: */*\r\nX-One: 1\r\nConnection: close\r\n\r\n");
+}
+
+static void test_the_status_decides(void **state)
+{
+    struct bench *b = *state;
+    static const struct {
+        const char *answer;
+        enum probe_outcome outcome;
+        const char *output;
+    } rows[] = {
+        {"HTTP/1.1 204 No Content\r\n\r\n", PROBE_SUCCEEDED, ""},
+        {"-HTTP/1.0 200 OK\r\n\r\nto the end", PROBE_SUCCEEDED, "to the end"},
+        {"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", PROBE_FAILED,
+         "HTTP probe failed with statuscode: 500"},
+        {"HTTP/1.1 400 Oh\r\nContent-Length: 0\r\n\r\n", PROBE_FAILED,
+         "HTTP probe failed with statuscode: 400"},
+        {"HTTP/1.1 302 Away\r\nLocation: http://10.9.8.7/\r\nContent-Length: 2\r\n\r\nby", PROBE_WARNED,
+         "Probe terminated redirects, Response body: by"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        b->answers = (const char *const[]){rows[i].answer, ""};
+        run(b, WEB, TIMEOUT_MS, -1, NULL);
+        assert_outcome(b, rows[i].outcome, rows[i].output);
+    }
+}
+
+static void test_redirects_to_the_same_host_are_followed(void **state)
+{
+    struct bench *b = *state;
+    b->answers = (const char *const[]){"HTTP/1.1 302 Found\r\nLocation: there\r\nContent-Length: 0\r\n\r\n",
+                                       "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", ""};
+    run(b, WEB, TIMEOUT_MS, -1, NULL);
+    assert_outcome(b, PROBE_FAILED, "HTTP probe failed with statuscode: 503");
+    assert_true(str_starts(buf_str(&b->heard), STR("GET /a/there HTTP/1.1\r\n")));
+}
+
+static void test_redirects_in_a_circle_end(void **state)
+{
+    struct bench *b = *state;
+    const char *answers[20];
+    for (size_t i = 0; i < COUNT(answers); i++)
+        answers[i] = "HTTP/1.1 301 Round\r\nLocation: /a\r\nContent-Length: 0\r\n\r\n";
+    b->answers = answers;
+    run(b, WEB, TIMEOUT_MS, -1, NULL);
+    assert_int_equal(b->answers - answers, 10);
+    assert_int_equal(b->outcome, PROBE_FAILED);
+    assert_true(str_ends(buf_str(&b->output), STR("/a\": stopped after 10 redirects")));
+}
+
+static void test_a_server_that_is_silent_times_out(void **state)
+{
+    struct bench *b = *state;
+    autobuf struct buf expected = {0};
+    buf_addf(
+        &expected,
+        "Get \"http://127.0.0.1:%d/a/healthz\": context deadline exceeded (Client.Timeout exceeded while "
+        "awaiting headers)",
+        b->port);
+    run(b, WEB, 30, -1, NULL);
+    assert_outcome(b, PROBE_FAILED, expected.at);
+}
+
+static void test_a_server_that_hangs_up_has_failed(void **state)
+{
+    struct bench *b = *state;
+    b->answers = (const char *const[]){"-SSH-2.0-x\r\n", "-", ""};
+    run(b, WEB, TIMEOUT_MS, -1, NULL);
+    assert_int_equal(b->outcome, PROBE_FAILED);
+    assert_true(str_ends(buf_str(&b->output), STR("malformed HTTP response")));
+    run(b, WEB, TIMEOUT_MS, -1, NULL);
+    assert_int_equal(b->outcome, PROBE_FAILED);
+    assert_true(str_ends(buf_str(&b->output), STR(": EOF")));
+}
+
+static void test_one_that_is_forgotten_is_never_heard_of(void **state)
+{
+    struct bench *b = *state;
+    autodoc struct doc *probe = must_parse("{\"tcpSocket\":{\"port\":1}}");
+    struct probe_target target = {
+        .probe = doc_root(probe), .timeout_ms = 1000, .address = "127.0.0.1", .namespace = -1};
+    struct probe_run *forgotten = probe_run_start(b->loop, &target, on_done, b);
+    probe_run_forget(forgotten);
+    probe_run_forget(NULL);
+    run(b, "{\"tcpSocket\":{\"port\":\"web\"}}", TIMEOUT_MS, -1, NULL);
+    assert_outcome(b, PROBE_SUCCEEDED, "");
+}
+
+/* ---- commands ---- */
+
+struct commander {
+    int exit_code;
+    bool fails, hangs;
+    int forgotten;
+};
+
+static int start_command(void *context, struct probe_run *run_, struct value command, struct error **err)
+{
+    struct commander *commander = context;
+    assert_json(command, "[\"cat\",\"/ok\"]");
+    if (commander->fails)
+        return error_make(err, EIO, "the runtime refused");
+    if (!commander->hangs)
+        probe_run_exec_ended(run_, commander->exit_code, STR("said"), NULL);
+    return 0;
+}
+
+static void forget_command(void *context, struct probe_run *run_)
+{
+    struct commander *commander = context;
+    (void)run_;
+    commander->forgotten++;
+}
+
+static void test_commands(void **state)
+{
+    struct bench *b = *state;
+    static const struct {
+        struct commander commander;
+        enum probe_outcome outcome;
+        const char *output;
+        int forgotten;
+    } rows[] = {
+        {{.exit_code = 0}, PROBE_SUCCEEDED, "said", 0},
+        {{.exit_code = 3}, PROBE_FAILED, "said", 0},
+        {{.fails = true}, PROBE_ERRED, "the runtime refused", 0},
+        {{.hangs = true}, PROBE_FAILED, "command timed out: \"cat /ok\" timed out after 1s", 1},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct commander commander = rows[i].commander;
+        struct probe_exec exec = {start_command, forget_command, &commander};
+        run(b, "{\"exec\":{\"command\":[\"cat\",\"/ok\"]}}", 1000, -1, &exec);
+        assert_outcome(b, rows[i].outcome, rows[i].output);
+        assert_int_equal(commander.forgotten, rows[i].forgotten);
+    }
+}
+
+/* ---- another network ---- */
+
+/* In the child: a network with a server of its own. Says its port. */
+static void serve_elsewhere(int fd)
+{
+    struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int port = 0, listener = -1;
+    if (unshare(CLONE_NEWNET) == 0) {
+        listener = socket(AF_INET, SOCK_STREAM, 0);
+        if (ioctl(listener, SIOCSIFFLAGS, &loopback) == 0 &&
+            bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 4) == 0 &&
+            getsockname(listener, (struct sockaddr *)&address, &size) == 0)
+            port = ntohs(address.sin_port);
+    }
+    if (write(fd, &port, sizeof(port)) != sizeof(port))
+        _exit(1);
+    while (read(fd, &port, 1) > 0)
+        ;
+    _exit(0);
+}
+
+static void test_a_probe_without_host_goes_to_the_pods_network(void **state)
+{
+    struct bench *b = *state;
+    int sockets[2], port = 0, status;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(sockets[0]);
+        serve_elsewhere(sockets[1]);
+    }
+    close(sockets[1]);
+    assert_int_equal(read(sockets[0], &port, sizeof(port)), sizeof(port));
+    int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
+    if (port != 0) {
+        autobuf struct buf there = {0}, here = {0};
+        buf_addf(&there, "{\"tcpSocket\":{\"port\":%d}}", port);
+        run(b, there.at, TIMEOUT_MS, pidfd, NULL);
+        assert_outcome(b, PROBE_SUCCEEDED, "");
+        /* this network's server isn't there; a probe with a host is tried from here */
+        if (port != b->port) {
+            run(b, "{\"tcpSocket\":{\"port\":\"web\"}}", TIMEOUT_MS, pidfd, NULL);
+            assert_int_equal(b->outcome, PROBE_FAILED);
+        }
+        run(b, "{\"tcpSocket\":{\"port\":\"web\",\"host\":\"localhost\"}}", TIMEOUT_MS, pidfd, NULL);
+        assert_outcome(b, PROBE_SUCCEEDED, "");
+    }
+    close(sockets[0]);
+    close(pidfd);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (port == 0)
+        skip(); /* namespaces can't be made here */
+}
+
+#define test(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test(test_a_tcp_probe_succeeds_where_somebody_listens),
+        test(test_a_tcp_probe_fails_where_nobody_listens),
+        test(test_what_cannot_be_tried_is_no_failure),
+        test(test_an_http_probe_asks_as_it_is_told),
+        test(test_the_status_decides),
+        test(test_redirects_to_the_same_host_are_followed),
+        test(test_redirects_in_a_circle_end),
+        test(test_a_server_that_is_silent_times_out),
+        test(test_a_server_that_hangs_up_has_failed),
+        test(test_one_that_is_forgotten_is_never_heard_of),
+        test(test_commands),
+        test(test_a_probe_without_host_goes_to_the_pods_network),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
