@@ -183,10 +183,13 @@ static int socket_in(int namespace, int family)
         pthread_attr_t attributes;
         pthread_attr_init(&attributes);
         pthread_attr_setstacksize(&attributes, 64 * 1024 > PTHREAD_STACK_MIN ? 64 * 1024 : PTHREAD_STACK_MIN);
-        request.number = pthread_create(&thread, &attributes, make_socket_there, &request);
+        int number = pthread_create(&thread, &attributes, make_socket_there, &request);
         pthread_attr_destroy(&attributes);
-        if (request.number == 0)
+        /* From here on the answer is the thread's until it has ended. */
+        if (number == 0)
             pthread_join(thread, NULL);
+        else
+            request.number = number;
     }
     errno = request.number;
     return request.fd;

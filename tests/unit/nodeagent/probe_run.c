@@ -2,6 +2,7 @@
 #include "nodeagent/probe_run.h"
 #include "tests/unit/lib/test.h"
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -385,6 +386,15 @@ static void test_a_probe_without_host_goes_to_the_pods_network(void **state)
         skip(); /* namespaces can't be made here */
 }
 
+static void test_a_network_that_cannot_be_entered_is_no_failure(void **state)
+{
+    struct bench *b = *state;
+    autoclose int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_true(nothing >= 0);
+    run(b, "{\"tcpSocket\":{\"port\":\"web\"}}", TIMEOUT_MS, nothing, NULL);
+    assert_outcome(b, PROBE_ERRED, "cannot make a socket in the pod's network: Invalid argument");
+}
+
 #define test(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -402,6 +412,7 @@ int main(void)
         test(test_one_that_is_forgotten_is_never_heard_of),
         test(test_commands),
         test(test_a_probe_without_host_goes_to_the_pods_network),
+        test(test_a_network_that_cannot_be_entered_is_no_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
