@@ -286,6 +286,16 @@ static void test_errors_are_tried_again_at_once_three_times(void **state)
     assert_int_equal(due(&b, PROBE_READINESS, 1), 10);
 }
 
+static void test_tries_after_an_error_belong_to_the_same_period(void **state)
+{
+    (void)state;
+    struct bench b = bench("{\"readinessProbe\":{}}");
+    try(&b, PROBE_READINESS, 0, PROBE_ERRED);
+    assert_int_equal(due(&b, PROBE_READINESS, 2), -1);
+    try(&b, PROBE_READINESS, 2, PROBE_SUCCEEDED);
+    assert_int_equal(due(&b, PROBE_READINESS, 3), 10);
+}
+
 static void test_what_is_said(void **state)
 {
     (void)state;
@@ -343,6 +353,8 @@ static void test_an_agent_that_has_just_started_spreads_its_first_tries(void **s
     struct bench b = bench_since("{\"livenessProbe\":{\"periodSeconds\":200}}", START - 1000, 500);
     assert_int_equal(due(&b, PROBE_LIVENESS, 0), 99);
     assert_int_equal(due(&b, PROBE_LIVENESS, 99), -1);
+    /* a clock that is set back after that doesn't make it longer */
+    assert_int_equal(due(&b, PROBE_LIVENESS, -500), -1);
     /* initialDelaySeconds that are longer stay what counts */
     b = bench_since("{\"livenessProbe\":{\"periodSeconds\":200,\"initialDelaySeconds\":120}}", START - 1000,
                     500);
@@ -386,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_a_pod_that_is_deleted_keeps_readiness_only),
         cmocka_unit_test(test_a_pod_that_is_deleted_while_it_starts_counts_as_started),
         cmocka_unit_test(test_errors_are_tried_again_at_once_three_times),
+        cmocka_unit_test(test_tries_after_an_error_belong_to_the_same_period),
         cmocka_unit_test(test_what_is_said),
         cmocka_unit_test(test_a_warning_counts_as_success),
         cmocka_unit_test(test_an_agent_that_has_just_started_spreads_its_first_tries),
