@@ -220,6 +220,16 @@ static int mounted_since(struct tree *tree, const char *resource, int64_t versio
     return result < 0 ? error_wrap(err, "%s", path) : 0;
 }
 
+/* ---- one object ---- */
+
+static int mounted_get(struct tree *tree, const char *resource, const char *namespace, const char *name,
+                       struct buf *object, struct error **err)
+{
+    autofree char *path = path_format("%s/all/%s/%s%s%s/.json", mounted_of(tree)->directory, resource,
+                                      namespace, *namespace != '\0' ? "/" : "", name);
+    return file_read(path, object, err);
+}
+
 /* ---- .bulk ---- */
 
 static int write_all(int fd, struct str bytes, struct error **err)
@@ -359,6 +369,7 @@ static const struct tree_operations mounted_operations = {
     .events = mounted_events,
     .descriptor = mounted_descriptor,
     .since = mounted_since,
+    .get = mounted_get,
     .bulk = mounted_bulk,
     .resources = mounted_resources,
     .wall_ms = mounted_wall_ms,
@@ -434,6 +445,12 @@ int tree_since(struct tree *tree, const char *resource, int64_t version, bool me
                tree_line_fn *line, void *context, struct error **err)
 {
     return tree->operations->since(tree, resource, version, metadata_only, line, context, err);
+}
+
+int tree_get(struct tree *tree, const char *resource, const char *namespace, const char *name,
+             struct buf *object, struct error **err)
+{
+    return tree->operations->get(tree, resource, namespace, name, object, err);
 }
 
 int tree_bulk(struct tree *tree, struct str requests, size_t count, struct buf *results, struct error **err)

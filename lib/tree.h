@@ -21,6 +21,8 @@ struct tree_operations {
     void (*follow)(struct tree *tree, const char *resource, bool *changed);
     int (*since)(struct tree *tree, const char *resource, int64_t version, bool metadata_only,
                  tree_line_fn *line, void *context, struct error **err);
+    int (*get)(struct tree *tree, const char *resource, const char *namespace, const char *name,
+               struct buf *object, struct error **err);
     int (*bulk)(struct tree *tree, struct str requests, size_t count, struct buf *results,
                 struct error **err);
     int (*resources)(struct tree *tree, struct buf *names, struct error **err);
@@ -59,6 +61,11 @@ int tree_descriptor(struct tree *tree);
 /* Hands over each line of .since/<version>. An answer that ends before its last line is -EPROTO. */
 int tree_since(struct tree *tree, const char *resource, int64_t version, bool metadata_only,
                tree_line_fn *line, void *context, struct error **err);
+
+/* Puts one object, as JSON, at the end of *object. -ENOENT when there is none. Where a kind has no namespaces
+ * `namespace` is "". */
+int tree_get(struct tree *tree, const char *resource, const char *namespace, const char *name,
+             struct buf *object, struct error **err);
 
 /* Carries out `count` requests, a line each, and puts as many lines of results at the end of *results. An
  * error says that it is not known what was carried out. */

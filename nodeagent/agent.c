@@ -58,7 +58,8 @@ static const struct view bound_pod_view = {
     .fill = fill_bound_pod,
 };
 
-/* Of nodes it only matters whether this one is there. */
+/* Of nodes it only matters whether this one is there; of ConfigMaps and Secrets when they change: what they
+ * say is read when it is wanted (pod_objects.c). */
 static const struct view present_node_view = {
     .resource = "nodes",
     .api_version = "v1",
@@ -66,8 +67,23 @@ static const struct view present_node_view = {
     .size = sizeof(struct meta),
     .metadata_only = true,
 };
+static const struct view configmap_view = {
+    .resource = "configmaps",
+    .api_version = "v1",
+    .kind = "ConfigMap",
+    .size = sizeof(struct meta),
+    .metadata_only = true,
+};
+static const struct view secret_view = {
+    .resource = "secrets",
+    .api_version = "v1",
+    .kind = "Secret",
+    .size = sizeof(struct meta),
+    .metadata_only = true,
+};
 
-static const struct view *const followed[AGENT_FOLLOWS] = {&bound_pod_view, &present_node_view};
+static const struct view *const followed[AGENT_FOLLOWS] = {&bound_pod_view, &present_node_view,
+                                                           &configmap_view, &secret_view};
 
 static bool is_ours(const struct bound_pod *pod)
 {
@@ -101,12 +117,27 @@ static void on_node_changed(struct agent *agent, const struct meta *before, cons
         say_node_is_here(agent);
 }
 
+/* Programs see new values of environment variables when they are started anew, new files at once. */
+static void on_object_changed(struct agent *agent, const struct meta *object)
+{
+    for (struct map_node *node = NULL; (node = map_next(&agent->pods, node)) != NULL;) {
+        struct pod *pod = map_entry(node, struct pod, by_uid);
+        if (!pod_names_object(pod, object))
+            continue;
+        pod_update_volumes(pod);
+        pod_retry(pod);
+    }
+}
+
 static void on_changed(void *context, const void *before, const void *now)
 {
-    if (meta_of(now != NULL ? now : before)->view == &bound_pod_view)
+    const struct meta *object = meta_of(now != NULL ? now : before);
+    if (object->view == &bound_pod_view)
         on_pod_changed(context, before, now);
-    else
+    else if (object->view == &present_node_view)
         on_node_changed(context, before, now);
+    else
+        on_object_changed(context, object);
 }
 
 /* ---- following the tree ---- */
@@ -315,7 +346,7 @@ static void on_images_changed(void *context, uint32_t events)
     (void)events;
     while (read(agent->images, buffer, sizeof(buffer)) > 0)
         ;
-    each_pod(agent, pod_retry_images);
+    each_pod(agent, pod_retry);
 }
 
 static int watch_images(struct agent *agent, struct error **err)

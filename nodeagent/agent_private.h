@@ -6,6 +6,7 @@
 #include "lib/cache.h"
 #include "lib/map.h"
 #include "nodeagent/agent.h"
+#include "nodeagent/names.h"
 #include "nodeagent/outbox.h"
 #include "nodeagent/record.h"
 #include "nodeagent/runtime.h"
@@ -20,8 +21,8 @@ struct pod {
     bool finishing; /* the tree has been asked to let it go */
 };
 
-/* The kinds that it follows: pods and nodes. */
-enum { AGENT_FOLLOWS = 2 };
+/* The kinds that it follows: pods, nodes, ConfigMaps, Secrets. */
+enum { AGENT_FOLLOWS = 4 };
 
 struct agent {
     struct loop *loop;
@@ -47,6 +48,18 @@ static inline struct value pod_document(const struct pod *pod)
     return doc_root(pod->document);
 }
 
+static inline const struct place *pod_place(const struct pod *pod)
+{
+    return pod->agent->options.place;
+}
+
+/* "default/web-1", for the log. */
+#define POD_FORMAT    "%s/%s"
+#define POD_ARGS(pod) (pod)->record->namespace, (pod)->record->name
+
+/* After the machine (not the pod) failed to do something. */
+#define MACHINE_RETRY_MS 1000
+
 /* ---- pod.c ---- */
 
 /* Puts it into the agent's pods. Takes the record. */
@@ -59,15 +72,57 @@ void pod_set_document(struct pod *pod, struct doc *document);
 void pod_sync(struct pod *pod);
 /* The same in `after_ms`, or before. */
 void pod_sync_later(struct pod *pod, int64_t after_ms);
-/* Where it waits for an image, tries again now. */
-void pod_retry_images(struct pod *pod);
+/* Something that it may wait for has come (an image, an object): tries again now. */
+void pod_retry(struct pod *pod);
+/* Writes its record. */
+void pod_save(struct pod *pod);
 /* What the runtime has told. */
-void pod_sandbox_ended(struct pod *pod);
 void pod_container_ended(struct pod *pod, const char *name, int attempt, const struct runtime_end *end);
 /* Looks what has become of what its record says. */
 void pod_adopt(struct pod *pod);
 /* Nothing of it is left, neither here nor in the tree. */
 void pod_forget(struct pod *pod);
+
+/* ---- pod_sandbox.c ---- */
+
+/* Verbs: what comes of them is told by pod_sync(). */
+void pod_run_sandbox(struct pod *pod);
+void pod_stop_sandbox(struct pod *pod);
+void pod_remove_sandbox(struct pod *pod);
+/* What the runtime has told. */
+void pod_sandbox_ended(struct pod *pod);
+/* The host name of its containers; "" when it can't have one: then there is no sandbox either. */
+const char *pod_hostname(const struct pod *pod, char hostname[NAMES_HOSTNAME]);
+
+/* ---- pod_objects.c: the ConfigMaps and Secrets that it names ---- */
+
+/* What was read of them; zero-initialised is none. */
+struct pod_objects {
+    const struct pod *pod;
+    struct doc **docs;
+    size_t count, capacity;
+    struct error *error; /* pod_objects_read()'s own */
+};
+/* Reads all that there are. An error says that it can't be told which there are. To be freed in any case. */
+int pod_objects_read(struct pod_objects *objects, const struct pod *pod, struct error **err);
+/* The object, or absent; environment_find_fn with the pod_objects as context. */
+struct value pod_objects_find(void *context, const char *kind, struct str name);
+void pod_objects_free(struct pod_objects *objects);
+#define autoobjects cleanup(pod_objects_free)
+/* Is the object one that the pod names? */
+bool pod_names_object(const struct pod *pod, const struct meta *object);
+
+/* ---- pod_volumes.c ---- */
+
+/* Before the sandbox. The sentence is that of a FailedMount event. */
+int pod_set_up_volumes(struct pod *pod, struct error **err);
+/* When an object or the pod's metadata has changed; says itself what fails. */
+void pod_update_volumes(struct pod *pod);
+/* Before each start of a container: what its subPaths lead to. */
+int pod_bind_volumes(struct pod *pod, struct value container, struct value variables, struct error **err);
+/* When no container and no sandbox is left. Only then may the pod's directories be removed: parts of the
+ * machine's own directories may be bound there. */
+int pod_tear_down_volumes(const struct pod *pod, struct error **err);
 
 /* ---- pod_environment.c ---- */
 

@@ -4,8 +4,10 @@
 #include "lib/quantity.h"
 #include "nodeagent/environment.h"
 #include "nodeagent/expand.h"
+#include "nodeagent/namespaces.h"
 #include "nodeagent/seccomp.h"
 #include "nodeagent/security.h"
+#include "nodeagent/volume_mounts.h"
 #include <errno.h>
 #include <signal.h>
 
@@ -55,12 +57,6 @@ static const struct {
     {"/etc/resolv.conf", "resolv.conf", true},
 };
 
-/* Namespaces of its own, and those of the sandbox with their names in /proc/<pid>/ns. */
-static const char *const own_namespaces[] = {"pid", "mount", "cgroup"};
-static const struct {
-    const char *type, *name;
-} shared_namespaces[] = {{"network", "net"}, {"ipc", "ipc"}, {"uts", "uts"}};
-
 static void add_texts(struct value array, const char *const *texts, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -108,13 +104,31 @@ static void add_mounts(struct value root, const struct oci_input *input)
 static void add_namespaces(struct value linux_part, const struct oci_input *input)
 {
     struct value array = value_set_array(linux_part, STR("namespaces"));
-    for (size_t i = 0; i < sizeof(own_namespaces) / sizeof(own_namespaces[0]); i++)
-        value_set_str(value_append_object(array), STR("type"), str_of(own_namespaces[i]));
-    for (size_t i = 0; i < sizeof(shared_namespaces) / sizeof(shared_namespaces[0]); i++) {
-        struct value shared = value_append_object(array);
-        value_set_str(shared, STR("type"), str_of(shared_namespaces[i].type));
-        value_setf(shared, STR("path"), "/proc/%d/ns/%s", (int)input->sandbox, shared_namespaces[i].name);
+    const struct namespace *namespace;
+    for (size_t i = 0; (namespace = namespace_at(i)) != NULL; i++) {
+        enum namespace_holder holder = namespace_holder(namespace, input->pod);
+        if (holder == HELD_BY_MACHINE)
+            continue; /* what isn't named is not changed */
+        struct value part = value_append_object(array);
+        value_set_str(part, STR("type"), str_of(namespace->type));
+        if (holder == HELD_BY_SANDBOX)
+            value_setf(part, STR("path"), "/proc/%d/ns/%s", (int)input->sandbox, namespace->file);
     }
+}
+
+/* What linux.rootfsPropagation has to be for the volumes' mounts is said there. */
+static int add_volumes(struct value root, struct value linux_part, const struct oci_input *input,
+                       struct error **err)
+{
+    const char *propagation = NULL;
+    struct volume_mounts wanted = {.pod = input->pod,
+                                   .container = input->container,
+                                   .variables = input->variables,
+                                   .volumes = input->volumes};
+    int result = volume_mounts_add(&wanted, value_get(root, STR("mounts")), &propagation, err);
+    if (result == 0 && propagation != NULL)
+        value_set_str(linux_part, STR("rootfsPropagation"), str_of(propagation));
+    return result;
 }
 
 /* ---- the command ---- */
@@ -257,6 +271,8 @@ struct doc *oci_config(const struct oci_input *input, struct error **err)
     struct value linux_part = value_set_object(root, STR("linux"));
     value_set_str(linux_part, STR("cgroupsPath"), str_of(input->cgroup));
     add_namespaces(linux_part, input);
+    if (add_volumes(root, linux_part, input, err) < 0)
+        return NULL;
     add_resources(linux_part, input->container, input->security->all_devices);
     add_protection(linux_part, input, value_at(root, "process", "capabilities", "bounding"));
     return take_pointer(doc);

@@ -17,7 +17,8 @@ struct oci_user {
 struct security;
 
 struct oci_input {
-    struct value container;          /* of the PodSpec */
+    struct value pod;                /* its document */
+    struct value container;          /* of its spec */
     struct value variables;          /* that the pod gives it (environment.h) */
     struct value image;              /* the image's configuration: Env, Entrypoint, Cmd, WorkingDir … */
     const struct security *security; /* security.h */
@@ -26,10 +27,11 @@ struct oci_input {
     const char *hostname;
     const char *cgroup;        /* "/podtree/1f0c43aa/pod…/web.0" */
     const char *pod_directory; /* where the sandbox's shm, hosts, hostname and resolv.conf are */
-    pid_t sandbox;             /* whose network, IPC and UTS namespaces are joined */
+    const char *volumes;       /* the pod's (volume.h) */
+    pid_t sandbox;             /* whose namespaces are joined */
 };
 
-/* NULL and EINVAL when there is nothing to run. */
+/* NULL and EINVAL when there is nothing to run, or when a volume can't be mounted as asked. */
 struct doc *oci_config(const struct oci_input *input, struct error **err);
 
 /* The number of the signal that asks the container to stop ("SIGQUIT", "QUIT", "3" in the image); SIGTERM

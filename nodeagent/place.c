@@ -107,6 +107,11 @@ char *place_log(const struct place *place, const char *uid, const char *containe
     return path_format("%s/pods/%s/%s/%d.log", place->state, uid, container, attempt);
 }
 
+char *place_volumes(const struct place *place, const char *uid)
+{
+    return path_format("%s/pods/%s/volumes.d", place->state, uid);
+}
+
 char *place_layer(const struct place *place, const char *uid, const char *container, int attempt)
 {
     return path_format("%s/pods/%s/%s/%d", place->state, uid, container, attempt);

@@ -4,6 +4,7 @@
  *     STATE/pods/<uid>/pod.json           what is known of the pod and its containers (record.h)
  *     STATE/pods/<uid>/<container>/<attempt>.log      its output, in Kubernetes' log format
  *     STATE/pods/<uid>/<container>/<attempt>/{upper,work}   what it has written, for overlayfs
+ *     STATE/pods/<uid>/volumes.d/         its volumes (volume.h); a container can be called volumes
  *     STATE/seccomp/                      profiles that pods name (type Localhost)
  *     RUN/runc/                           runc's own state: runc --root RUN/runc list
  *     RUN/exits/<container id>            conmon's exit files
@@ -38,6 +39,7 @@ char *place_pod_state(const struct place *place, const char *uid);
 char *place_pod_run(const struct place *place, const char *uid);
 char *place_pod_cgroup(const struct place *place, const char *uid);
 char *place_log(const struct place *place, const char *uid, const char *container, int attempt);
+char *place_volumes(const struct place *place, const char *uid);
 char *place_layer(const struct place *place, const char *uid, const char *container, int attempt);
 char *place_bundle(const struct place *place, const char *uid, const char *container, int attempt);
 char *place_exit_file(const struct place *place, const char *id);

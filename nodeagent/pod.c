@@ -11,9 +11,6 @@
 #include <errno.h>
 #include <signal.h>
 
-/* After the machine (not the pod) failed to do something. */
-#define MACHINE_RETRY_MS 1000
-
 /* A verb on its way: of which pod and container. A pod isn't freed while one is. */
 struct step {
     struct pod *pod;
@@ -56,123 +53,11 @@ void pod_free(struct pod *pod)
     free(pod);
 }
 
-static const struct place *place_of(const struct pod *pod)
-{
-    return pod->agent->options.place;
-}
-
-/* "default/web-1", for the log. */
-#define POD_FORMAT    "%s/%s"
-#define POD_ARGS(pod) (pod)->record->namespace, (pod)->record->name
-
-static void save(struct pod *pod)
+void pod_save(struct pod *pod)
 {
     autoerror struct error *error = NULL;
-    if (record_save(place_of(pod), pod->record, &error) < 0)
+    if (record_save(pod_place(pod), pod->record, &error) < 0)
         log_error("pod " POD_FORMAT ": %s", POD_ARGS(pod), error_message(error));
-}
-
-/* ---- the sandbox ---- */
-
-static void fail_sandbox(struct pod *pod, const char *what, const char *complaint)
-{
-    struct pod_record *record = pod->record;
-    free(record->sandbox_complaint);
-    record->sandbox_complaint = str_dup(str_of(complaint));
-    record->sandbox = SANDBOX_ENDED;
-    record->sandbox_retry_ms =
-        clock_wall_ms() +
-        MACHINE_RETRY_MS * (record->sandbox_failures < 10 ? ++record->sandbox_failures : 10);
-    log_error("pod " POD_FORMAT ": cannot %s the sandbox: %s", POD_ARGS(pod), what, complaint);
-    if (record->sandbox_failures == 1)
-        pod_say_event(pod, "Warning", "FailedCreatePodSandBox", "cannot %s the sandbox: %s", what, complaint);
-}
-
-static void on_sandbox_run(void *context, struct error *error)
-{
-    struct pod *pod;
-    step_end(context, &pod, NULL);
-    pod->record->sandbox_busy = false;
-    if (error != NULL) {
-        fail_sandbox(pod, "make", error_message(error));
-    } else {
-        pod->record->sandbox = SANDBOX_READY;
-        pod->record->sandbox_failures = 0;
-        free(take_pointer(pod->record->sandbox_complaint));
-    }
-    pod_sync(pod);
-}
-
-static const char *hostname_of(const struct pod *pod, char hostname[64])
-{
-    struct str wanted = value_str(value_at(pod_document(pod), "spec", "hostname"));
-    if (wanted.length == 0)
-        wanted = str_of(pod->record->name);
-    /* Names of pods may be longer than host names, which end with no dot or dash. */
-    size_t length = wanted.length < 63 ? wanted.length : 63;
-    while (length > 0 && (wanted.at[length - 1] == '-' || wanted.at[length - 1] == '.'))
-        length--;
-    memcpy(hostname, wanted.at, length);
-    hostname[length] = '\0';
-    return hostname;
-}
-
-static void say_what_has_no_effect(const struct pod *pod)
-{
-    autobuf struct buf fields = {0};
-    security_without_effect(&fields, pod_document(pod));
-    if (fields.length != 0)
-        pod_say_event(pod, "Warning", "WithoutEffect", "without effect on this node: %s", fields.at);
-}
-
-static void run_sandbox(struct pod *pod)
-{
-    char hostname[64];
-    autosysctls struct security_sysctls sysctls = {0};
-    autoerror struct error *error = NULL;
-    if (security_sysctls(&sysctls, pod_document(pod), &error) < 0) {
-        fail_sandbox(pod, "make", error_message(error));
-        return;
-    }
-    if (pod->record->sandbox_failures == 0)
-        say_what_has_no_effect(pod);
-    autofree char *title = path_format(POD_FORMAT, POD_ARGS(pod));
-    struct sandbox_config config = {
-        .uid = pod->record->uid, .title = title, .hostname = hostname_of(pod, hostname), .sysctls = sysctls};
-    save(pod);
-    pod->record->sandbox_busy = true;
-    runtime_run_sandbox(pod->agent->runtime, &config, on_sandbox_run, step_new(pod, -1));
-}
-
-static void stop_sandbox(struct pod *pod)
-{
-    if (runtime_stop_sandbox(pod->agent->runtime, pod->record->uid))
-        pod->record->sandbox_busy = true; /* until pod_sandbox_ended */
-    else
-        pod->record->sandbox = SANDBOX_ENDED;
-}
-
-static void remove_sandbox(struct pod *pod)
-{
-    autoerror struct error *error = NULL;
-    if (runtime_remove_sandbox(pod->agent->runtime, pod->record->uid, &error) == 0) {
-        pod->record->sandbox = SANDBOX_NONE;
-        return;
-    }
-    /* Processes that have just been killed take a moment to leave. */
-    pod->record->sandbox_retry_ms = clock_wall_ms() + 20;
-    if (error->number != EBUSY)
-        fail_sandbox(pod, "remove", error_message(error));
-}
-
-void pod_sandbox_ended(struct pod *pod)
-{
-    bool expected = pod->record->sandbox_busy;
-    pod->record->sandbox_busy = false;
-    pod->record->sandbox = SANDBOX_ENDED;
-    if (!expected)
-        pod_say_event(pod, "Normal", "SandboxChanged", "the pod's sandbox has ended, it will be made again");
-    pod_sync(pod);
 }
 
 /* ---- making containers ---- */
@@ -180,7 +65,7 @@ void pod_sandbox_ended(struct pod *pod)
 static void fail_to_make(struct pod *pod, struct container_record *container, const char *message)
 {
     record_end(container, 128, clock_wall_ms(), "StartError", message);
-    save(pod);
+    pod_save(pod);
     pod_say_event(pod, "Warning", "Failed", "Error: %s", message);
 }
 
@@ -212,7 +97,7 @@ static void on_started(void *context, struct error *error)
     } else {
         container->state = CONTAINER_RUNNING;
         container->started_ms = clock_wall_ms();
-        save(pod);
+        pod_save(pod);
         pod_say_event(pod, "Normal", "Started", "Started container %s", container->name);
     }
     pod_sync(pod);
@@ -233,7 +118,7 @@ static struct doc *find_image(struct pod *pod, struct container_record *containe
 {
     autofree char *name = str_dup(value_str(value_get(spec, STR("image"))));
     autoerror struct error *error = NULL;
-    struct doc *image = image_find(place_of(pod)->state, name, &error);
+    struct doc *image = image_find(pod_place(pod)->state, name, &error);
     if (image != NULL)
         return image;
     const char *reason = error->number == EINVAL ? "InvalidImageName" : "ImagePullBackOff";
@@ -281,6 +166,10 @@ static void create_container(struct pod *pod, int i)
         hold_back(pod, container, "CreateContainerConfigError", error_message(error));
         return;
     }
+    if (pod_bind_volumes(pod, spec, doc_root(variables), &error) < 0) {
+        hold_back(pod, container, "CreateContainerConfigError", error_message(error));
+        return;
+    }
     if (container->end.valid)
         record_raise_backoff(container, clock_wall_ms());
     container->attempt++;
@@ -289,8 +178,8 @@ static void create_container(struct pod *pod, int i)
     container->remains = true;
     free(container->image_id);
     container->image_id = str_dup(value_str(value_get(doc_root(image), STR("id"))));
-    save(pod);
-    char hostname[64];
+    pod_save(pod);
+    char hostname[NAMES_HOSTNAME];
     struct runtime_container config = {.uid = pod->record->uid,
                                        .name = container->name,
                                        .attempt = container->attempt,
@@ -298,7 +187,7 @@ static void create_container(struct pod *pod, int i)
                                        .spec = spec,
                                        .variables = doc_root(variables),
                                        .image = doc_root(image),
-                                       .hostname = hostname_of(pod, hostname)};
+                                       .hostname = pod_hostname(pod, hostname)};
     struct step *step = step_new(pod, i);
     if (runtime_create_container(pod->agent->runtime, &config, on_created, step, &error) < 0) {
         free(step);
@@ -324,7 +213,7 @@ static void start_container(struct pod *pod, int i)
 static int stop_signal(const struct pod *pod, const struct container_record *container)
 {
     autodoc struct doc *image =
-        container->image != NULL ? image_find(place_of(pod)->state, container->image, NULL) : NULL;
+        container->image != NULL ? image_find(pod_place(pod)->state, container->image, NULL) : NULL;
     return oci_stop_signal(value_get(doc_root(image), STR("config")));
 }
 
@@ -332,7 +221,7 @@ static int stop_signal(const struct pod *pod, const struct container_record *con
 static void ask_to_stop(struct pod *pod, struct container_record *container)
 {
     container->asked_ms = clock_wall_ms();
-    save(pod);
+    pod_save(pod);
     runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
                              stop_signal(pod, container));
 }
@@ -358,7 +247,7 @@ static void kill_container(struct pod *pod, int i)
 {
     struct container_record *container = &pod->record->containers[i];
     container->killed = true;
-    save(pod);
+    pod_save(pod);
     if (container->asked_ms == 0)
         pod_say_event(pod, "Normal", "Killing", "Killing container %s", container->name);
     runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
@@ -379,7 +268,7 @@ static void on_removed(void *context, struct error *error)
     if (container->state != CONTAINER_NONE)
         record_undo_attempt(container);
     container->remains = false;
-    save(pod);
+    pod_save(pod);
     pod_sync(pod);
 }
 
@@ -420,7 +309,7 @@ void pod_container_ended(struct pod *pod, const char *name, int attempt, const s
         return;
     }
     note_end(container, end);
-    save(pod);
+    pod_save(pod);
     int64_t now = clock_wall_ms();
     if (pod->document != NULL && decide_restarts(pod_document(pod), container) &&
         record_backoff_until(container) > now)
@@ -433,7 +322,11 @@ void pod_container_ended(struct pod *pod, const char *name, int attempt, const s
 
 static void finish(struct pod *pod)
 {
-    if (pod->document == NULL || pod->agent->outbox == NULL)
+    autoerror struct error *error = NULL;
+    if (pod_tear_down_volumes(pod, &error) < 0) {
+        log_error("pod " POD_FORMAT ": %s", POD_ARGS(pod), error_message(error));
+        pod_sync_later(pod, MACHINE_RETRY_MS);
+    } else if (pod->document == NULL || pod->agent->outbox == NULL)
         pod_forget(pod);
     else if (!pod->finishing)
         pod_say_finished(pod);
@@ -443,13 +336,13 @@ static void perform(struct pod *pod, const struct action *action)
 {
     switch (action->kind) {
     case ACTION_RUN_SANDBOX:
-        run_sandbox(pod);
+        pod_run_sandbox(pod);
         break;
     case ACTION_STOP_SANDBOX:
-        stop_sandbox(pod);
+        pod_stop_sandbox(pod);
         break;
     case ACTION_REMOVE_SANDBOX:
-        remove_sandbox(pod);
+        pod_remove_sandbox(pod);
         break;
     case ACTION_CREATE:
         create_container(pod, action->container);
@@ -526,10 +419,21 @@ static void learn_images(struct pod *pod)
     }
 }
 
+/* Files of a volume may show them. */
+static bool has_other_metadata(struct value before, struct value now)
+{
+    return !value_equal(value_at(before, "metadata", "labels"), value_at(now, "metadata", "labels")) ||
+           !value_equal(value_at(before, "metadata", "annotations"),
+                        value_at(now, "metadata", "annotations"));
+}
+
 void pod_set_document(struct pod *pod, struct doc *document)
 {
+    bool differs = pod->document != NULL && has_other_metadata(pod_document(pod), doc_root(document));
     doc_free(pod->document);
     pod->document = document;
+    if (differs)
+        pod_update_volumes(pod);
     if (document != NULL) {
         pod->record->grace_seconds =
             value_int_or(value_at(pod_document(pod), "spec", "terminationGracePeriodSeconds"), 30);
@@ -538,8 +442,9 @@ void pod_set_document(struct pod *pod, struct doc *document)
     pod_sync_later(pod, 0);
 }
 
-void pod_retry_images(struct pod *pod)
+void pod_retry(struct pod *pod)
 {
+    pod->record->sandbox_retry_ms = 0;
     for (int i = 0; i < pod->record->container_count; i++)
         pod->record->containers[i].retry_ms = 0;
     pod_sync_later(pod, 0);
@@ -547,7 +452,7 @@ void pod_retry_images(struct pod *pod)
 
 void pod_forget(struct pod *pod)
 {
-    autofree char *directory = place_pod_state(place_of(pod), pod->record->uid);
+    autofree char *directory = place_pod_state(pod_place(pod), pod->record->uid);
     autoerror struct error *error = NULL;
     if (directory_remove(directory, &error) < 0)
         log_error("pod " POD_FORMAT ": %s", POD_ARGS(pod), error_message(error));

@@ -222,9 +222,7 @@ static void job_free(struct job *job)
     free(job->name);
     free(job->id);
     free(job->bundle);
-    free(job->hostname);
-    free(job->title);
-    security_sysctls_free(&job->sysctls);
+    sandbox_config_free(&job->sandbox);
     free(job);
 }
 
@@ -252,9 +250,7 @@ static void on_sandbox_started(void *context, pid_t pid, int pidfd, struct error
 static void begin_sandbox(struct job *job)
 {
     struct runtime *runtime = job->runtime;
-    struct sandbox_config config = {
-        .uid = job->uid, .title = job->title, .hostname = job->hostname, .sysctls = job->sysctls};
-    if (sandbox_start(runtime->loop, runtime->place, runtime->cgroups, &config, on_sandbox_started, job,
+    if (sandbox_start(runtime->loop, runtime->place, runtime->cgroups, &job->sandbox, on_sandbox_started, job,
                       &job->error) < 0)
         job_end(job);
 }
@@ -263,9 +259,7 @@ void runtime_run_sandbox(struct runtime *runtime, const struct sandbox_config *c
                          void *context)
 {
     struct job *job = job_new(runtime, config->uid, NULL, 0, done, context);
-    job->title = str_dup(str_of(config->title));
-    job->hostname = str_dup(str_of(config->hostname));
-    job->sysctls = security_sysctls_copy(&config->sysctls);
+    job->sandbox = sandbox_config_copy(config);
     job_enqueue(job, begin_sandbox);
 }
 
@@ -320,7 +314,9 @@ static int write_config(const struct job *job, const struct runtime_container *c
         return error_make(err, ESRCH, "the pod has no sandbox");
     autofree char *cgroup = place_container_cgroup(place, job->uid, job->name, job->attempt);
     autofree char *pod_directory = place_pod_run(place, job->uid);
+    autofree char *volumes = place_volumes(place, job->uid);
     struct oci_input input = {
+        .pod = container->pod,
         .container = container->spec,
         .variables = container->variables,
         .image = built,
@@ -330,6 +326,7 @@ static int write_config(const struct job *job, const struct runtime_container *c
         .hostname = container->hostname,
         .cgroup = cgroup,
         .pod_directory = pod_directory,
+        .volumes = volumes,
         .sandbox = sandbox->pid,
     };
     autodoc struct doc *config = oci_config(&input, err);

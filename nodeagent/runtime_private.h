@@ -25,8 +25,7 @@ struct job {
     struct job *next;
     char *uid, *name, *id, *bundle;
     int attempt;
-    char *hostname, *title; /* of a sandbox that is to be run */
-    struct security_sysctls sysctls;
+    struct sandbox_config sandbox; /* that is to be run: all in it is the job's */
     void (*begin)(struct job *job);
     struct loop_source *source; /* what is being waited for, if not a process */
     int fd;

@@ -53,6 +53,31 @@ struct birth {
     void *context;
 };
 
+static struct str copy_text(struct str text)
+{
+    return (struct str){str_dup(text), text.length};
+}
+
+struct sandbox_config sandbox_config_copy(const struct sandbox_config *config)
+{
+    return (struct sandbox_config){.uid = str_dup(str_of(config->uid)),
+                                   .title = str_dup(str_of(config->title)),
+                                   .namespaces = config->namespaces,
+                                   .hostname = str_dup(str_of(config->hostname)),
+                                   .hosts = copy_text(config->hosts),
+                                   .resolver = copy_text(config->resolver),
+                                   .sysctls = security_sysctls_copy(&config->sysctls)};
+}
+
+void sandbox_config_free(struct sandbox_config *config)
+{
+    const char *const texts[] = {config->uid, config->title, config->hostname, config->hosts.at,
+                                 config->resolver.at};
+    for (size_t i = 0; i < COUNT(texts); i++)
+        free((void *)(uintptr_t)texts[i]);
+    security_sysctls_free(&config->sysctls);
+}
+
 /* ---- in the new process: only system calls, as after any fork of a process that may have threads ---- */
 
 static int bring_loopback_up(void)
@@ -108,9 +133,10 @@ static void become_pause(int fd, int cgroup_to_join, const struct sandbox_config
         fail(fd, STEP_CGROUP);
     if (setsid() < 0)
         fail(fd, STEP_SESSION);
-    if (sethostname(config->hostname, strlen(config->hostname)) < 0)
+    if ((config->namespaces & CLONE_NEWUTS) != 0 &&
+        sethostname(config->hostname, strlen(config->hostname)) < 0)
         fail(fd, STEP_HOSTNAME);
-    if (bring_loopback_up() < 0)
+    if ((config->namespaces & CLONE_NEWNET) != 0 && bring_loopback_up() < 0)
         fail(fd, STEP_LOOPBACK);
     if (set_sysctls(&config->sysctls) < 0)
         fail(fd, STEP_SYSCTLS);
@@ -227,11 +253,10 @@ static void on_report(void *context, uint32_t events)
         birth_fail(birth, error);
 }
 
-static pid_t clone_sandbox(int *pidfd, int cgroup)
+static pid_t clone_sandbox(uint64_t namespaces, int *pidfd, int cgroup)
 {
     struct clone_args args = {
-        .flags =
-            CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+        .flags = namespaces | CLONE_PIDFD | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
         .pidfd = (uint64_t)(uintptr_t)pidfd,
         .exit_signal = SIGCHLD,
         .cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
@@ -249,31 +274,28 @@ static int write_shared_file(const char *directory, const char *name, struct str
     return result;
 }
 
+/* That of the machine where its IPC namespace is used. */
+static int mount_shm(const char *shm, uint64_t namespaces, struct error **err)
+{
+    int result = (namespaces & CLONE_NEWIPC) != 0
+                     ? mount("shm", shm, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, SHM_OPTIONS)
+                     : mount("/dev/shm", shm, NULL, MS_BIND, NULL);
+    return result == 0 ? 0 : error_errno(err, errno, "cannot mount %s", shm);
+}
+
 static int make_shared_files(const struct place *place, const struct sandbox_config *config,
                              struct error **err)
 {
     autofree char *directory = place_pod_run(place, config->uid);
     autofree char *shm = path_format("%s/shm", directory);
-    autobuf struct buf hosts = {0}, hostname = {0}, resolver = {0};
-    buf_addf(&hosts,
-             "127.0.0.1\tlocalhost\n"
-             "::1\tlocalhost ip6-localhost ip6-loopback\n"
-             "fe00::0\tip6-localnet\n"
-             "ff02::1\tip6-allnodes\n"
-             "ff02::2\tip6-allrouters\n"
-             "127.0.1.1\t%s\n",
-             config->hostname);
+    autobuf struct buf hostname = {0};
     buf_addf(&hostname, "%s\n", config->hostname);
-    if (file_read("/etc/resolv.conf", &resolver, NULL) < 0)
-        buf_clear(&resolver); /* a machine without resolver has pods without */
     int result = directory_make(shm, 0711, err);
-    if (result < 0 || (result = write_shared_file(directory, "hosts", buf_str(&hosts), err)) < 0 ||
+    if (result < 0 || (result = write_shared_file(directory, "hosts", config->hosts, err)) < 0 ||
         (result = write_shared_file(directory, "hostname", buf_str(&hostname), err)) < 0 ||
-        (result = write_shared_file(directory, "resolv.conf", buf_str(&resolver), err)) < 0)
+        (result = write_shared_file(directory, "resolv.conf", config->resolver, err)) < 0)
         return result;
-    if (mount("shm", shm, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, SHM_OPTIONS) < 0)
-        return error_errno(err, errno, "cannot mount %s", shm);
-    return 0;
+    return mount_shm(shm, config->namespaces, err);
 }
 
 /* The group of the pause process: a leaf, because version 2 wants processes in leaves only. */
@@ -298,7 +320,7 @@ static int give_birth(struct birth *birth, const struct cgroups *cgroups, const 
     autoclose int theirs = sockets[1];
     birth->socket = sockets[0];
     const char *const argv[] = {birth->place->pause, config->title, config->uid, NULL};
-    birth->pid = clone_sandbox(&birth->pidfd, into ? cgroup : -1);
+    birth->pid = clone_sandbox(config->namespaces, &birth->pidfd, into ? cgroup : -1);
     if (birth->pid == 0) {
         close(birth->socket);
         become_pause(theirs, into ? -1 : cgroup, config, argv);

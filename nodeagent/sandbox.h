@@ -1,5 +1,5 @@
-/* Sandboxes: the small process (podtree-pause) that holds a pod's network, IPC and UTS namespaces, and the
- * files that all containers of the pod share: /dev/shm, hosts, hostname, resolv.conf.
+/* Sandboxes: the small process (podtree-pause) that holds a pod's namespaces (namespaces.h), and the files
+ * that all containers of the pod share: /dev/shm, hosts, hostname, resolv.conf.
  *
  * A sandbox exists exactly when its record RUN/pods/<uid>/sandbox.json does. The process is made with clone3,
  * prepares its namespaces, and waits until the record has been written before it becomes podtree-pause; if
@@ -15,10 +15,16 @@
 
 struct sandbox_config {
     const char *uid;
-    const char *title; /* namespace/name, for people who look at ps */
+    const char *title;   /* namespace/name, for people who look at ps */
+    uint64_t namespaces; /* flags of clone(): which are new, the others are the machine's */
     const char *hostname;
+    struct str hosts, resolver;      /* what /etc/hosts and /etc/resolv.conf say (names.h) */
     struct security_sysctls sysctls; /* to be set in its namespaces; the caller's */
 };
+
+struct sandbox_config sandbox_config_copy(const struct sandbox_config *config);
+/* Of a copy. */
+void sandbox_config_free(struct sandbox_config *config);
 
 /* `error` is NULL when it runs, and then `pidfd` is the callee's; else it is freed after the call. */
 typedef void sandbox_started_fn(void *context, pid_t pid, int pidfd, struct error *error);

@@ -243,23 +243,11 @@ bool status_difference(struct value merge, struct value before, struct value now
 
 /* By member of the spec, and by member of a container's: what it is called. */
 static const char *const unsupported_spec[] = {
-    "initContainers",
-    "volumes",
-    "hostNetwork",
-    "hostPID",
-    "hostIPC",
-    "shareProcessNamespace",
-    "activeDeadlineSeconds",
-    "hostAliases",
-    "dnsConfig",
-    "runtimeClassName",
-    "readinessGates",
-    "setHostnameAsFQDN",
-    "resourceClaims",
+    "initContainers", "activeDeadlineSeconds", "runtimeClassName", "readinessGates", "resourceClaims",
 };
 static const char *const unsupported_container[] = {
-    "envFrom",        "volumeMounts", "volumeDevices", "lifecycle", "livenessProbe",
-    "readinessProbe", "startupProbe", "stdin",         "tty",       "restartPolicy",
+    "volumeDevices", "lifecycle", "livenessProbe", "readinessProbe",
+    "startupProbe",  "stdin",     "tty",           "restartPolicy",
 };
 
 /* Absent, false, 0, "" and what is empty ask for nothing. */
@@ -292,18 +280,6 @@ static const char *find_unsupported(struct value object, const char *const *name
 #define FIND_UNSUPPORTED(object, names) \
     find_unsupported((object), (names), sizeof(names) / sizeof((names)[0]))
 
-/* The node doesn't follow ConfigMaps and Secrets. */
-static const char *find_unsupported_variable(struct value container)
-{
-    value_each (variable, value_get(container, STR("env"))) {
-        if (value_exists(value_at(variable, "valueFrom", "configMapKeyRef")))
-            return "env.valueFrom.configMapKeyRef";
-        if (value_exists(value_at(variable, "valueFrom", "secretKeyRef")))
-            return "env.valueFrom.secretKeyRef";
-    }
-    return NULL;
-}
-
 char *status_unsupported(struct value pod)
 {
     const char *name = FIND_UNSUPPORTED(value_get(pod, STR("spec")), unsupported_spec);
@@ -311,8 +287,6 @@ char *status_unsupported(struct value pod)
         return path_format("spec.%s is not supported by this node yet", name);
     value_each (container, value_at(pod, "spec", "containers")) {
         name = FIND_UNSUPPORTED(container, unsupported_container);
-        if (name == NULL)
-            name = find_unsupported_variable(container);
         if (name != NULL)
             return path_format("spec.containers[" STR_FORMAT "].%s is not supported by this node yet",
                                STR_ARGS(value_str(value_get(container, STR("name")))), name);

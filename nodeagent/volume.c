@@ -265,6 +265,8 @@ int volumes_update(const char *volumes, const struct volume_world *world, struct
 
 int volumes_tear_down(const char *volumes, struct error **err)
 {
+    if (access(volumes, F_OK) < 0 && errno == ENOENT)
+        return 0;
     int result = rootfs_unmount_below(volumes, err);
     return result < 0 ? result : directory_remove(volumes, err);
 }

@@ -1,7 +1,7 @@
 /* The volumes of a pod: which kinds there are, where they lie, how they come and go.
  *
- *     STATE/pods/<uid>/volumes/<kind>~<name>/                  one volume; a hostPath has none
- *     STATE/pods/<uid>/volumes/subPath~<container>/<index>     what a volumeMount with a subPath binds
+ *     STATE/pods/<uid>/volumes.d/<kind>~<name>/                  one volume; a hostPath has none
+ *     STATE/pods/<uid>/volumes.d/subPath~<container>/<index>     what a volumeMount with a subPath binds
  *
  * Those with secrets in them, or with what the pod's memory pays for, are a tmpfs that is mounted there.
  * Setting up is done again and again: when the agent starts anew, after a reboot that has taken the tmpfs,
@@ -28,7 +28,7 @@ struct volume_kind {
  * emptyDir, as in Kubernetes. */
 const struct volume_kind *volume_kind(struct value volume);
 
-/* Where what it holds is. To be freed. `volumes` is STATE/pods/<uid>/volumes, here and below. */
+/* Where what it holds is. To be freed. `volumes` is STATE/pods/<uid>/volumes.d, here and below. */
 char *volume_path(const char *volumes, struct value volume);
 
 /* How large a tmpfs for it may be: the least of the pod's memory limit, what the node can give, and the

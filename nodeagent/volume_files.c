@@ -2,6 +2,7 @@
 
 #include "lib/base64.h"
 #include "lib/file.h"
+#include "nodeagent/downward.h"
 #include "nodeagent/volume_field.h"
 #include <errno.h>
 #include <limits.h>
@@ -232,17 +233,24 @@ static int add_object(struct collection *all, const struct keyed_kind *kind, str
 
 /* ---- the pod itself ---- */
 
+static int add_resource(struct collection *all, struct value reference, struct buf *bytes, struct error **err)
+{
+    struct value container;
+    struct str name = value_str(value_get(reference, STR("containerName")));
+    int result = downward_container(all->world->pod, name, &container, NULL, err);
+    return result < 0 ? result : downward_resource(container, reference, all->world->allocatable, bytes, err);
+}
+
 static int add_pod_file(struct collection *all, struct value item, struct error **err)
 {
     autobuf struct buf bytes = {0};
     struct value field = value_get(item, STR("fieldRef"));
     struct value resource = value_get(item, STR("resourceFieldRef"));
-    struct value pod = all->world->pod;
     int result = 0;
     if (value_exists(field))
-        result = volume_field(pod, value_str(value_get(field, STR("fieldPath"))), &bytes, err);
+        result = volume_field(all->world->pod, value_str(value_get(field, STR("fieldPath"))), &bytes, err);
     else if (value_exists(resource))
-        result = volume_resource(pod, resource, all->world->allocatable, &bytes, err);
+        result = add_resource(all, resource, &bytes, err);
     return result < 0 ? result
                       : add_file(all, value_str(value_get(item, STR("path"))), &bytes,
                                  mode_or(value_get(item, STR("mode")), all->mode), err);

@@ -8,7 +8,7 @@
 struct volume_mounts {
     struct value pod, container;
     struct value variables;   /* an object of strings: what $(NAME) in a subPathExpr stands for */
-    const char *volumes;      /* STATE/pods/<uid>/volumes */
+    const char *volumes;      /* STATE/pods/<uid>/volumes.d */
     bool recursive_read_only; /* the kernel (5.12) and the OCI runtime can ("rro" in `runc features`) */
 };
 

@@ -107,6 +107,25 @@ static void long_answers_come_whole(void **state)
 }
 
 /* A plain file gives back what was written to it: as many lines as there were requests. */
+static void one_object_is_read_as_it_is(void **state)
+{
+    (void)state;
+    autofree char *object = path_of("default/web");
+    autotree struct tree *tree = mount_it();
+    autobuf struct buf text = {0};
+    assert_int_equal(tree_get(tree, "pods", "default", "web", &text, NULL), -ENOENT);
+    assert_int_equal(directory_make(object, 0700, NULL), 0);
+    put("default/web/.json", "{\"kind\":\"Pod\"}");
+    assert_int_equal(tree_get(tree, "pods", "default", "web", &text, NULL), 0);
+    assert_string_equal(text.at, "{\"kind\":\"Pod\"}");
+    autofree char *node = path_of("node-a");
+    assert_int_equal(directory_make(node, 0700, NULL), 0);
+    put("node-a/.json", "{}");
+    buf_clear(&text);
+    assert_int_equal(tree_get(tree, "pods", "", "node-a", &text, NULL), 0);
+    assert_string_equal(text.at, "{}");
+}
+
 static void a_bulk_is_written_from_the_beginning_and_its_results_are_read(void **state)
 {
     (void)state;
@@ -201,6 +220,7 @@ int main(void)
         cmocka_unit_test(lines_come_one_by_one_up_to_the_last),
         cmocka_unit_test(an_answer_without_its_last_line_is_an_error),
         cmocka_unit_test(long_answers_come_whole),
+        cmocka_unit_test(one_object_is_read_as_it_is),
         cmocka_unit_test(a_bulk_is_written_from_the_beginning_and_its_results_are_read),
         cmocka_unit_test(a_touched_version_is_a_change),
         cmocka_unit_test(a_watch_that_ends_is_made_anew),

@@ -14,6 +14,7 @@ const struct known_kind known_kinds[] = {
     {"nodes", "v1", "Node", false},
     {"pods", "v1", "Pod", true},
     {"configmaps", "v1", "ConfigMap", true},
+    {"secrets", "v1", "Secret", true},
     {"replicasets.apps", "apps/v1", "ReplicaSet", true},
     {"deployments.apps", "apps/v1", "Deployment", true},
     {"leases.coordination.k8s.io", "coordination.k8s.io/v1", "Lease", true},

@@ -97,6 +97,19 @@ static int client_since(struct tree *tree, const char *resource, int64_t version
     return result < 0 ? result : 0;
 }
 
+static int client_get(struct tree *tree, const char *resource, const char *namespace, const char *name,
+                      struct buf *object, struct error **err)
+{
+    struct client *client = client_of(tree);
+    if (client->dead)
+        return dead(err);
+    struct value found = world_get(client->world, resource, namespace, name);
+    if (!value_exists(found))
+        return error_make(err, ENOENT, "no %s %s/%s", resource, namespace, name);
+    value_write(object, found);
+    return 0;
+}
+
 static int client_bulk(struct tree *tree, struct str requests, size_t count, struct buf *results,
                        struct error **err)
 {
@@ -143,6 +156,7 @@ static const struct tree_operations client_operations = {
     .events = client_events,
     .descriptor = client_descriptor,
     .since = client_since,
+    .get = client_get,
     .bulk = client_bulk,
     .resources = client_resources,
     .wall_ms = client_clock,

@@ -41,6 +41,12 @@ static int listening_since(struct tree *tree, const char *resource, int64_t vers
                       err);
 }
 
+static int listening_get(struct tree *tree, const char *resource, const char *namespace, const char *name,
+                         struct buf *object, struct error **err)
+{
+    return tree_get(((struct listening *)tree)->client, resource, namespace, name, object, err);
+}
+
 static int listening_bulk(struct tree *tree, struct str requests, size_t count, struct buf *results,
                           struct error **err)
 {
@@ -62,6 +68,7 @@ static int listening_descriptor(struct tree *tree)
 static const struct tree_operations listening_operations = {
     .follow = listening_follow,
     .since = listening_since,
+    .get = listening_get,
     .bulk = listening_bulk,
     .events = listening_events,
     .descriptor = listening_descriptor,

@@ -186,8 +186,8 @@ static void test_resources_are_counted_in_units_of_the_divisor(void **state)
         {"{\"containerName\":\"c\",\"resource\":\"requests.ephemeral-storage\"}", "r 644 0|"},
         {"{\"containerName\":\"no\",\"resource\":\"limits.cpu\"}", "22: container no not found"},
         {"{\"containerName\":\"c\",\"resource\":\"limits.gpu\"}",
-         "22: unsupported container resource : limits.gpu"},
-        {"{\"containerName\":\"c\",\"resource\":\"cpu\"}", "22: unsupported container resource : cpu"},
+         "22: Unsupported container resource : limits.gpu"},
+        {"{\"containerName\":\"c\",\"resource\":\"cpu\"}", "22: Unsupported container resource : cpu"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         autobuf struct buf volume = {0};

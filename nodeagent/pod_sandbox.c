@@ -1,0 +1,145 @@
+/* The sandbox of a pod: what it is made from, and what is done when it can't be made. */
+#include "nodeagent/agent_private.h"
+
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/log.h"
+#include "nodeagent/namespaces.h"
+#include "nodeagent/security.h"
+#include <errno.h>
+
+/* Takes the complaint. It is tried again, later each time; an event says only what is new. */
+static void hold_back(struct pod *pod, const char *reason, char *complaint)
+{
+    struct pod_record *record = pod->record;
+    bool news = record->sandbox_complaint == NULL || strcmp(record->sandbox_complaint, complaint) != 0;
+    free(record->sandbox_complaint);
+    record->sandbox_complaint = complaint;
+    record->sandbox = SANDBOX_ENDED;
+    record->sandbox_retry_ms =
+        clock_wall_ms() +
+        MACHINE_RETRY_MS * (record->sandbox_failures < 10 ? ++record->sandbox_failures : 10);
+    if (!news)
+        return;
+    log_error("pod " POD_FORMAT ": %s", POD_ARGS(pod), complaint);
+    pod_say_event(pod, "Warning", reason, "%s", complaint);
+}
+
+static void fail(struct pod *pod, const char *what, const struct error *error)
+{
+    hold_back(pod, "FailedCreatePodSandBox",
+              path_format("cannot %s the sandbox: %s", what, error_message(error)));
+}
+
+static void on_run(void *context, struct error *error)
+{
+    struct pod *pod = context;
+    pod->record->sandbox_busy = false;
+    if (error != NULL) {
+        fail(pod, "make", error);
+    } else {
+        pod->record->sandbox = SANDBOX_READY;
+        pod->record->sandbox_failures = 0;
+        free(take_pointer(pod->record->sandbox_complaint));
+    }
+    pod_sync(pod);
+}
+
+static int find_hostname(const struct pod *pod, char hostname[NAMES_HOSTNAME], struct error **err)
+{
+    char machine[NAMES_HOSTNAME] = "";
+    if (gethostname(machine, sizeof(machine) - 1) < 0)
+        return error_errno(err, errno, "cannot learn this machine's name");
+    return names_hostname(pod_document(pod), machine, hostname, err);
+}
+
+const char *pod_hostname(const struct pod *pod, char hostname[NAMES_HOSTNAME])
+{
+    if (find_hostname(pod, hostname, NULL) < 0)
+        hostname[0] = '\0';
+    return hostname;
+}
+
+static void say_what_has_no_effect(const struct pod *pod)
+{
+    autobuf struct buf fields = {0};
+    security_without_effect(&fields, pod_document(pod));
+    if (fields.length != 0)
+        pod_say_event(pod, "Warning", "WithoutEffect", "without effect on this node: %s", fields.at);
+}
+
+/* Empty where it can't be read: a machine without resolver has pods without. */
+static void read_machines(const char *path, struct buf *text)
+{
+    if (file_read(path, text, NULL) < 0)
+        buf_clear(text);
+}
+
+static void begin(struct pod *pod, const char *hostname, const struct security_sysctls *sysctls)
+{
+    struct value document = pod_document(pod);
+    autobuf struct buf machine_hosts = {0}, machine_resolver = {0}, hosts = {0}, resolver = {0};
+    read_machines("/etc/hosts", &machine_hosts);
+    read_machines("/etc/resolv.conf", &machine_resolver);
+    names_hosts(&hosts, document, hostname, NULL, buf_str(&machine_hosts));
+    names_resolver(&resolver, document, buf_str(&machine_resolver));
+    autofree char *title = path_format(POD_FORMAT, POD_ARGS(pod));
+    struct sandbox_config config = {
+        .uid = pod->record->uid,
+        .title = title,
+        .namespaces = namespaces_of_sandbox(document),
+        .hostname = hostname,
+        .hosts = buf_str(&hosts),
+        .resolver = buf_str(&resolver),
+        .sysctls = *sysctls,
+    };
+    pod_save(pod);
+    pod->record->sandbox_busy = true;
+    runtime_run_sandbox(pod->agent->runtime, &config, on_run, pod);
+}
+
+void pod_run_sandbox(struct pod *pod)
+{
+    char hostname[NAMES_HOSTNAME];
+    autosysctls struct security_sysctls sysctls = {0};
+    autoerror struct error *error = NULL;
+    if (pod->record->sandbox_failures == 0)
+        say_what_has_no_effect(pod);
+    if (security_sysctls(&sysctls, pod_document(pod), &error) < 0 || find_hostname(pod, hostname, &error) < 0)
+        fail(pod, "make", error);
+    else if (pod_set_up_volumes(pod, &error) < 0)
+        hold_back(pod, "FailedMount", str_dup(str_of(error_message(error))));
+    else
+        begin(pod, hostname, &sysctls);
+}
+
+void pod_stop_sandbox(struct pod *pod)
+{
+    if (runtime_stop_sandbox(pod->agent->runtime, pod->record->uid))
+        pod->record->sandbox_busy = true; /* until pod_sandbox_ended */
+    else
+        pod->record->sandbox = SANDBOX_ENDED;
+}
+
+void pod_remove_sandbox(struct pod *pod)
+{
+    autoerror struct error *error = NULL;
+    if (runtime_remove_sandbox(pod->agent->runtime, pod->record->uid, &error) == 0) {
+        pod->record->sandbox = SANDBOX_NONE;
+        return;
+    }
+    /* Processes that have just been killed take a moment to leave. */
+    pod->record->sandbox_retry_ms = clock_wall_ms() + 20;
+    if (error->number != EBUSY)
+        fail(pod, "remove", error);
+}
+
+void pod_sandbox_ended(struct pod *pod)
+{
+    bool expected = pod->record->sandbox_busy;
+    pod->record->sandbox_busy = false;
+    pod->record->sandbox = SANDBOX_ENDED;
+    if (!expected)
+        pod_say_event(pod, "Normal", "SandboxChanged", "the pod's sandbox has ended, it will be made again");
+    pod_sync(pod);
+}
