@@ -202,6 +202,24 @@ static const char *quality_of_service(struct value pod)
     return nothing ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
 }
 
+/* ---- addresses ---- */
+
+static void set_address(struct value status, const char *one, const char *all, const char *address)
+{
+    value_set_str(status, str_of(one), str_of(address));
+    struct value list = value_set_array(status, str_of(all));
+    value_set_str(value_append_object(list), STR("ip"), str_of(address));
+}
+
+static void update_addresses(struct value status, struct value pod, const char *host_address)
+{
+    if (host_address == NULL)
+        return;
+    set_address(status, "hostIP", "hostIPs", host_address);
+    if (value_true(value_at(pod, "spec", "hostNetwork")))
+        set_address(status, "podIP", "podIPs", host_address);
+}
+
 /* ---- the whole ---- */
 
 void status_update(struct value status, struct value pod, const struct pod_record *record,
@@ -213,11 +231,7 @@ void status_update(struct value status, struct value pod, const struct pod_recor
     if (!value_exists(value_get(status, STR("startTime"))))
         set_time(status, STR("startTime"), now_ms);
     value_set_str(status, STR("qosClass"), str_of(quality_of_service(pod)));
-    if (host_address != NULL) {
-        value_set_str(status, STR("hostIP"), str_of(host_address));
-        struct value addresses = value_set_array(status, STR("hostIPs"));
-        value_set_str(value_append_object(addresses), STR("ip"), str_of(host_address));
-    }
+    update_addresses(status, pod, host_address);
     struct value array = value_set_array(status, STR("containerStatuses"));
     for (int i = 0; i < record->container_count; i++)
         add_container(array, pod, record, &record->containers[i], now_ms);
