@@ -240,6 +240,7 @@ static int add_process(struct value root, const struct oci_input *input, struct 
     value_set_str(process, STR("cwd"), working_directory(input));
     security_add_capabilities(process, input->security);
     value_set_bool(process, STR("noNewPrivileges"), input->security->no_new_privileges);
+    value_set_int(process, STR("oomScoreAdj"), input->oom_score);
     return 0;
 }
 

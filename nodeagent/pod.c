@@ -2,10 +2,12 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/log.h"
+#include "lib/quantity.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/decide.h"
 #include "nodeagent/image.h"
 #include "nodeagent/oci.h"
+#include "nodeagent/quality.h"
 #include "nodeagent/security.h"
 #include "nodeagent/status.h"
 #include <errno.h>
@@ -150,6 +152,14 @@ static bool is_insecure(struct pod *pod, struct container_record *container, str
     return true;
 }
 
+static int oom_score(const struct pod *pod, struct value container)
+{
+    int64_t memory = 0;
+    struct value capacity = value_at(doc_root(pod->agent->node_status), "capacity", "memory");
+    return quality_oom_score(pod_document(pod), container,
+                             quantity_units(value_str(capacity), &memory) ? memory : 0);
+}
+
 static void create_container(struct pod *pod, int i)
 {
     struct container_record *container = &pod->record->containers[i];
@@ -187,7 +197,8 @@ static void create_container(struct pod *pod, int i)
                                        .spec = spec,
                                        .variables = doc_root(variables),
                                        .image = doc_root(image),
-                                       .hostname = pod_hostname(pod, hostname)};
+                                       .hostname = pod_hostname(pod, hostname),
+                                       .oom_score = oom_score(pod, spec)};
     struct step *step = step_new(pod, i);
     if (runtime_create_container(pod->agent->runtime, &config, on_created, step, &error) < 0) {
         free(step);

@@ -324,6 +324,7 @@ static int write_config(const struct job *job, const struct runtime_container *c
         .seccomp_profile = doc_root(seccomp),
         .devices = doc_root(devices),
         .hostname = container->hostname,
+        .oom_score = container->oom_score,
         .cgroup = cgroup,
         .pod_directory = pod_directory,
         .volumes = volumes,

@@ -67,6 +67,7 @@ struct runtime_container {
     struct value variables; /* of its environment (environment.h); likewise */
     struct value image;     /* its document in the store (image.h); likewise */
     const char *hostname;
+    int oom_score; /* oom_score_adj */
 };
 
 /* Makes the container's directories, configuration, monitor and first process, which waits. Returns an error

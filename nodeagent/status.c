@@ -3,8 +3,8 @@
 #include "lib/clock.h"
 #include "lib/condition.h"
 #include "lib/file.h"
-#include "lib/quantity.h"
 #include "nodeagent/decide.h"
+#include "nodeagent/quality.h"
 
 /* ---- containers ---- */
 
@@ -174,34 +174,6 @@ static void update_conditions(struct value status, const struct pod_record *reco
     condition_set(conditions, "Ready", ready, reason, buf_str(&message), now_ms);
 }
 
-/* ---- quality of service ---- */
-
-static bool same_quantity(struct value a, struct value b, bool (*read)(struct str, int64_t *))
-{
-    int64_t x, y;
-    return value_exists(a) && value_exists(b) && read(value_str(a), &x) && read(value_str(b), &y) && x == y;
-}
-
-/* Guaranteed: every container has limits for both, and asks for just as much. BestEffort: none asks for
- * anything. */
-static const char *quality_of_service(struct value pod)
-{
-    static const struct {
-        const char *name;
-        bool (*read)(struct str, int64_t *);
-    } resources[] = {{"cpu", quantity_milli}, {"memory", quantity_units}};
-    bool guaranteed = true, nothing = true;
-    value_each (spec, value_at(pod, "spec", "containers"))
-        for (size_t i = 0; i < 2; i++) {
-            struct value limit = value_at(spec, "resources", "limits", resources[i].name);
-            struct value request = value_at(spec, "resources", "requests", resources[i].name);
-            nothing &= !value_exists(limit) && !value_exists(request);
-            guaranteed &= value_exists(limit) &&
-                          (!value_exists(request) || same_quantity(limit, request, resources[i].read));
-        }
-    return nothing ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
-}
-
 /* ---- addresses ---- */
 
 static void set_address(struct value status, const char *one, const char *all, const char *address)
@@ -230,7 +202,7 @@ void status_update(struct value status, struct value pod, const struct pod_recor
     update_conditions(status, record, phase, now_ms);
     if (!value_exists(value_get(status, STR("startTime"))))
         set_time(status, STR("startTime"), now_ms);
-    value_set_str(status, STR("qosClass"), str_of(quality_of_service(pod)));
+    value_set_str(status, STR("qosClass"), str_of(quality_name(quality_of(pod))));
     update_addresses(status, pod, host_address);
     struct value array = value_set_array(status, STR("containerStatuses"));
     for (int i = 0; i < record->container_count; i++)

@@ -133,30 +133,6 @@ static void test_only_what_differs_has_to_be_said(void **state)
     assert_false(status_difference(doc_root(nothing), doc_root(b), doc_root(b)));
 }
 
-static void test_quality_of_service(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *resources, *expected;
-    } rows[] = {
-        {"{}", "BestEffort"},
-        {"{\"requests\":{\"cpu\":\"1\"}}", "Burstable"},
-        {"{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"}}", "Guaranteed"},
-        {"{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"requests\":{\"cpu\":\"1000m\",\"memory\":"
-         "\"1024Mi\"}}",
-         "Guaranteed"},
-        {"{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},\"requests\":{\"cpu\":\"500m\"}}", "Burstable"},
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        autobuf struct buf spec = {0};
-        buf_addf(&spec, "\"containers\":[{\"name\":\"a\",\"resources\":%s}]", rows[i].resources);
-        autodoc struct doc *doc = pod(spec.at), *status = doc_new();
-        autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
-        status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
-        assert_str(value_str(value_at(doc_root(status), "qosClass")), rows[i].expected);
-    }
-}
-
 static void test_what_is_not_supported_is_named(void **state)
 {
     (void)state;
@@ -190,7 +166,6 @@ int main(void)
         cmocka_unit_test(test_a_container_between_attempts_says_why_it_waits),
         cmocka_unit_test(test_conditions_keep_their_time_until_they_turn_and_others_stay),
         cmocka_unit_test(test_only_what_differs_has_to_be_said),
-        cmocka_unit_test(test_quality_of_service),
         cmocka_unit_test(test_what_is_not_supported_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
