@@ -1,5 +1,6 @@
 #include "fsd/compute.h"
 
+#include "fsd/secret.h"
 #include "lib/condition.h"
 
 static struct value find_condition(struct value object, const char *type)
@@ -317,6 +318,23 @@ static void data_count(struct buf *out, struct value object, int64_t now_ms)
     buf_addf(out, "%zu", value_count(value_at(object, "data")) + value_count(value_at(object, "binaryData")));
 }
 
+static void secrets_count(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    buf_addf(out, "%zu", value_count(value_at(object, "secrets")));
+}
+
+static void secret_reason(struct buf *out, struct value object, int64_t now_ms)
+{
+    (void)now_ms;
+    value_each (entry, value_at(object, "data"))
+        if (secret_is_sealed(value_str(entry))) {
+            buf_addf(out, "values are encrypted with the key " STR_FORMAT ", which is not here",
+                     STR_ARGS(secret_key_name(value_str(entry))));
+            return;
+        }
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -339,6 +357,8 @@ static const struct {
     {"nodeReason", node_reason},
     {"namespaceStatus", namespace_status},
     {"dataCount", data_count},
+    {"secretsCount", secrets_count},
+    {"secretReason", secret_reason},
 };
 
 compute_column *compute_find(struct str name)

@@ -1,6 +1,7 @@
 #include "fsd/default.h"
 
 #include "fsd/validate.h"
+#include "lib/base64.h"
 #include "lib/quantity.h"
 
 /* Defaults come before the check of types, so they must leave alone what is malformed: it is to be refused.
@@ -197,6 +198,24 @@ static void namespace_label(struct value object)
     value_set_str(labels, STR("kubernetes.io/metadata.name"), name);
 }
 
+/* Kubernetes' conversion: what is given as text becomes data, and takes the place of what is there. */
+static void string_data(struct value secret)
+{
+    struct value given = value_at(secret, "stringData");
+    if (value_type(given) != VALUE_OBJECT || !is_or_absent(value_at(secret, "data"), VALUE_OBJECT))
+        return;
+    value_each (entry, given) {
+        if (value_type(entry) != VALUE_STRING)
+            continue;
+        autobuf struct buf encoded = {0};
+        base64_encode(value_str(entry), &encoded);
+        value_set_str(value_ensure_object(secret, STR("data")), value_key(entry), buf_str(&encoded));
+        value_remove(entry);
+    }
+    if (value_count(given) == 0)
+        value_remove(given);
+}
+
 static const struct default_rule default_rules[] = {
     {"imagePullPolicy", image_pull_policy},
     {"podSpec", pod_spec},
@@ -204,6 +223,7 @@ static const struct default_rule default_rules[] = {
     {"volume", volume},
     {"deploymentStrategy", deployment_strategy},
     {"namespaceLabel", namespace_label},
+    {"stringData", string_data},
 };
 
 const struct default_rule *default_rule_find(struct str name)

@@ -7,6 +7,7 @@
 #include "fsd/merge.h"
 #include "fsd/rules.h"
 #include "fsd/scaffold.h"
+#include "fsd/secret.h"
 #include "fsd/subject.h"
 #include "fsd/validate.h"
 #include "lib/clock.h"
@@ -65,21 +66,28 @@ static int check_preconditions(const struct work *work, struct error **err)
 
 /* ---- the edits ---- */
 
-/* Its members are filled in and put back, so it has to be what it should before it can be validated. */
-static int check_metadata(struct value document, struct error **err)
+/* Where there should be something that has secrets in it, what is given may be one, and is not said. */
+static int refuse_type(const struct work *work, struct value given, const char *wanted, struct error **err)
 {
-    struct value metadata = value_get(document, STR("metadata"));
+    return work->base->kind->schema->secrets ? error_make(err, EINVAL, "%s", wanted)
+                                             : check_refuse(given, wanted, err);
+}
+
+/* Its members are filled in and put back, so it has to be what it should before it can be validated. */
+static int check_metadata(const struct work *work, struct error **err)
+{
+    struct value metadata = value_get(work->edit->document, STR("metadata"));
     if (!value_exists(metadata) || value_type(metadata) == VALUE_NULL || value_type(metadata) == VALUE_OBJECT)
         return 0;
-    return check_refuse(metadata, "metadata: must be a mapping", err);
+    return refuse_type(work, metadata, "metadata: must be a mapping", err);
 }
 
 static int check_manifest(const struct work *work, struct error **err)
 {
     struct value document = work->edit->document;
     if (value_type(document) != VALUE_OBJECT)
-        return check_refuse(document, "must be a mapping of fields", err);
-    int result = check_metadata(document, err);
+        return refuse_type(work, document, "must be a mapping of fields", err);
+    int result = check_metadata(work, err);
     if (result < 0)
         return result;
     struct str version = value_str(value_get(document, STR("apiVersion")));
@@ -112,6 +120,16 @@ static int do_replace(struct work *work, struct error **err)
     return 0;
 }
 
+/* What is kept of a document that is applied: which values it had, of secrets, and of all else what they
+ * were. */
+static void write_applied(const struct kind *kind, struct value wanted, struct buf *out)
+{
+    autodoc struct doc *kept = kind->schema->secrets ? doc_copy(wanted) : NULL;
+    if (kept != NULL)
+        secrets_blank_all(kind->schema, doc_root(kept));
+    value_write(out, kept != NULL ? doc_root(kept) : wanted);
+}
+
 static int do_apply(struct work *work, struct error **err)
 {
     int result = check_manifest(work, err);
@@ -126,7 +144,7 @@ static int do_apply(struct work *work, struct error **err)
     value_unset(doc_root(wanted), STR("status"));
     value_unset(value_get(metadata, STR("annotations")), STR(MERGE_LAST_APPLIED));
     autobuf struct buf text = {0};
-    value_write(&text, doc_root(wanted));
+    write_applied(work->base->kind, doc_root(wanted), &text);
     if (text.length > OBJECT_LIMIT)
         return refuse_size(text.length, err);
     if (text.length > ANNOTATIONS_AT_MOST)
@@ -175,12 +193,13 @@ static int do_draft(struct work *work, struct error **err)
     return 0;
 }
 
-static int check_patch(struct value document, struct error **err)
+static int check_patch(const struct work *work, struct error **err)
 {
+    struct value document = work->edit->document;
     if (!value_exists(document))
         return error_make(err, EINVAL, "merge: is required");
     if (value_type(document) != VALUE_OBJECT)
-        return check_refuse(document, "merge: must be an object", err);
+        return refuse_type(work, document, "merge: must be an object", err);
     return 0;
 }
 
@@ -211,9 +230,9 @@ static int check_identity(const struct work *work, struct error **err)
 
 static int do_merge(struct work *work, struct error **err)
 {
-    int result = check_patch(work->edit->document, err);
+    int result = check_patch(work, err);
     if (result == 0)
-        result = check_metadata(work->edit->document, err);
+        result = check_metadata(work, err);
     if (result == 0)
         result = check_identity(work, err);
     if (result == 0)
@@ -223,7 +242,7 @@ static int do_merge(struct work *work, struct error **err)
 
 static int do_status(struct work *work, struct error **err)
 {
-    int result = check_patch(work->edit->document, err);
+    int result = check_patch(work, err);
     if (result < 0)
         return result;
     if (!work->base->kind->has_status)
@@ -456,6 +475,7 @@ static int complete_and_check(struct work *work, bool was_draft, struct error **
     const struct kind *kind = work->base->kind;
     struct value root = doc_root(work->after);
     schema_prune_nulls(kind->schema, root);
+    secrets_blank_applied(kind->schema, work_metadata(work));
     if (work->draft)
         schema_scaffold(kind->schema, root);
     schema_default(kind->schema, root);

@@ -300,7 +300,9 @@ static int write_value(struct walk *walk, struct str bytes, struct error **err)
         return refuse(walk, EISDIR, err, "is a directory");
     if (!takes_any_bytes(field->schema) && !is_text(bytes))
         return refuse(walk, EINVAL, err, "must be UTF-8 text, not binary%s",
-                      field->schema->content ? "; for that there is binaryData" : "");
+                      field->schema->secret    ? "; for that there is data"
+                      : field->schema->content ? "; for that there is binaryData"
+                                               : "");
     struct str text = without_newline(bytes);
     if (field->is_key && !str_equal(value_str(field->value), text))
         return refuse(walk, EPERM, err, "is the name of the entry: remove it and make another");

@@ -1,6 +1,7 @@
 /* From a value to the bytes of its file. */
 #include "fsd/field.h"
 
+#include "fsd/secret.h"
 #include "lib/base64.h"
 
 static bool wants_quotes(struct str item)
@@ -36,7 +37,7 @@ static void write_content(const struct schema *schema, struct value v, struct bu
         size_t before = out->length;
         if (base64_decode(value_str(v), out))
             return;
-        out->length = before; /* can't be: it was checked */
+        out->length = before; /* a secret that can't be decrypted; all else was checked */
         buf_add_str(out, value_str(v));
     } else {
         buf_add_str(out, value_str(v));
@@ -72,13 +73,14 @@ static size_t lines_size(struct value list)
     return size;
 }
 
-/* As write_content() writes it. */
+/* As write_content() writes it. What can't be decrypted is shown as what it is. */
 static size_t content_size(const struct schema *schema, struct value v)
 {
     struct str text = value_str(v);
     if (!schema->content)
         return text.length + 1;
-    return str_is(schema->format, "byte") ? base64_decoded_size(text) : text.length;
+    return str_is(schema->format, "byte") && !secret_is_sealed(text) ? base64_decoded_size(text)
+                                                                     : text.length;
 }
 
 /* Asked for with each look at a file, which may have a megabyte: so it is counted. Only where a field takes

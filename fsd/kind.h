@@ -64,9 +64,11 @@ struct schema {
     bool zero_unset;     /* x-podtree-zero-unset: empty, 0 and false mean that it is not set */
     bool content;        /* x-podtree-content: exact bytes, no newline added (entries of data …) */
     bool long_text;      /* x-podtree-long: any string that may be long: collected until close */
+    bool secret;         /* x-podtree-secret: encrypted on the disk, and never said in a sentence */
     bool server_managed; /* x-podtree-server: only fsd and components write it */
     bool immutable;      /* x-podtree-immutable: settable at creation only */
     bool write_once;     /* x-podtree-write-once: may be set when it is unset */
+    bool secrets;        /* it or something below it is secret */
     bool guarded;        /* it or something below it is immutable, write-once or has update rules */
     bool wants_defaults; /* it or something below it has defaults or a quantity to bring in form */
     const struct default_rule *const *default_rules; /* x-podtree-defaults: end with NULL; NULL: none */

@@ -30,5 +30,6 @@ void rule_one_of(struct check *check, const struct step *at, struct value v, con
 extern const struct rule rules_of_pods[];
 extern const struct rule rules_of_containers[];
 extern const struct rule rules_of_workloads[];
+extern const struct rule rules_of_secrets[];
 
 #endif

@@ -424,6 +424,7 @@ static const struct keyword {
     {"x-podtree-keys", read_keys, 0},
     {"x-podtree-content", NULL, offsetof(struct schema, content)},
     {"x-podtree-long", NULL, offsetof(struct schema, long_text)},
+    {"x-podtree-secret", NULL, offsetof(struct schema, secret)},
     {"x-podtree-repeatable", NULL, offsetof(struct schema, repeatable)},
     {"x-podtree-zero-unset", NULL, offsetof(struct schema, zero_unset)},
     {"x-podtree-server", NULL, offsetof(struct schema, server_managed)},
@@ -482,13 +483,16 @@ static void sum_up(struct schema *schema)
 {
     schema->guarded = schema->immutable || schema->write_once || schema->update_rules != NULL;
     schema->wants_defaults = schema->default_rules != NULL || str_is(schema->format, "quantity");
+    schema->secrets = schema->secret;
     for (size_t i = 0; i < schema->property_count; i++) {
         const struct schema *property = schema->properties[i].schema;
         schema->guarded |= property->guarded;
+        schema->secrets |= property->secrets;
         schema->wants_defaults |= property->wants_defaults || value_exists(property->default_value);
     }
     if (schema->items != NULL) {
         schema->guarded |= schema->items->guarded;
+        schema->secrets |= schema->items->secrets;
         schema->wants_defaults |= schema->items->wants_defaults;
     }
 }
@@ -497,6 +501,10 @@ static int check_consistent(const struct schema *schema, struct error **err)
 {
     if (schema->type == SCHEMA_ARRAY && schema->items == NULL)
         return error_make(err, EINVAL, "a list needs items");
+    if (schema->secret && schema->type != SCHEMA_STRING)
+        return error_make(err, EINVAL, "only a string can be secret");
+    if (schema->type == SCHEMA_ARRAY && schema->items->secrets)
+        return error_make(err, EINVAL, "there can be no secrets in a list");
     if (schema->type == SCHEMA_MAP && schema->property_count != 0)
         return error_make(err, EINVAL, "properties and additionalProperties exclude each other");
     if (schema->list_type == LIST_MAP && schema->list_key_count == 0)

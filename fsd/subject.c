@@ -7,6 +7,7 @@
 struct telling {
     struct buf text;
     struct buf path;
+    const struct schema *schema; /* of what is at the path; NULL: not known */
     size_t told, untold, heartbeats;
 };
 
@@ -80,7 +81,8 @@ static void tell(struct telling *telling, struct value before, struct value afte
     }
     buf_add_text(&telling->text, telling->told++ == 0 ? " " : ", ");
     tell_path(&telling->text, path);
-    bool plain = value_type(after) != VALUE_OBJECT && value_type(after) != VALUE_ARRAY;
+    bool secret = telling->schema != NULL && telling->schema->secrets;
+    bool plain = value_type(after) != VALUE_OBJECT && value_type(after) != VALUE_ARRAY && !secret;
     if (!value_exists(after)) {
         buf_add_text(&telling->text, " removed");
     } else if (!value_exists(before) && (!plain || !is_quotable(value_str(after)))) {
@@ -116,27 +118,42 @@ static struct value counterpart(struct value list, struct value entry, size_t pl
     return VALUE_ABSENT;
 }
 
-static size_t enter(struct telling *telling, struct str name)
+static const struct schema *schema_below(const struct schema *schema, struct str name)
 {
-    size_t length = telling->path.length;
-    if (length != 0)
-        buf_add_char(&telling->path, '/');
-    buf_add_str(&telling->path, name);
-    return length;
+    if (schema == NULL || schema->type == SCHEMA_MAP || schema->type == SCHEMA_ARRAY)
+        return schema != NULL ? schema->items : NULL;
+    return schema_property(schema, name);
 }
 
-static void leave(struct telling *telling, size_t length)
+/* Where a walk was before it went down. */
+struct level {
+    size_t length;
+    const struct schema *schema;
+};
+
+static struct level enter(struct telling *telling, struct str name)
 {
-    telling->path.length = length;
+    struct level above = {telling->path.length, telling->schema};
+    if (above.length != 0)
+        buf_add_char(&telling->path, '/');
+    buf_add_str(&telling->path, name);
+    telling->schema = schema_below(above.schema, name);
+    return above;
+}
+
+static void leave(struct telling *telling, struct level above)
+{
+    telling->path.length = above.length;
+    telling->schema = above.schema;
 }
 
 static void compare(struct telling *telling, struct value before, struct value after);
 
 static void compare_member(struct telling *telling, struct str name, struct value before, struct value after)
 {
-    size_t length = enter(telling, name);
+    struct level above = enter(telling, name);
     compare(telling, before, after);
-    leave(telling, length);
+    leave(telling, above);
 }
 
 /* An entry that comes or goes does so as a whole. */
@@ -149,12 +166,12 @@ static void compare_entry(struct telling *telling, struct value entry, size_t pl
         buf_add_str(&name, own);
     else
         buf_addf(&name, "%zu", place);
-    size_t length = enter(telling, buf_str(&name));
+    struct level above = enter(telling, buf_str(&name));
     if (value_exists(before) && value_exists(after))
         compare(telling, before, after);
     else
         tell(telling, before, after);
-    leave(telling, length);
+    leave(telling, above);
 }
 
 static void compare_maps(struct telling *telling, struct value before, struct value after)
@@ -232,7 +249,7 @@ char *subject_of_status(const struct kind *kind, struct str namespace, struct st
 char *subject_describe(const struct kind *kind, struct str namespace, struct str name, struct value before,
                        struct value after)
 {
-    struct telling telling = {0};
+    struct telling telling = {.schema = kind->schema};
     begin(&telling.text, kind, namespace, name);
     if (!value_exists(before)) {
         buf_add_text(&telling.text, " created");

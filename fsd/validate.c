@@ -3,6 +3,7 @@
 #include "fsd/check.h"
 #include "fsd/formats.h"
 #include "fsd/rules.h"
+#include "fsd/secret.h"
 #include <errno.h>
 
 static void check_value(struct check *check, const struct step *at, const struct schema *schema,
@@ -14,7 +15,10 @@ static void say_given(struct check *check, const struct step *at, const char *wa
 {
     autobuf struct buf given = {0};
     check_quote(&given, v);
-    check_say(check, at, "must be %s, not %s", wanted, given.at);
+    if (check->discreet)
+        check_say(check, at, "must be %s", wanted);
+    else
+        check_say(check, at, "must be %s, not %s", wanted, given.at);
 }
 
 static void say_malformed(struct check *check, const struct step *at, const char *wanted, struct value v)
@@ -73,6 +77,10 @@ static void check_text(struct check *check, const struct step *at, const struct 
     struct str text = value_str(v);
     if (text.length == 0 && schema->min_length > 0) {
         check_lacks(check, at, "must not be empty");
+        return;
+    }
+    if (schema->secret && secret_is_sealed(text)) {
+        check_say(check, at, "is encrypted, and can't be read with the key that is here: give it a value");
         return;
     }
     if (schema->enumeration_count != 0 && !is_listed(schema, text))
@@ -301,6 +309,7 @@ static void check_value(struct check *check, const struct step *at, const struct
     size_t malformed = check->malformed;
     if (schema->nullable && value_type(v) == VALUE_NULL)
         return;
+    check->discreet = schema->secrets;
     switch (schema->type) {
     case SCHEMA_STRING:
         check_string(check, at, schema, v);

@@ -128,6 +128,20 @@ static void a_namespace_is_labelled_with_its_name(void **state)
     assert_filled_in("namespaces", "{}", PATH("metadata"), "null");
 }
 
+static void string_data_becomes_data(void **state)
+{
+    (void)state;
+    assert_filled_in("secrets", "{}", PATH("type"), "\"Opaque\"");
+    assert_filled_in("secrets", "{type: ''}", PATH("type"), "\"Opaque\"");
+    assert_filled_in("secrets", "{stringData: {a: b, c: ''}}", PATH("data"), "{\"a\":\"Yg==\",\"c\":\"\"}");
+    assert_filled_in("secrets", "{stringData: {a: b}}", PATH("stringData"), "null");
+    assert_filled_in("secrets", "{data: {a: YQ==, d: ZA==}, stringData: {a: b}}", PATH("data"),
+                     "{\"a\":\"Yg==\",\"d\":\"ZA==\"}");
+    /* What is wrong stays, to be refused. */
+    assert_filled_in("secrets", "{stringData: {a: 5, b: c}}", PATH("stringData"), "{\"a\":5}");
+    assert_filled_in("secrets", "{data: 5, stringData: {b: c}}", PATH("stringData"), "{\"b\":\"c\"}");
+}
+
 static void nulls_and_zeros_count_as_unset(void **state)
 {
     (void)state;
@@ -173,6 +187,7 @@ int main(void)
         cmocka_unit_test(a_pod_gets_what_a_template_does_not),
         cmocka_unit_test(a_volume_without_a_source_is_an_empty_directory),
         cmocka_unit_test(a_namespace_is_labelled_with_its_name),
+        cmocka_unit_test(string_data_becomes_data),
         cmocka_unit_test(nulls_and_zeros_count_as_unset),
         cmocka_unit_test(what_is_malformed_is_left_alone),
     };

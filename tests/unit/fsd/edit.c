@@ -348,6 +348,45 @@ static void apply_merges_three_ways(void **state)
     RUN(rows);
 }
 
+#define SECRET(rest) "{apiVersion: v1, kind: Secret" rest "}"
+
+static void values_of_secrets_are_kept_nowhere_else(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"secrets", NULL, .edit = {EDIT_APPLY}, .document = SECRET(", stringData: {a: hunter2}"),
+         .says = "secrets/web: created",
+         .changes = "{apiVersion: v1, kind: Secret, type: Opaque, data: {a: aHVudGVyMg==}, " LAST(
+             "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"stringData\":{\"a\":\"\"},\"metadata\":{"
+             "}}") "}, name: web, namespace: default, uid: " UID ", creationTimestamp: \"" NOW "\"}}"},
+        /* Keys are enough to know what is wanted no more. */
+        {"secrets", "{data: {a: YQ==, b: Yg==}, " LAST("{\"data\":{\"a\":\"\"}}") "}}}", .edit = {EDIT_APPLY},
+         .document = SECRET(", data: {c: Yw==}"), .says = "secrets/web: data/a removed, data/c added",
+         .changes = "{data: {a: null, c: Yw==}, " LAST("{\"apiVersion\":\"v1\",\"kind\":\"Secret\","
+                                                       "\"data\":{\"c\":\"\"},\"metadata\":{}}") "}}}"},
+        /* Somebody else's annotation of that name has values. */
+        {"secrets", "{}", .edit = {EDIT_REPLACE},
+         .document = SECRET(", " LAST("{\"data\":{\"a\":\"YQ==\"}}") "}}"), .says = "secrets/web: changed",
+         .changes = "{" LAST("{\"data\":{\"a\":\"\"}}") "}}}"},
+        {"secrets", "{}", .edit = {EDIT_FIELD_WRITE, .path = STR("stringData/a"), .bytes = STR("hunter2")},
+         .says = "secrets/web: data/a added", .changes = "{data: {a: aHVudGVyMg==}}"},
+        {"secrets", "{data: {a: YQ==}}",
+         .edit = {EDIT_FIELD_WRITE, .path = STR("data/a"), .bytes = STR("\0\xff\n")},
+         .says = "secrets/web: data/a changed", .changes = "{data: {a: AP8K}}"},
+        {"secrets", "{data: {a: aHVudGVyMg==}}", .edit = {EDIT_MERGE},
+         .document = "{stringData: {a: hunter2}}"},
+        {"secrets", "{}", .edit = {EDIT_FIELD_WRITE, .path = STR("stringData/a"), .bytes = STR("\xff")},
+         .number = EINVAL, .says = "stringData[a]: must be UTF-8 text, not binary; for that there is data"},
+        {"secrets", "{}", .edit = {EDIT_FIELD_WRITE, .path = STR("type"), .bytes = STR("hunter2")},
+         .number = EPERM, .says = "type: can't be changed after creation"},
+        {"secrets", "{}", .edit = {EDIT_REPLACE}, .document = "hunter2", .number = EINVAL,
+         .says = "must be a mapping of fields"},
+        {"secrets", "{}", .edit = {EDIT_MERGE}, .document = "hunter2", .number = EINVAL,
+         .says = "merge: must be an object"},
+    };
+    RUN(rows);
+}
+
 static void a_merge_changes_what_it_mentions(void **state)
 {
     (void)state;
@@ -683,6 +722,7 @@ int main(void)
         cmocka_unit_test(a_manifest_replaces_what_should_be_and_nothing_else),
         cmocka_unit_test(a_document_of_an_older_version_is_refused),
         cmocka_unit_test(apply_merges_three_ways),
+        cmocka_unit_test(values_of_secrets_are_kept_nowhere_else),
         cmocka_unit_test(a_merge_changes_what_it_mentions),
         cmocka_unit_test(a_status_is_no_new_generation),
         cmocka_unit_test(fields_are_written_made_renamed_and_removed),

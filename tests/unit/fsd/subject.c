@@ -109,6 +109,19 @@ static void long_values_are_not_quoted_and_many_changes_are_counted(void **state
     RUN(rows);
 }
 
+static void values_of_secrets_are_not_said(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"secrets", "{data: {a: YQ==, b: Yg==, c: Yw==}}", "{data: {a: YmI=, b: Yg==, d: ZA==}}",
+         "secrets/web: data/a changed, data/c removed, data/d added"},
+        {"secrets", "{}", "{data: {a: YQ==}, immutable: true}", "secrets/web: data/a added, immutable true"},
+        {"secrets", "{metadata: {labels: {a: b}}}", "{metadata: {labels: {a: c}}}",
+         "secrets/web: metadata/labels/a b -> c"},
+    };
+    RUN(rows);
+}
+
 static void other_namespaces_are_named(void **state)
 {
     (void)state;
@@ -145,6 +158,7 @@ int main(void)
         cmocka_unit_test(what_nobody_wanted_is_not_said),
         cmocka_unit_test(a_heartbeat_is_nothing_to_be_told),
         cmocka_unit_test(long_values_are_not_quoted_and_many_changes_are_counted),
+        cmocka_unit_test(values_of_secrets_are_not_said),
         cmocka_unit_test(other_namespaces_are_named),
         cmocka_unit_test(a_subject_is_one_line),
     };

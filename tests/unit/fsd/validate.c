@@ -302,6 +302,10 @@ static void what_may_not_change_is_refused(void **state)
          "immutable: can't be changed while immutable is true"},
         {"configmaps", "{immutable: true, data: {}}|{immutable: true, metadata: {labels: {a: b}}}", ""},
         {"configmaps", "{data: {a: b}}|{immutable: true, data: {a: c}}", ""},
+        {"secrets", "{immutable: true, data: {a: YQ==}}|{immutable: true, data: {a: Yg==}}",
+         "data: can't be changed while immutable is true"},
+        {"secrets", "{type: a}|{type: b}", "type: can't be changed after creation"},
+        {"secrets", "{data: {a: YQ==}}|{data: {a: Yg==}}", ""},
         {"nodes", "spec: {}|spec: {podCIDR: 10.0.0.0/24}", ""},
         {"nodes", "spec: {podCIDR: 10.0.0.0/24}|spec: {podCIDR: 10.0.1.0/24}",
          "spec.podCIDR: can't be changed, it is \"10.0.0.0/24\""},
@@ -312,6 +316,72 @@ static void what_may_not_change_is_refused(void **state)
         *after++ = '\0';
         assert_update(rows[i].kind, before, after, rows[i].sentence);
     }
+}
+
+static void a_secret_has_what_its_type_wants(void **state)
+{
+    (void)state;
+#define TYPE(name, data) "{type: kubernetes.io/" name ", data: {" data "}}"
+    static const struct row rows[] = {
+        {"secrets", "{}", ""},
+        {"secrets", "{type: somebody.org/own, data: {a: YQ==}}", ""},
+        {"secrets", "{data: {a/b: YQ==}}",
+         "data[a/b]: the key must be a file name: at most 253 of letters, digits, -, _ and ., not . or "
+         "beginning with .."},
+        {"secrets", TYPE("tls", ""),
+         "data[tls.crt]: is required when type is kubernetes.io/tls; data[tls.key]: is required when type is "
+         "kubernetes.io/tls"},
+        {"secrets", TYPE("tls", "tls.crt: '', tls.key: ''"), ""},
+        {"secrets", "{type: kubernetes.io/tls, data: {tls.crt: YQ==}, stringData: {tls.key: a}}", ""},
+        {"secrets", TYPE("ssh-auth", "ssh-privatekey: ''"),
+         "data[ssh-privatekey]: is required when type is kubernetes.io/ssh-auth"},
+        {"secrets", TYPE("ssh-auth", "ssh-privatekey: YQ=="), ""},
+        {"secrets", TYPE("basic-auth", "other: YQ=="),
+         "data[username]: is required when type is kubernetes.io/basic-auth; data[password]: is required "
+         "when "
+         "type is kubernetes.io/basic-auth"},
+        {"secrets", TYPE("basic-auth", "password: YQ=="), ""},
+        {"secrets", TYPE("dockerconfigjson", ""),
+         "data[.dockerconfigjson]: is required when type is kubernetes.io/dockerconfigjson"},
+        {"secrets", TYPE("dockerconfigjson", ".dockerconfigjson: e30="), ""}, /* {} */
+        {"secrets", TYPE("dockerconfigjson", ".dockerconfigjson: NQ=="),
+         "data[.dockerconfigjson]: must be a JSON object"},
+        {"secrets", TYPE("dockercfg", ".dockercfg: YQ=="), "data[.dockercfg]: must be a JSON object"},
+        {"secrets", TYPE("service-account-token", ""),
+         "metadata.annotations[kubernetes.io/service-account.name]: is required when type is "
+         "kubernetes.io/service-account-token"},
+        {"secrets",
+         "{type: kubernetes.io/service-account-token, metadata: {annotations: "
+         "{kubernetes.io/service-account.name: a}}}",
+         ""},
+        {"serviceaccounts",
+         "{secrets: [{name: a}, {name: b}], imagePullSecrets: [{name: a}, {name: a}], "
+         "automountServiceAccountToken: false}",
+         ""},
+        {"serviceaccounts", "{secrets: [{name: a}, {name: a}]}", "secrets[1].name: \"a\" is there already"},
+        {"serviceaccounts", "{automountServiceAccountToken: 1}",
+         "automountServiceAccountToken: must be true or false, not 1"},
+    };
+    assert_findings(rows, COUNT(rows));
+}
+
+static void what_may_be_a_secret_is_not_said(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"secrets", "{data: {a: hunter2!}}", "data[a]: must be base64"},
+        {"secrets", "{data: {a: 12345}}", "data[a]: must be a string"},
+        {"secrets", "{data: hunter2}", "data: must be a mapping"},
+        {"secrets", "{data: [hunter2]}", "data: must be a mapping"},
+        {"secrets", "{stringData: {a: 12345, b: hunter2}}", "stringData[a]: must be a string"},
+        {"secrets", "{stringData: hunter2}", "stringData: must be a mapping"},
+        {"secrets", "{stringData: {a: hunter2}, data: hunter3}", "data: must be a mapping"},
+        {"secrets", "{password: hunter2}", "unknown field \"password\""},
+        {"secrets", "{data: {a: 'sealed:1:01234567:YQ=='}}",
+         "data[a]: is encrypted, and can't be read with the key that is here: give it a value"},
+        {"secrets", "{immutable: 5}", "immutable: must be true or false, not 5"},
+    };
+    assert_findings(rows, COUNT(rows));
 }
 
 static void a_name_is_checked_by_kind(void **state)
@@ -338,6 +408,8 @@ int main(void)
         cmocka_unit_test(long_values_are_cut_between_characters),
         cmocka_unit_test(many_elements_are_compared_in_no_time),
         cmocka_unit_test(what_may_not_change_is_refused),
+        cmocka_unit_test(a_secret_has_what_its_type_wants),
+        cmocka_unit_test(what_may_be_a_secret_is_not_said),
         cmocka_unit_test(a_name_is_checked_by_kind),
     };
     return cmocka_run_group_tests(tests, load_kinds, free_kinds);
