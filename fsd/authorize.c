@@ -1,5 +1,6 @@
 #include "fsd/authorize.h"
 
+#include "fsd/secrets.h"
 #include <errno.h>
 
 /* ---- authorizers ---- */
@@ -46,6 +47,7 @@ bool authorize(const struct call *call, const char *verb)
 /* ---- admission ---- */
 
 struct review {
+    const struct fsd *fsd;
     const struct kind *kind;
     const struct version *before;
     const struct edit_result *result;
@@ -64,18 +66,26 @@ static int check_example(const struct review *review, struct error **err)
         "metadata.annotations[podtree.io/admission]: admission refuses the object, as it asks for");
 }
 
+/* What has secrets isn't taken where they can't be encrypted. */
+static int check_secrets(const struct review *review, struct error **err)
+{
+    bool stored = review->kind->schema->secrets && !review->result->gone && !review->kind->memory_only;
+    return stored ? secrets_check(review->fsd->secrets, err) : 0;
+}
+
 static const struct {
     const char *name;
     int (*check)(const struct review *review, struct error **err);
 } admission[] = {
     {"example", check_example},
+    {"secrets", check_secrets},
 };
 
 int admit(const struct fsd *fsd, const struct asker *asker, const struct kind *kind,
           const struct version *before, const struct edit_result *result, struct error **err)
 {
-    (void)fsd, (void)asker;
-    const struct review review = {kind, before, result};
+    (void)asker;
+    const struct review review = {fsd, kind, before, result};
     for (size_t i = 0; i < sizeof(admission) / sizeof(*admission); i++) {
         int status = admission[i].check(&review, err);
         if (status < 0)

@@ -315,6 +315,11 @@ void batch_add_promise(struct batch *batch, struct batch_promise promise)
 
 /* ---- what the history gets, in the committer's thread ---- */
 
+static struct str stored_text(const struct batch *batch, const struct object *object, struct version *version)
+{
+    return secrets_stored_text(batch->secrets, object->kind, version);
+}
+
 /* What the changes hold goes over to the entries; the rows for the store point to it. */
 static void make_history(struct batch *batch)
 {
@@ -329,7 +334,7 @@ static void make_history(struct batch *batch)
         held->entry.time_ms = change->time_ms;
         held->entry.person = change->person;
         if ((held->version->flags & VERSION_GONE) == 0)
-            held->entry.document = version_text(held->version);
+            held->entry.document = stored_text(batch, batch->entries[change->entry].before, held->version);
         queue_add(&batch->history, &held->entry);
     }
 }
@@ -355,7 +360,7 @@ static void prepare_entries(struct batch *batch)
     struct store_batch *stored = &batch->stored;
     for (size_t i = 0; i < batch->entry_count; i++) {
         const struct object *object = batch->entries[i].before;
-        const struct version *version = batch->entries[i].version;
+        struct version *version = batch->entries[i].version;
         if (object->kind->memory_only)
             continue;
         if ((version->flags & VERSION_GONE) == 0)
@@ -366,7 +371,7 @@ static void prepare_entries(struct batch *batch)
                 .namespace = str_of(object->namespace),
                 .name = str_of(object->name),
                 .uid = str_of(object->uid),
-                .document = version_text(version),
+                .document = stored_text(batch, object, version),
                 .draft = (version->flags & VERSION_DRAFT) != 0,
             };
         else if (object->committed != NULL)
@@ -420,14 +425,15 @@ static void prepare_history(struct batch *batch)
             .path = str_of(change->path),
             .author = str_of(change->author),
             .subject = str_of(change->subject),
-            .document = change->person && !gone && !newest ? version_text(change->version) : STR_NONE,
+            .document =
+                change->person && !gone && !newest ? stored_text(batch, before, change->version) : STR_NONE,
             .person = change->person,
             .deleted = gone,
         };
         if (before->history_version > batch->done && before->committed != NULL &&
             before->committed->number == before->history_version)
             batch->arrays->keeps[stored->keep_count++] =
-                (struct outbox_keep){before->history_version, version_text(before->committed)};
+                (struct outbox_keep){before->history_version, stored_text(batch, before, before->committed)};
         entry->history_version = change->person && newest && !gone ? change->version->number : 0;
     }
 }

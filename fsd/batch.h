@@ -10,6 +10,7 @@
 #include "fsd/announce.h"
 #include "fsd/call.h"
 #include "fsd/historian.h"
+#include "fsd/secrets.h"
 
 /* Objects are named by number: one that was made and removed without anybody having seen it is freed when its
  * batch ends. */
@@ -77,6 +78,7 @@ struct batch {
     struct stream_line *trims;    /* goes with the batch */
     int64_t version;              /* the highest in it */
     /* What batch_prepare has to know. */
+    const struct secrets *secrets; /* NULL only where no kind has any */
     uint64_t mount;
     int64_t done; /* the version up to which the history is written */
     struct batch *next;

@@ -36,6 +36,8 @@ struct version {
     size_t owner_count;
     char *status;         /* the status line's text, NULL for none */
     size_t manifest_size; /* of manifest.yaml; 0: not known yet. Main's own. */
+    char *sealed;         /* what the disk gets, where it has secrets: secrets.h. The committer's own. */
+    size_t sealed_length;
     size_t length;
     char text[]; /* JSON, terminated */
 };

@@ -472,6 +472,7 @@ static void submit(struct fsd *fsd)
     txn->filling = batch_new();
     batch->mount = fsd->memory->header->mount;
     batch->done = historian_done(txn->historian);
+    batch->secrets = fsd->secrets;
     txn_add_trims(txn, batch);
     committer_submit(txn->committer, prepare, batch);
 }
@@ -494,7 +495,7 @@ bool txn_turn(struct fsd *fsd)
     answer_some(txn, clock_us() + SLICE_US);
     free_recorded(txn);
     if (fsd->tellings == NULL && invalidator_is_idle(fsd->invalidator))
-        fsd->memory->header->told = (uint64_t)txn->published;
+        fsd->memory->header->told = secrets_are_open(fsd->secrets) ? (uint64_t)txn->published : 0;
     return txn->publishing != NULL || txn->ended != NULL || txn->failing != NULL || txn->recorded.count > 0;
 }
 

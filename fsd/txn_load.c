@@ -42,10 +42,16 @@ static struct version *tombstone_of_row(const struct kind *kind, const void *row
     return version_tombstone(kind, tombstone->document, tombstone->version, clock_wall_ms());
 }
 
-static void load_record(void *context, const struct record *record)
+static void load_record(void *context, const struct record *row)
 {
-    load_object(context, record->id, record->resource, record->namespace, record->name, record->uid,
-                version_of_row, record);
+    struct fsd *fsd = ((struct loading *)context)->fsd;
+    const struct kind *kind = kinds_by_directory(fsd->kinds, row->resource);
+    autobuf struct buf opened = {0};
+    struct record record = *row;
+    if (kind != NULL)
+        record.document = secrets_load(fsd->secrets, kind, row, &opened);
+    load_object(context, record.id, record.resource, record.namespace, record.name, record.uid,
+                version_of_row, &record);
 }
 
 static void load_tombstone(void *context, const struct tombstone *row)
@@ -113,6 +119,7 @@ int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err
     struct txn *txn = fsd->txn = memory_zeroed(1, sizeof(*txn));
     struct loading loading = {.fsd = fsd};
     txn->filling = batch_new();
+    fsd->secrets = secrets_new(state);
     struct store *store;
     int result = store_open(state, &store, err);
     if (result < 0)
@@ -123,6 +130,9 @@ int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err
     result = store_load(store, &reader, &loading, &position, err);
     if (result < 0)
         return error_wrap(err, "cannot read the store");
+    secrets_loaded(fsd->secrets, fsd->memory);
+    if (!secrets_are_open(fsd->secrets))
+        fsd->memory->header->told = 0;
     if (loading.skipped > 0)
         log_warning("%zu objects are of kinds that are not known; they are kept in the store",
                     loading.skipped);
@@ -168,6 +178,7 @@ void txn_close(struct fsd *fsd)
     free(txn->trims);
     free(txn);
     fsd->txn = NULL;
+    secrets_free(take_pointer(fsd->secrets));
 }
 
 const struct outcome *txn_outcome(const struct fsd *fsd, int slot, uint64_t unique)

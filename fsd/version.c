@@ -123,5 +123,6 @@ void version_drop(struct version *version)
         return;
     free(version->owners);
     free(version->status);
+    free(version->sealed);
     free(version);
 }
