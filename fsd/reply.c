@@ -54,6 +54,16 @@ static void as_file(struct stat *attributes, mode_t mode, size_t size)
     attributes->st_blocks = (blkcnt_t)((size + 511) / 512);
 }
 
+/* Of what has secrets the mode says that not everybody may read it. (Whether somebody may is decided when he
+ * opens it; but tools give their copies the mode that they see.) */
+#define NOT_FOR_OTHERS 0770u
+
+static bool shows_secrets(const struct special *special, const struct place *place)
+{
+    bool shows_values = special->form != PART_NONE || special->class == SPECIAL_LIST;
+    return shows_values && place->kind != NULL && place->kind->schema->secrets;
+}
+
 static int special_attributes(struct fsd *fsd, uint32_t node, const struct place *place,
                               struct stat *attributes)
 {
@@ -75,6 +85,8 @@ static int special_attributes(struct fsd *fsd, uint32_t node, const struct place
     }
     bool readable = special->text != NULL || special->more != NULL || special->write != NULL;
     as_file(attributes, (readable ? 0444 : 0) | (special->writable ? 0200 : 0), size);
+    if (shows_secrets(special, place))
+        attributes->st_mode &= S_IFMT | NOT_FOR_OTHERS;
     if (special == &special_errors_of_user) {
         attributes->st_uid = (uid_t)place->number;
         attributes->st_mode = S_IFREG | 0400;
@@ -99,6 +111,8 @@ static int field_attributes(struct fsd *fsd, uint32_t node, const struct place *
         as_directory(attributes);
     else
         as_file(attributes, field.server_managed ? 0444 : 0644, field.set ? field_size(&field) : 0);
+    if (field.type != FIELD_DIRECTORY && field.schema != NULL && field.schema->secrets)
+        attributes->st_mode &= S_IFMT | NOT_FOR_OTHERS;
     /* When this field changed, so that an editor isn't told of a change of another one. */
     set_time(attributes, node_record(fsd->nodes, node)->time_ms);
     return 0;

@@ -178,8 +178,26 @@ static int start_write(struct call *call, struct error **err)
     return -EPERM;
 }
 
+/* Is the field there, now that it has been written? What is written to stringData goes to data: then the file
+ * was there for its writer only, and goes when he closes it. */
+static bool is_there(struct fsd *fsd, uint32_t node)
+{
+    struct place place;
+    if (place_of_node(fsd, node, &place) < 0 || place.type != PLACE_FIELD)
+        return true;
+    struct object *object = object_by_id(fsd->objects, place.object);
+    if (object == NULL || !object_is_visible(object))
+        return true;
+    autobuf struct buf path = {0}, scratch = {0};
+    place_field_path(fsd, node, &path);
+    struct field field = place_field(fsd, object, buf_str(&path), &scratch);
+    return field.set || !field.map_entry;
+}
+
 static void is_set_now(struct fsd *fsd, uint32_t node)
 {
+    if ((node_record(fsd->nodes, node)->flags & NODE_FORMING) != 0 && !is_there(fsd, node))
+        return;
     node_record(fsd->nodes, node)->flags &= ~(uint32_t)NODE_FORMING;
     vacancy_filled(fsd, node);
 }

@@ -55,7 +55,7 @@ teardown() { show_logs_of_failure; }
 
 # The objects that operations change, and that are put back after each row.
 declare -gA places=(
-    [conf]=namespaces/default/configmaps/conf [web]=namespaces/default/deployments/web
+    [conf]=namespaces/default/configmaps/conf [db]=namespaces/default/secrets/db [web]=namespaces/default/deployments/web
     [lone]=namespaces/default/pods/lone [held]=namespaces/default/leases/held
     [clash]=namespaces/default/clashes/clash [spare]=nodes/spare [team]=namespaces/team)
 
@@ -76,6 +76,9 @@ kind: ConfigMap
 metadata: {name: conf, labels: {tier: front}, annotations: {note: a long text}}
 data: {greeting: hello}
 binaryData: {bytes: AAEC}' 'apiVersion: v1
+kind: Secret
+metadata: {name: db}
+stringData: {password: hello}' 'apiVersion: v1
 kind: Pod
 metadata: {name: lone}
 spec:
@@ -137,7 +140,7 @@ declare -gA names=(
     [plural]=configmaps [cluster]=nodes [uid]=0 [version]=0 [key]=key [group]=core [api-version]=v1
     [scalar]=minReadySeconds [required]=template/spec/containers/main/image
     [key-of-entry]=template/spec/containers/main/name [lines]=template/spec/containers/main/args
-    [content]=data/greeting [bytes]=binaryData/bytes [map]=data [struct]=strategy [required-struct]=template
+    [content]=data/greeting [bytes]=binaryData/bytes [secret]=data/password [map]=data [struct]=strategy [required-struct]=template
     [list]=template/spec/containers/main/env [entry]=template/spec/containers/main/env/LEVEL
     [scratch]=notes [scratch-key]=.tier.abcdef)
 
@@ -309,7 +312,7 @@ pattern_of() {
     local pattern=$1
     pattern=${pattern//./\\.}
     pattern=${pattern/<object>/@object} pattern=${pattern/<kind>/@kind}
-    pattern=$(sed -E 's,<(scalar|required|key-of-entry|lines|content|bytes|map|struct|required-struct|list|entry|scratch)>,[a-z][A-Za-z]*(/[^/]+)*,g
+    pattern=$(sed -E 's,<(scalar|required|key-of-entry|lines|content|bytes|secret|map|struct|required-struct|list|entry|scratch)>,[a-z][A-Za-z]*(/[^/]+)*,g
         s,<plural>|<cluster>,[a-z]+,g; s,<uid>|<version>,[0-9]+,g; s,<[a-z-]+>,[^/]+,g
         s,@object,(namespaces/[^/]+/[a-z]+/[^/]+|nodes/[^/]+|namespaces/[^/]+),
         s,@kind,(namespaces/[^/]+/[a-z]+|all/[a-z]+|nodes|namespaces),' <<<"$pattern")
@@ -365,6 +368,7 @@ bulk() {
 change_everything() {
     bulk configmaps '{"op":"patch","name":"conf","merge":{"metadata":{"labels":{"tier":"heard"},"annotations":{"note":"heard"}},"data":{"greeting":"heard","more":"heard"},"binaryData":{"bytes":"AAMC"}}}' \
         '{"op":"event","name":"conf","type":"Normal","reason":"Heard","message":"x"}'
+    bulk secrets '{"op":"patch","name":"db","merge":{"stringData":{"password":"heard"}}}'
     bulk deployments '{"op":"patch","name":"web","merge":{"metadata":{"labels":{"heard":"x"}},"spec":{"minReadySeconds":6,"strategy":{"type":"Recreate","rollingUpdate":null},"template":{"spec":{"containers":[{"name":"main","image":"podtree/demo:2","args":["heard"],"env":[{"name":"LEVEL","value":"heard"}],"ports":[{"containerPort":8080}]}]}}}}}' \
         '{"op":"patch","name":"app","merge":{"spec":{"replicas":2}}}'
     bulk pods '{"op":"patch","name":"lone","merge":{"metadata":{"labels":{"heard":"x"}}}}' \
