@@ -561,6 +561,56 @@ PYTHON
     git -C "$BATS_TEST_TMPDIR/copy.git" fsck --strict
 }
 
+# found TEXT: is it, as it is or in base64, in the state directory, in the logs, or in an object of the history?
+found() {
+    local texts=(-e "$1" -e "$(printf %s "$1" | base64)")
+    grep -raqF "${texts[@]}" "$PODTREE_STATE" "$PODTREE_RUN/log" ||
+        git -C "$PODTREE_STATE/history.git" cat-file --batch --batch-all-objects | grep -aqF "${texts[@]}"
+}
+
+@test "values of secrets are nowhere on the disk, survive a kill, and wait for their key" {
+    local value=correct-horse-battery db=$K8S/secrets/db
+    printf 'apiVersion: v1\nkind: %s\nmetadata: {name: db}\n%s: {password: %s}\n---\n' \
+        Secret stringData "$value" ConfigMap data not-so-secret | apply
+    printf %s "$value" | cat >"$db/data/second"
+    printf %s "$value" | cat >"$db/stringData/third"
+    [ "$(cat "$db/data/password" "$db/data/second" "$db/data/third")" = $value$value$value ]
+    [ -z "$(ls "$db/stringData")" ]
+    [ ! -e "$db/stringData/third" ]
+    [ "$(stat -c %a "$db/data/password" "$db/manifest.yaml" | uniq)" = 640 ]
+    echo "$value" | run ! cp /dev/stdin "$db/manifest.yaml"
+    echo "{\"op\":\"patch\",\"name\":\"db\",\"merge\":{\"data\":{\"fourth\":\"$value!\"}}}" | cp /dev/stdin "$K8S/secrets/.bulk"
+    grep -q 'secrets/.bulk line 1: data.fourth.: must be base64$' "$K8S/errors"
+    run ! grep -F "$value" "$K8S/errors" "$K8S/events" "$db/status"
+
+    # What doesn't change is written as it was.
+    echo front >"$db/metadata/labels/tier"
+    in_history() { git -C "$PODTREE_STATE/history.git" log --format=%s | grep -q "secrets/db: $1"; }
+    poll_until in_history "metadata/labels/tier front"
+    in_history "data/third added"
+    git -C "$PODTREE_STATE/history.git" show main:namespaces/default/secrets/db.yaml | grep -q '^  third: sealed:1:'
+    [ "$(git -C "$PODTREE_STATE/history.git" diff main~1 main | grep -c sealed)" = 0 ]
+    found not-so-secret
+    run ! found "$value"
+
+    kill_component fsd
+    [ "$(cat "$db/data/password")" = "$value" ]
+
+    mv "$PODTREE_STATE/secrets.key" "$BATS_TEST_TMPDIR/"
+    kill_component fsd
+    grep -q '^sealed:1:' "$db/data/password"
+    [ "$(stat -c %s "$db/data/password")" = "$(wc -c <"$db/data/password")" ]
+    grep -q "/namespaces/default/secrets/db: can't be decrypted: .*; put the key back" "$K8S/errors"
+    run ! cp "$BATS_TEST_TMPDIR/secrets.key" "$db/data/second"
+    run ! mkdir "$K8S/secrets/new"
+    configmap conf | apply
+    [ ! -e "$PODTREE_STATE/secrets.key" ]
+    mv "$BATS_TEST_TMPDIR/secrets.key" "$PODTREE_STATE/"
+    kill_component fsd
+    [ "$(cat "$db/data/password" "$db/data/second" "$db/data/third")" = $value$value$value ]
+    rm -r "$db"
+}
+
 @test "a kind's directory has a table, a list and a stream of events" {
     deployment web 0 | apply
     grep -q web "$K8S/deployments/.table"

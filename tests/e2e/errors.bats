@@ -154,6 +154,7 @@ as_in_golden() {
 @test "what can't be changed" { as_in_golden "what can't be changed"; }
 @test "a bad name" { as_in_golden "a bad name"; }
 @test "bytes that are no text" { as_in_golden "bytes that are no text"; }
+@test "what may be a secret is not said" { as_in_golden "what may be a secret is not said"; }
 @test "a pod too big for every node" { as_in_golden "a pod too big for every node"; }
 @test "what the server manages" { as_in_golden "what the server manages"; }
 @test "a document that is no longer current" { as_in_golden "a document that is no longer current"; }
