@@ -424,10 +424,10 @@ static void test_an_agent_knows_what_its_predecessor_has_made_of_which_image(voi
 static void test_what_can_not_be_done_is_said_and_not_left_out(void **state)
 {
     (void)state;
-    make_pod(SLEEPS, "  hostNetwork: true\n");
+    make_pod(SLEEPS, "  runtimeClassName: other\n");
     wait_for_container("state.waiting.reason", "CreateContainerConfigError");
     assert_says(container_says("state.waiting.message"),
-                "spec.hostNetwork is not supported by this node yet");
+                "spec.runtimeClassName is not supported by this node yet");
 }
 
 static void test_containers_survive_their_agent(void **state)

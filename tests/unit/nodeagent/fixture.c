@@ -4,6 +4,7 @@
 #include "lib/file.h"
 #include "lib/process.h"
 #include "nodeagent/image.h"
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -154,8 +155,13 @@ const char *fixture_run_sandbox(struct fixture *fixture, const char *uid)
     bool done = false;
     autosysctls struct security_sysctls sysctls = {0};
     assert_int_equal(security_sysctls(&sysctls, doc_root(fixture->pod), NULL), 0);
-    struct sandbox_config config = {
-        .uid = uid, .title = "default/test", .hostname = "test-host", .sysctls = sysctls};
+    struct sandbox_config config = {.uid = uid,
+                                    .title = "default/test",
+                                    .namespaces = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS,
+                                    .hostname = "test-host",
+                                    .hosts = STR("127.0.0.1\tlocalhost\n127.0.1.1\ttest-host\n"),
+                                    .resolver = STR(""),
+                                    .sysctls = sysctls};
     runtime_run_sandbox(fixture->runtime, &config, on_done, &done);
     fixture_wait(fixture, &done);
     return sentence;

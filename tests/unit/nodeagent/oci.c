@@ -122,9 +122,9 @@ static void test_it_joins_the_sandbox_and_binds_its_files(void **state)
     autodoc struct doc *doc = make("{\"command\":[\"x\"]}", "{}", NULL);
     assert_json(
         value_at(doc_root(doc), "linux", "namespaces"),
-        "[{\"type\":\"pid\"},{\"type\":\"mount\"},{\"type\":\"cgroup\"},"
-        "{\"type\":\"network\",\"path\":\"/proc/42/ns/net\"},{\"type\":\"ipc\",\"path\":\"/proc/42/ns/ipc\"},"
-        "{\"type\":\"uts\",\"path\":\"/proc/42/ns/uts\"}]");
+        "[{\"type\":\"pid\"},{\"type\":\"network\",\"path\":\"/proc/42/ns/net\"},"
+        "{\"type\":\"ipc\",\"path\":\"/proc/42/ns/ipc\"},{\"type\":\"uts\",\"path\":\"/proc/42/ns/uts\"},"
+        "{\"type\":\"mount\"},{\"type\":\"cgroup\"}]");
     bool bound = false;
     value_each (mount, value_at(doc_root(doc), "mounts"))
         bound |= value_is(value_get(mount, STR("destination")), "/etc/hosts") &&
