@@ -1,30 +1,14 @@
 #include "cli/control.h"
 
 #include "lib/file.h"
-#include "lib/identity.h"
+#include "lib/socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/fsuid.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/un.h>
 
 #define SOCKET_NAME "control"
 #define REQUEST_MS  200
-
-/* A socket's path may have 107 bytes; the detour through /proc makes room for directories of any length. */
-static int address_in(const char *run, int *directory, struct sockaddr_un *address, struct error **err)
-{
-    *directory = open(run, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (*directory < 0)
-        return error_errno(err, errno, "cannot open %s", run);
-    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/" SOCKET_NAME, *directory);
-    return 0;
-}
 
 static int set_patience(int fd, int timeout_ms)
 {
@@ -34,22 +18,7 @@ static int set_patience(int fd, int timeout_ms)
 
 int control_listen(const char *run, struct error **err)
 {
-    autoclose int directory = -1;
-    struct sockaddr_un address;
-    int result = address_in(run, &directory, &address, err);
-    if (result < 0)
-        return result;
-    control_remove(run);
-    autoclose int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t before = umask(0117);
-    int own = setfsgid(identity_people());
-    bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
-    int number = errno;
-    setfsgid((gid_t)own);
-    umask(before);
-    if (!bound || listen(fd, 16) < 0)
-        return error_errno(err, bound ? errno : number, "cannot listen at %s/" SOCKET_NAME, run);
-    return take_fd(fd);
+    return socket_listen(run, SOCKET_NAME, SOCK_SEQPACKET, err);
 }
 
 void control_remove(const char *run)
@@ -83,13 +52,9 @@ void control_say(int caller, const char *line)
 int control_ask(const char *run, const char *request, int timeout_ms,
                 void (*line)(void *context, const char *text), void *context, struct error **err)
 {
-    autoclose int directory = -1, fd = -1;
-    struct sockaddr_un address;
-    int result = address_in(run, &directory, &address, err);
-    if (result < 0)
-        return result;
-    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    int number = fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? errno : 0;
+    autoerror struct error *failure = NULL;
+    autoclose int fd = socket_connect(run, SOCKET_NAME, SOCK_SEQPACKET, &failure);
+    int number = fd < 0 ? -fd : 0;
     if (number == ECONNREFUSED)
         return error_make(
             err, number,

@@ -116,8 +116,7 @@ static void on_readable(void *context, uint32_t events)
     finish_if_over(stream->process);
 }
 
-/* The read end of a pipe whose other end becomes `target` in the program; both -1 and /dev/null when quiet.
- */
+/* The read end of a pipe whose other end is *write_end; when quiet -1 and /dev/null. */
 static int open_stream(bool quiet, int *write_end, struct error **err)
 {
     int ends[2] = {-1, -1};
@@ -128,6 +127,13 @@ static int open_stream(bool quiet, int *write_end, struct error **err)
     if (*write_end < 0)
         return error_errno(err, errno, "cannot make a pipe");
     return ends[0];
+}
+
+/* -1: all that comes of it comes through the output's pipe. */
+static int share_stream(int output, int *write_end, struct error **err)
+{
+    *write_end = fcntl(output, F_DUPFD_CLOEXEC, 3);
+    return *write_end >= 0 ? -1 : error_errno(err, errno, "cannot copy a descriptor");
 }
 
 static int open_input(struct str input, struct error **err)
@@ -280,7 +286,8 @@ struct process *process_start(struct loop *loop, const struct process_plan *plan
     autoclose int output = -1, complaints = -1;
     int pidfd = -1;
     if ((process->streams[0].fd = open_stream(plan->quiet, &output, err)) < -1 ||
-        (process->streams[1].fd = open_stream(plan->quiet, &complaints, err)) < -1 ||
+        (process->streams[1].fd = plan->merged ? share_stream(output, &complaints, err)
+                                               : open_stream(plan->quiet, &complaints, err)) < -1 ||
         spawn(plan, (int[]){input, output, complaints}, &process->pid, &pidfd, err) < 0) {
         process_free(process);
         return NULL;

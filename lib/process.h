@@ -37,6 +37,7 @@ struct process_plan {
     int cgroup;         /* the directory of a version 2 cgroup to be born in; 0: the caller's own */
     bool session;       /* in a session and process group of its own */
     bool quiet;         /* its output is not collected: /dev/null */
+    bool merged;        /* its standard error goes the way of its output, in the order of writing */
     int64_t timeout_ms; /* then it gets SIGKILL (its whole group if it has one); 0: never */
 };
 

@@ -62,6 +62,8 @@ int place_open(struct place *place, const char *state, const char *run, const ch
     }
     place->cgroup = path_format("/podtree/%08x", (unsigned)(str_hash(str_of(place->state)) >> 32));
     place->pause = program_path("podtree-pause");
+    place->exec = program_path("podtree-exec");
+    place->copy = program_path("podtree-copy");
     static const struct {
         bool in_state;
         const char *name;
@@ -84,6 +86,8 @@ void place_close(struct place *place)
     free(place->cgroup);
     free(place->runtime);
     free(place->pause);
+    free(place->exec);
+    free(place->copy);
     *place = (struct place){0};
 }
 

@@ -27,6 +27,8 @@ struct place {
     char *cgroup;  /* "/podtree/1f0c43aa" */
     char *runtime; /* the OCI runtime's program */
     char *pause;   /* podtree-pause */
+    char *exec;    /* podtree-exec */
+    char *copy;    /* podtree-copy */
 };
 
 /* Makes the directories. Programs are looked for beside this one first, then where they are installed. */

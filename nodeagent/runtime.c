@@ -44,6 +44,12 @@ static struct ward **find_ward(struct runtime *runtime, const char *uid, const c
     return at;
 }
 
+pid_t runtime_container_pid(struct runtime *runtime, const struct runtime_target *target)
+{
+    const struct ward *ward = *find_ward(runtime, target->uid, target->name, target->attempt);
+    return ward != NULL ? ward->pid : 0;
+}
+
 static void ward_free(struct ward **at)
 {
     struct ward *ward = *at;

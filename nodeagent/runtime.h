@@ -86,6 +86,38 @@ bool runtime_signal_container(struct runtime *runtime, const char *uid, const ch
 void runtime_remove_container(struct runtime *runtime, const char *uid, const char *name, int attempt,
                               runtime_done_fn *done, void *context);
 
+/* ---- commands in running containers ---- */
+
+struct runtime_exec;
+
+/* The command has ended: its exit code (128 + signal when one killed it) and what it has said on both
+ * outputs, cut at the limit; with an error it could not be run. Takes nothing; called once. */
+typedef void runtime_exec_fn(void *context, int exit_code, struct str output, struct error *error);
+
+/* Runs a command (an array of strings) in a running container, with the user, environment and capabilities of
+ * its first process. At most 64 KiB of what it says are kept, whatever the limit. `done` is never called from
+ * inside. NULL and an error when it can't even be begun. The command doesn't outlive the agent. */
+struct runtime_exec *runtime_exec(struct runtime *runtime, const char *uid, const char *name, int attempt,
+                                  struct value command, size_t limit, runtime_exec_fn *done, void *context,
+                                  struct error **err);
+/* Ends the command, whatever it does about signals; `done` will not be called. NULL is fine. */
+void runtime_exec_forget(struct runtime_exec *exec);
+
+struct runtime_target {
+    const char *uid, *name;
+    int attempt;
+};
+
+/* The same for somebody else, who holds the other end of `leash` and is told over it how it goes
+ * (lib/door.h); it outlives the agent. The descriptors, its standard input, output and errors, stay the
+ * caller's. */
+int runtime_exec_session(struct runtime *runtime, const struct runtime_target *target, struct value command,
+                         bool terminal, const int descriptors[3], int leash, struct error **err);
+/* Likewise a copy of a file or directory in the container's filesystem, into it or out of it, as a parcel
+ * (lib/parcel.h) on `stream`, with what the container's first process may. */
+int runtime_copy_session(struct runtime *runtime, const struct runtime_target *target, const char *path,
+                         bool inwards, int stream, int leash, struct error **err);
+
 /* ---- after a restart ---- */
 
 enum runtime_state {

@@ -1,5 +1,6 @@
 /* What the files of the runtime share: runtime.c makes, starts and finds sandboxes and containers,
- * runtime_remove.c takes containers away, runtime_list.c lists what there is. */
+ * runtime_remove.c takes containers away, runtime_list.c lists what there is, runtime_exec.c runs commands in
+ * them. */
 #ifndef PODTREE_RUNTIME_PRIVATE_H
 #define PODTREE_RUNTIME_PRIVATE_H
 
@@ -59,6 +60,9 @@ int job_run_runtime(struct job *job, const char *const *words, process_done_fn *
 
 /* Its end is not waited for any more. Fine when it isn't. */
 void ward_forget(struct runtime *runtime, const char *uid, const char *name, int attempt);
+
+/* The container's first process, 0 when nobody waits for its end: then it is not running. */
+pid_t runtime_container_pid(struct runtime *runtime, const struct runtime_target *target);
 
 /* What the OCI runtime keeps of a container (to be freed). */
 char *runtime_state_directory(const struct runtime *runtime, const char *id);

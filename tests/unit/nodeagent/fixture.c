@@ -70,6 +70,15 @@ static void import_demo(const char *state)
         fail_msg("%s", error_message(error));
 }
 
+/* Tests lie elsewhere than the programs do. */
+static void find_program(char **path, const char *name)
+{
+    autofree char *built = path_format("libexec/podtree/%s", name);
+    free(*path);
+    *path = realpath(built, NULL);
+    assert_non_null(*path);
+}
+
 void fixture_open(struct fixture *fixture)
 {
     *fixture = (struct fixture){0};
@@ -80,9 +89,8 @@ void fixture_open(struct fixture *fixture)
     autoerror struct error *error = NULL;
     if (place_open(&fixture->place, state, run, "runc", &error) < 0)
         fail_msg("%s", error_message(error));
-    free(fixture->place.pause);
-    fixture->place.pause = realpath("libexec/podtree/podtree-pause", NULL);
-    assert_non_null(fixture->place.pause);
+    find_program(&fixture->place.pause, "podtree-pause");
+    find_program(&fixture->place.exec, "podtree-exec");
     import_demo(state);
     fixture->image = image_find(state, "podtree/demo:1", NULL);
     assert_non_null(fixture->image);
