@@ -67,7 +67,7 @@ YAML
     pid=$(pid_of_container web)
     root=/proc/$pid/root
     [ "$(cat "$root/all/motd")" = hello ]
-    [ "$(cat "$root/some/etc/motd" "$root/keys/token" "$root/together/motd" "$root/together/token" "$root/etc/one")" = "$(printf 'hellos3cr3t\nhellos3cr3t\nhello')" ]
+    [ "$(cat "$root/some/etc/motd" "$root/keys/token" "$root/together/motd" "$root/together/token" "$root/etc/one")" = hellos3cr3thellos3cr3thello ]
     [ "$(stat -L -c %a "$root/some/etc/motd") $(stat -f -L -c %T "$root/keys")" = "440 tmpfs" ]
     [ "$(cat "$root/pod/labels" "$root/pod/cpu")" = 'app="web"250' ]
     tr '\0' '\n' <"/proc/$pid/environ" >"$BATS_TEST_TMPDIR/environ"
