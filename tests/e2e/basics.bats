@@ -589,7 +589,7 @@ found() {
     poll_until in_history "metadata/labels/tier front"
     in_history "data/third added"
     git -C "$PODTREE_STATE/history.git" show main:namespaces/default/secrets/db.yaml | grep -q '^  third: sealed:1:'
-    [ "$(git -C "$PODTREE_STATE/history.git" diff main~1 main | grep -c sealed)" = 0 ]
+    [ "$(git -C "$PODTREE_STATE/history.git" diff -U0 main~1 main | grep -c sealed)" = 0 ]
     found not-so-secret
     run ! found "$value"
 
@@ -598,7 +598,7 @@ found() {
 
     mv "$PODTREE_STATE/secrets.key" "$BATS_TEST_TMPDIR/"
     kill_component fsd
-    grep -q '^sealed:1:' "$db/data/password"
+    poll_until grep -q '^sealed:1:' "$db/data/password"
     [ "$(stat -c %s "$db/data/password")" = "$(wc -c <"$db/data/password")" ]
     grep -q "/namespaces/default/secrets/db: can't be decrypted: .*; put the key back" "$K8S/errors"
     run ! cp "$BATS_TEST_TMPDIR/secrets.key" "$db/data/second"
@@ -607,7 +607,8 @@ found() {
     [ ! -e "$PODTREE_STATE/secrets.key" ]
     mv "$BATS_TEST_TMPDIR/secrets.key" "$PODTREE_STATE/"
     kill_component fsd
-    [ "$(cat "$db/data/password" "$db/data/second" "$db/data/third")" = $value$value$value ]
+    poll_until reads "$db/data/password" "$value"
+    poll_until reads "$db/data/third" "$value"
     rm -r "$db"
 }
 

@@ -75,7 +75,7 @@ static void an_unknown_kind_is_told_with_what_comes_near(void **state)
          "no kind \"Deployment\" in \"extensions/v1beta1\": its apiVersion is apps/v1"},
         {"{apiVersion: v1, kind: PersistentVolume}", "no kind \"PersistentVolume\" in \"v1\"; there are "
                                                      "ConfigMap, Deployment, Lease, Namespace, Node, Pod, "
-                                                     "ReplicaSet"},
+                                                     "ReplicaSet, Secret, ServiceAccount"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         autodoc struct doc *doc = must_yaml(rows[i].manifest);
