@@ -16,6 +16,8 @@ static const struct command {
     {"run", command_run, "run an image: makes a Deployment"},
     {"delete", command_delete, "delete objects, and what they own or not"},
     {"watch", command_watch, "print changes as lines"},
+    {"exec", command_exec, "run a command in a container"},
+    {"cp", command_cp, "copy files from and to containers"},
     {"image", command_image, "import, list and remove images"},
 };
 

@@ -6,7 +6,7 @@
  * and errors of what is to be done:
  *
  *     {"pod":"<uid>","container":"web","command":["ls","-l"],"terminal":false}
- *     {"pod":"<uid>","container":"web","copy":"in","path":"/etc/x"}
+ *     {"pod":"<uid>","container":"web","copy":"in","path":"/etc","name":"x"}
  *
  * Only pipes are taken. Whoever is in a container could do more with a descriptor than read or write it (open
  * it again through /proc, change its owner), so it must be one that has no life outside of this talk.

@@ -411,6 +411,23 @@ static void recover(struct agent *agent)
     log_info("found %zu pods here", agent->pods.count);
 }
 
+/* ---- what people want of containers ---- */
+
+static int find_running(void *context, const char *uid, const char *container, int *attempt, char **title,
+                        struct error **err)
+{
+    const struct pod *pod = find_pod(context, str_of(uid));
+    if (pod == NULL)
+        return error_make(err, ENOENT, "the pod is not on this node, which is %s", own_node);
+    const struct container_record *record = record_container(pod->record, container);
+    if (record == NULL || record->state != CONTAINER_RUNNING)
+        return error_make(err, ESRCH, "container %s of pod %s/%s is not running", container,
+                          pod->record->namespace, pod->record->name);
+    *attempt = record->attempt;
+    *title = path_format("%s/%s", pod->record->namespace, pod->record->name);
+    return 0;
+}
+
 /* ---- the whole ---- */
 
 /* "runc://1.1.5": the first line of what it says of itself is "runc version 1.1.5". */
@@ -442,7 +459,9 @@ static int follow_tree(struct agent *agent, struct error **err)
     agent->outbox = outbox_new(agent->loop, tree, on_answer, agent);
     agent->node_status = doc_new();
     agent->runtime_version = ask_runtime_version(agent->options.place->runtime);
-    int result = watch_images(agent, err);
+    agent->callers =
+        callers_open(agent->loop, agent->runtime, agent->options.place->run, find_running, agent, err);
+    int result = agent->callers != NULL ? watch_images(agent, err) : -EIO;
     if (result < 0)
         return result;
     for (size_t i = 0; i < AGENT_FOLLOWS; i++)
@@ -528,6 +547,7 @@ void agent_free(struct agent *agent)
         loop_remove(sources[i]);
     if (agent->images >= 0)
         close(agent->images);
+    callers_close(agent->callers);
     outbox_free(agent->outbox);
     cache_free(agent->cache);
     runtime_close(agent->runtime);

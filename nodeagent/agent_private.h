@@ -6,6 +6,7 @@
 #include "lib/cache.h"
 #include "lib/map.h"
 #include "nodeagent/agent.h"
+#include "nodeagent/callers.h"
 #include "nodeagent/names.h"
 #include "nodeagent/outbox.h"
 #include "nodeagent/record.h"
@@ -29,9 +30,10 @@ struct agent {
     struct agent_options options;
     struct runtime *runtime;
     struct outbox *outbox; /* NULL when nobody is told */
-    char *address;         /* of this machine */
-    struct map pods;       /* by uid */
-    bool ready;            /* it is known what should be: the tree has been read once, or all shall end */
+    struct callers *callers;
+    char *address;   /* of this machine */
+    struct map pods; /* by uid */
+    bool ready;      /* it is known what should be: the tree has been read once, or all shall end */
     /* agent.c's own */
     struct cache *cache;
     bool changed[AGENT_FOLLOWS], read_all;

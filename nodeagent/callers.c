@@ -67,12 +67,13 @@ static int do_copy(struct caller *caller, const struct runtime_target *target, s
                    struct error **err)
 {
     struct value direction = value_get(request, STR("copy"));
-    bool inwards = value_is(direction, "in");
     autofree char *path = str_dup(value_str(value_get(request, STR("path"))));
-    if (!inwards && !value_is(direction, "out"))
+    autofree char *name = str_dup(value_str(value_get(request, STR("name"))));
+    struct runtime_copy copy = {.inwards = value_is(direction, "in"), .path = path, .name = name};
+    if (!copy.inwards && !value_is(direction, "out"))
         return error_make(err, EINVAL, "a copy goes in or out");
-    return runtime_copy_session(caller->callers->runtime, target, path, inwards,
-                                caller->descriptors[inwards ? 0 : 1], caller->fd, err);
+    return runtime_copy_session(caller->callers->runtime, target, &copy,
+                                caller->descriptors[copy.inwards ? 0 : 1], caller->fd, err);
 }
 
 /* A descriptor that something in a container gets must be good for nothing else. */

@@ -115,8 +115,12 @@ int runtime_exec_session(struct runtime *runtime, const struct runtime_target *t
                          bool terminal, const int descriptors[3], int leash, struct error **err);
 /* Likewise a copy of a file or directory in the container's filesystem, into it or out of it, as a parcel
  * (lib/parcel.h) on `stream`, with what the container's first process may. */
-int runtime_copy_session(struct runtime *runtime, const struct runtime_target *target, const char *path,
-                         bool inwards, int stream, int leash, struct error **err);
+struct runtime_copy {
+    bool inwards;
+    const char *path, *name; /* in the container; as what it goes in */
+};
+int runtime_copy_session(struct runtime *runtime, const struct runtime_target *target,
+                         const struct runtime_copy *copy, int stream, int leash, struct error **err);
 
 /* ---- after a restart ---- */
 

@@ -186,8 +186,8 @@ int runtime_exec_session(struct runtime *runtime, const struct runtime_target *t
 
 /* The descriptor comes before the look at the process: what it stands for can't become another one after it.
  */
-int runtime_copy_session(struct runtime *runtime, const struct runtime_target *target, const char *path,
-                         bool inwards, int stream, int leash, struct error **err)
+int runtime_copy_session(struct runtime *runtime, const struct runtime_target *target,
+                         const struct runtime_copy *copy, int stream, int leash, struct error **err)
 {
     pid_t pid = runtime_container_pid(runtime, target);
     autofree char *cgroup =
@@ -196,10 +196,11 @@ int runtime_copy_session(struct runtime *runtime, const struct runtime_target *t
     if (pidfd < 0 || !cgroups_holds(runtime->cgroups, cgroup, pid))
         return error_make(err, ESRCH, "container %s is not running", target->name);
     autofree char *digits = path_format("%d", (int)pid);
-    const char *const argv[] = {runtime->place->copy, inwards ? "in" : "out", digits, path, NULL};
+    const char *const argv[] = {
+        runtime->place->copy, copy->inwards ? "in" : "out", digits, copy->path, copy->name, NULL};
     struct process_plan plan = {
         .argv = argv,
-        .fds = {{stream, inwards ? 0 : 1}, {leash, DOOR_LEASH}, {pidfd, DOOR_LEASH + 1}},
+        .fds = {{stream, copy->inwards ? 0 : 1}, {leash, DOOR_LEASH}, {pidfd, DOOR_LEASH + 1}},
         .fd_count = 3,
         .quiet = true};
     return start(runtime, target, &plan, on_session_ended, NULL, err) != NULL ? 0 : -EIO;

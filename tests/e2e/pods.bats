@@ -226,3 +226,92 @@ TEXT
     poll_until run_containers 2
     wait_for_deployment web 2
 }
+
+# in_web [OPTION…] COMMAND: a command that must not take long
+in_web() {
+    timeout -k 1 "$patience" "$podtree" exec "$@"
+}
+
+processes_in_web() {
+    "$podtree" exec web -- sh -c 'ls -d /proc/[0-9]*' | wc -l
+}
+
+@test "exec runs commands in a container, with input, terminal, signals and exit code" {
+    pod web '[sh, -c, "while :; do sleep 1000 & wait; done"]' | apply
+    wait_until "$K8S/pods/web/status" says web Running
+    run -7 --separate-stderr in_web web -- sh -c 'echo out; echo errors >&2; hostname; exit 7'
+    # shellcheck disable=SC2154 # run sets it
+    [ "$output/$stderr" = $'out\nweb/errors' ]
+    [ "$(head -c 3000000 /dev/zero | in_web -i web -- sh -c 'cat | wc -c')" = 3000000 ]
+    [ "$(in_web web -- sh -c 'head -c 3000000 /dev/zero' | wc -c)" = 3000000 ]
+    [ "$(seq 1000000 | in_web -i web -- cat | head -n 1)" = 1 ]
+    [ "$(in_web web -- cat)" = "" ]
+    run -126 in_web web nosuch
+    [[ $output == *'exec: "nosuch": executable file not found in $PATH'* ]]
+    run -1 in_web nosuch true
+    [[ $output == *"there is no pod default/nosuch"* ]]
+    run -1 in_web -c other web true
+    [[ $output == *"the pod has no container other: it has main"* ]]
+
+    # a terminal of the same size, which passes everything through
+    run -5 timeout "$patience" script -qec "stty rows 21 cols 43; $podtree exec -it web -- sh -c \
+        'until [ \"\$(stty size)\" = \"21 43\" ]; do sleep 0.05; done; test -t 1 && tty; echo \$TERM; exit 5'" /dev/null
+    [[ $output == *"/dev/pts/0"*xterm* ]]
+
+    # signals come through, the agent may die, and who is killed takes the command along
+    mkfifo "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
+    in_web -i web -- sh -c 'trap "exit 9" TERM; read line; echo "$line"; while :; do sleep 0.05; done' \
+        <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out" 3>&- &
+    local session=$! line agent
+    exec 8>"$BATS_TEST_TMPDIR/in" 9<"$BATS_TEST_TMPDIR/out"
+    poll_until has_processes 4
+    agent=$(pid_of nodeagent)
+    kill -9 "$agent"
+    another_agent() { [ "$(pid_of nodeagent)" != "$agent" ] && in_web web true 2>/dev/null; }
+    poll_until another_agent
+    echo through >&8
+    read -r line <&9
+    [ "$line" = through ]
+    kill -TERM "$session"
+    run -9 wait "$session"
+    exec 8>&- 9<&-
+    "$podtree" exec web -- sh -c 'trap "" TERM HUP; sleep 1000; true' 3>&- &
+    session=$!
+    poll_until has_processes 5
+    kill -9 "$session"
+    poll_until has_processes 3
+}
+
+# Of which one is the shell and one the ls that look.
+has_processes() {
+    [ "$(processes_in_web)" -ge "$1" ]
+}
+
+@test "cp copies into containers and out of them, with their eyes and rights" {
+    pod web '[sleep, "1000"]' | apply
+    pod user '[sleep, "1000"]' '  securityContext: {runAsUser: 1000}' | apply
+    wait_until "$K8S/pods/web/status" says web Running
+    wait_until "$K8S/pods/user/status" says user Running
+    cd "$BATS_TEST_TMPDIR"
+    mkdir -p tree/deep/er
+    seq 100000 >tree/deep/numbers
+    printf '#!/bin/sh\necho ran\n' >tree/run
+    chmod 755 tree/run
+    ln -s deep/numbers tree/link
+    "$podtree" cp tree web:/tmp
+    [ "$(in_web web /tmp/tree/run)" = ran ]
+    [ "$(in_web web tail -n 1 /tmp/tree/link)" = 100000 ]
+    "$podtree" cp web:/tmp/tree back
+    diff -r --no-dereference tree back
+    "$podtree" cp web:/tmp/tree/run default/user:/tmp 2>/dev/null && return 1
+    "$podtree" cp tree/run default/user:/tmp/ran
+    [ "$(in_web user stat -c '%u %a' /tmp/ran)" = "1000 755" ]
+    refused "cannot write x: Permission denied" "$podtree" cp tree/run user:/etc/x
+    refused "cannot read /nosuch: No such file or directory" "$podtree" cp web:/nosuch .
+    # what is a symlink in there leads nowhere out here
+    in_web web -- sh -c 'echo inside >/etc/where; ln -s /etc /tmp/etc'
+    "$podtree" cp web:/tmp/etc/where .
+    reads where inside
+    "$podtree" cp where web:/tmp/etc/
+    [ ! -e /etc/where ]
+}
