@@ -32,17 +32,17 @@ bool door_next(struct str *rest, struct door_answer *answer)
     if (rest->length == 0 || memchr(rest->at, '\n', rest->length) == NULL)
         return false;
     str_split(rest, '\n', &line);
-    *answer = (struct door_answer){.word = DOOR_ERROR, .sentence = line};
     struct str more = line;
     str_split(&more, ' ', &word);
     int64_t number = 0;
     if (str_is(word, words[DOOR_TERMINAL]))
-        answer->word = DOOR_TERMINAL;
+        *answer = (struct door_answer){.word = DOOR_TERMINAL};
     else if (str_is(word, words[DOOR_FAILED]))
-        answer->word = DOOR_FAILED;
-    else if (str_is(word, words[DOOR_ERROR]))
-        answer->sentence = more;
+        *answer = (struct door_answer){.word = DOOR_FAILED};
     else if (str_is(word, words[DOOR_EXIT]) && str_to_int64(more, &number))
         *answer = (struct door_answer){.word = DOOR_EXIT, .exit_code = (int)number};
+    else
+        *answer = (struct door_answer){.word = DOOR_ERROR,
+                                       .sentence = str_is(word, words[DOOR_ERROR]) ? more : line};
     return true;
 }

@@ -260,9 +260,9 @@ processes_in_web() {
 
     # signals come through, the agent may die, and who is killed takes the command along
     mkfifo "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
-    in_web -i web -- sh -c 'trap "exit 9" TERM; read line; echo "$line"; while :; do sleep 0.05; done' \
+    "$podtree" exec -i web -- sh -c 'trap "exit 9" TERM; read line; echo "$line"; while :; do sleep 0.05; done' \
         <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out" 3>&- &
-    local session=$! line agent
+    local session=$! line agent result=0
     exec 8>"$BATS_TEST_TMPDIR/in" 9<"$BATS_TEST_TMPDIR/out"
     poll_until has_processes 4
     agent=$(pid_of nodeagent)
@@ -273,7 +273,8 @@ processes_in_web() {
     read -r line <&9
     [ "$line" = through ]
     kill -TERM "$session"
-    run -9 wait "$session"
+    wait "$session" || result=$?
+    [ "$result" = 9 ]
     exec 8>&- 9<&-
     "$podtree" exec web -- sh -c 'trap "" TERM HUP; sleep 1000; true' 3>&- &
     session=$!
@@ -284,7 +285,7 @@ processes_in_web() {
 
 # Of which one is the shell and one the ls that look.
 has_processes() {
-    [ "$(processes_in_web)" -ge "$1" ]
+    [ "$(processes_in_web)" = "$1" ]
 }
 
 @test "cp copies into containers and out of them, with their eyes and rights" {
@@ -300,12 +301,12 @@ has_processes() {
     ln -s deep/numbers tree/link
     "$podtree" cp tree web:/tmp
     [ "$(in_web web /tmp/tree/run)" = ran ]
-    [ "$(in_web web tail -n 1 /tmp/tree/link)" = 100000 ]
+    [ "$(in_web web -- tail -n 1 /tmp/tree/link)" = 100000 ]
     "$podtree" cp web:/tmp/tree back
     diff -r --no-dereference tree back
     "$podtree" cp web:/tmp/tree/run default/user:/tmp 2>/dev/null && return 1
     "$podtree" cp tree/run default/user:/tmp/ran
-    [ "$(in_web user stat -c '%u %a' /tmp/ran)" = "1000 755" ]
+    [ "$(in_web user -- stat -c '%u %a' /tmp/ran)" = "1000 755" ]
     refused "cannot write x: Permission denied" "$podtree" cp tree/run user:/etc/x
     refused "cannot read /nosuch: No such file or directory" "$podtree" cp web:/nosuch .
     # what is a symlink in there leads nowhere out here
