@@ -314,9 +314,26 @@ void process_signal(struct process *process, int signal_number)
         kill(process->group ? -process->pid : process->pid, signal_number);
 }
 
+static void on_forgotten_exit(void *context, int status)
+{
+    (void)context;
+    (void)status;
+}
+
+/* What has neither pipes nor a time needs no memory of ours until it ends: it may live longer than the loop.
+ */
 void process_forget(struct process *process)
 {
     process->done = NULL;
+    bool waits_only = process->child != NULL && process->timer == NULL && process->streams[0].fd < 0 &&
+                      process->streams[1].fd < 0;
+    int pidfd = waits_only ? (int)syscall(SYS_pidfd_open, process->pid, 0) : -1;
+    if (pidfd < 0)
+        return;
+    if (loop_process(process->loop, pidfd, on_forgotten_exit, NULL, NULL) != NULL)
+        process_free(process);
+    else
+        close(pidfd);
 }
 
 static struct str last_line(struct str text)

@@ -162,10 +162,15 @@ void runtime_exec_forget(struct runtime_exec *exec)
 
 /* ---- people's ---- */
 
-static void on_session_ended(void *context, const struct process_result *result)
+/* Whoever holds the leash is told how it ends. */
+static int start_for_others(struct runtime *runtime, const struct runtime_target *target,
+                            struct process_plan *plan, struct error **err)
 {
-    (void)context;
-    (void)result; /* whoever holds the leash has been told */
+    struct process *process = start(runtime, target, plan, NULL, NULL, err);
+    if (process == NULL)
+        return -EIO;
+    process_forget(process);
+    return 0;
 }
 
 int runtime_exec_session(struct runtime *runtime, const struct runtime_target *target, struct value command,
@@ -181,7 +186,7 @@ int runtime_exec_session(struct runtime *runtime, const struct runtime_target *t
         .fds = {{descriptors[0], 0}, {descriptors[1], 1}, {descriptors[2], 2}, {leash, DOOR_LEASH}},
         .fd_count = 4,
         .quiet = true};
-    return start(runtime, target, &plan, on_session_ended, NULL, err) != NULL ? 0 : -EIO;
+    return start_for_others(runtime, target, &plan, err);
 }
 
 /* The descriptor comes before the look at the process: what it stands for can't become another one after it.
@@ -203,5 +208,5 @@ int runtime_copy_session(struct runtime *runtime, const struct runtime_target *t
         .fds = {{stream, copy->inwards ? 0 : 1}, {leash, DOOR_LEASH}, {pidfd, DOOR_LEASH + 1}},
         .fd_count = 3,
         .quiet = true};
-    return start(runtime, target, &plan, on_session_ended, NULL, err) != NULL ? 0 : -EIO;
+    return start_for_others(runtime, target, &plan, err);
 }

@@ -63,6 +63,30 @@ static void what_a_program_says_and_how_it_ends_is_told(void **state)
     assert_false(timed_out);
 }
 
+static void both_outputs_can_come_as_one(void **state)
+{
+    (void)state;
+    run(&(struct process_plan){.argv = SHELL("echo out; echo oops >&2; echo out"), .merged = true});
+    assert_string_equal(output.at, "out\noops\nout\n");
+    assert_string_equal(complaints.at, "");
+}
+
+static void a_forgotten_program_goes_on_and_is_reaped(void **state)
+{
+    (void)state;
+    struct process_plan plan = {.argv = SHELL("exec sleep 1000"), .quiet = true};
+    struct process *process = process_start(loop, &plan, note, NULL, NULL);
+    pid_t pid = process_pid(process);
+    process_forget(process);
+    assert_int_equal(loop_turn(loop, 0, NULL), 0);
+    assert_int_equal(kill(pid, 0), 0);
+    kill(pid, SIGKILL);
+    for (int turns = 0; kill(pid, 0) == 0 && turns < 1000; turns++)
+        assert_int_equal(loop_turn(loop, 10, NULL), 0);
+    assert_int_equal(kill(pid, 0), -1);
+    assert_false(finished);
+}
+
 static void input_environment_and_directory_are_as_planned(void **state)
 {
     (void)state;
@@ -189,6 +213,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(what_a_program_says_and_how_it_ends_is_told),
+        PROCESS_TEST(both_outputs_can_come_as_one),
+        PROCESS_TEST(a_forgotten_program_goes_on_and_is_reaped),
         PROCESS_TEST(input_environment_and_directory_are_as_planned),
         PROCESS_TEST(without_input_there_is_none),
         PROCESS_TEST(descriptors_arrive_under_their_numbers),
