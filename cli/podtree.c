@@ -18,6 +18,7 @@ static const struct command {
     {"watch", command_watch, "print changes as lines"},
     {"exec", command_exec, "run a command in a container"},
     {"cp", command_cp, "copy files from and to containers"},
+    {"top", command_top, "what nodes and pods use"},
     {"image", command_image, "import, list and remove images"},
 };
 

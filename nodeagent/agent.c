@@ -312,8 +312,15 @@ static void on_answer(void *context, enum message_kind kind, const char *subject
             return;
         }
         break;
+    case MESSAGE_USAGE:
+        if (gone) {
+            agent_say_usage_exists(agent);
+            return;
+        }
+        break;
     case MESSAGE_NODE_CREATE:
     case MESSAGE_LEASE_CREATE:
+    case MESSAGE_USAGE_CREATE:
         if (str_is(error, "EEXIST"))
             return;
         break;
@@ -472,6 +479,8 @@ static int follow_tree(struct agent *agent, struct error **err)
     agent->read_all = true;
     say_node_is_here(agent);
     say_alive(agent);
+    agent->usage = usage_new();
+    agent_say_usage(agent);
     agent->read_all_timer = loop_timer(agent->loop, 0, on_read_all_due, agent);
     return 0;
 }
@@ -542,11 +551,13 @@ void agent_free(struct agent *agent)
     each_pod(agent, pod_free);
     map_free(&agent->pods);
     struct loop_source *const sources[] = {agent->tree_source, agent->read_timer, agent->read_all_timer,
-                                           agent->lease_timer, agent->node_timer, agent->images_source};
+                                           agent->lease_timer, agent->node_timer, agent->images_source,
+                                           agent->usage_timer};
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
         loop_remove(sources[i]);
     if (agent->images >= 0)
         close(agent->images);
+    usage_free(agent->usage);
     callers_close(agent->callers);
     outbox_free(agent->outbox);
     cache_free(agent->cache);

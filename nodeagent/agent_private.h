@@ -31,6 +31,8 @@ struct agent {
     struct runtime *runtime;
     struct outbox *outbox; /* NULL when nobody is told */
     struct callers *callers;
+    struct usage *usage;
+    struct loop_source *usage_timer;
     char *address;   /* of this machine */
     struct map pods; /* by uid */
     bool ready;      /* it is known what should be: the tree has been read once, or all shall end */
@@ -61,6 +63,13 @@ static inline const struct place *pod_place(const struct pod *pod)
 
 /* After the machine (not the pod) failed to do something. */
 #define MACHINE_RETRY_MS 1000
+
+/* ---- agent_usage.c ---- */
+
+/* Says what is used, now and from time to time. */
+void agent_say_usage(void *agent);
+/* Nobody has told the tree yet. */
+void agent_say_usage_exists(struct agent *agent);
 
 /* ---- pod.c ---- */
 

@@ -167,6 +167,40 @@ int cgroups_kill(const struct cgroups *cgroups, const char *path)
     return count;
 }
 
+/* The number that the file says, or says behind `field`; in the first hierarchy that has the file. */
+static bool read_figure(const struct cgroups *cgroups, const char *path, const char *name, const char *field,
+                        int64_t *number)
+{
+    for (int i = 0; i < cgroups->count; i++) {
+        autofree char *file = path_format("%s%s/%s", cgroups->roots[i], path, name);
+        autobuf struct buf text = {0};
+        if (file_read(file, &text, NULL) < 0)
+            continue;
+        struct str rest = buf_str(&text), line, word;
+        while (str_split(&rest, '\n', &line))
+            if ((field == NULL || (str_split(&line, ' ', &word) && str_is(word, field))) &&
+                str_to_int64(str_trim(line), number))
+                return true;
+    }
+    return false;
+}
+
+bool cgroups_usage(const struct cgroups *cgroups, const char *path, int64_t *cpu_us, int64_t *memory)
+{
+    /* Version 1 first: beside it version 2 has files that nobody fills. */
+    int64_t idle = 0;
+    bool v1 = read_figure(cgroups, path, "cpuacct.usage", NULL, cpu_us) &&
+              read_figure(cgroups, path, "memory.usage_in_bytes", NULL, memory) &&
+              read_figure(cgroups, path, "memory.stat", "total_inactive_file", &idle);
+    if (v1)
+        *cpu_us /= 1000;
+    bool known = v1 || (read_figure(cgroups, path, "cpu.stat", "usage_usec", cpu_us) &&
+                        read_figure(cgroups, path, "memory.current", NULL, memory) &&
+                        read_figure(cgroups, path, "memory.stat", "inactive_file", &idle));
+    *memory = known && *memory > idle ? *memory - idle : 0;
+    return known;
+}
+
 static void remove_group(void *context, const char *directory)
 {
     int *number = context;

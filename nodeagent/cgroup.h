@@ -36,6 +36,11 @@ bool cgroups_holds(const struct cgroups *cgroups, const char *path, pid_t pid);
 /* Sends SIGKILL to every process in the group and below it; how many there were. */
 int cgroups_kill(const struct cgroups *cgroups, const char *path);
 
+/* Processor time that the group has ever used, in microseconds, and the bytes of memory that it uses now, but
+ * for pages of files that have not been touched lately and could go (Kubernetes' working set). False when the
+ * group isn't there or nobody counts. */
+bool cgroups_usage(const struct cgroups *cgroups, const char *path, int64_t *cpu_us, int64_t *memory);
+
 /* Removes the group and those below it from every hierarchy; fine when it isn't there. -EBUSY while processes
  * are in it. */
 int cgroups_remove(const struct cgroups *cgroups, const char *path, struct error **err);

@@ -18,6 +18,8 @@ enum message_kind {
     MESSAGE_NODE_STATUS,
     MESSAGE_LEASE_CREATE,
     MESSAGE_LEASE_RENEW,
+    MESSAGE_USAGE_CREATE,
+    MESSAGE_USAGE,
 };
 
 /* What the tree answered: a name of an errno ("ENOENT") and a sentence, or STR_NONE when all went well. */

@@ -15,6 +15,7 @@
 #include "lib/loop.h"
 #include "nodeagent/place.h"
 #include "nodeagent/sandbox.h"
+#include "nodeagent/usage.h"
 
 enum { RUNTIME_PARALLEL = 8 };
 
@@ -102,6 +103,10 @@ struct runtime_exec *runtime_exec(struct runtime *runtime, const char *uid, cons
                                   struct error **err);
 /* Ends the command, whatever it does about signals; `done` will not be called. NULL is fine. */
 void runtime_exec_forget(struct runtime_exec *exec);
+
+/* What a container uses; false when that can't be told. */
+bool runtime_usage(struct runtime *runtime, const char *uid, const char *name, int attempt,
+                   struct usage_sample *sample);
 
 struct runtime_target {
     const char *uid, *name;

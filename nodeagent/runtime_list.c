@@ -33,6 +33,13 @@ static void list_pods(struct runtime *runtime, runtime_found_fn *found, void *co
     }
 }
 
+bool runtime_usage(struct runtime *runtime, const char *uid, const char *name, int attempt,
+                   struct usage_sample *sample)
+{
+    autofree char *cgroup = place_container_cgroup(runtime->place, uid, name, attempt);
+    return cgroups_usage(runtime->cgroups, cgroup, &sample->cpu_us, &sample->memory);
+}
+
 /* Those that only the runtime or only a cgroup knows: their bundle may have been lost. */
 static void list_runtime_states(struct runtime *runtime, runtime_found_fn *found, void *context)
 {

@@ -63,6 +63,11 @@ nothing_is_left() {
     [ "$(cat "$K8S/nodes/node-a/observed/allocatable/cpu")" = "$(nproc)" ]
 }
 
+@test "top says what the node uses" {
+    top_knows() { "$podtree" top nodes | grep -Eqx "node-a +[0-9]+m +[0-9]+% +[1-9][0-9]*Mi +[0-9]+%"; }
+    poll_until top_knows
+}
+
 @test "a node that is removed comes back by itself, and status says so" {
     local uid
     uid=$(cat "$K8S/nodes/node-a/metadata/uid")

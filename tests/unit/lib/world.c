@@ -17,6 +17,7 @@ const struct known_kind known_kinds[] = {
     {"secrets", "v1", "Secret", true},
     {"replicasets.apps", "apps/v1", "ReplicaSet", true},
     {"deployments.apps", "apps/v1", "Deployment", true},
+    {"nodes.metrics.k8s.io", "metrics.k8s.io/v1beta1", "NodeMetrics", false},
     {"leases.coordination.k8s.io", "coordination.k8s.io/v1", "Lease", true},
 };
 const size_t known_kind_count = sizeof(known_kinds) / sizeof(*known_kinds);
