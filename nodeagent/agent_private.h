@@ -68,7 +68,7 @@ static inline const struct place *pod_place(const struct pod *pod)
 
 /* Says what is used, now and from time to time. */
 void agent_say_usage(void *agent);
-/* Nobody has told the tree yet. */
+/* Nobody has told the tree yet: the object is made, and soon filled. */
 void agent_say_usage_exists(struct agent *agent);
 
 /* ---- pod.c ---- */

@@ -90,4 +90,6 @@ void agent_say_usage_exists(struct agent *agent)
     value_set_str(object, STR("kind"), STR("NodeMetrics"));
     value_set_str(value_set_object(object, STR("metadata")), STR("name"), str_of(agent->options.node));
     outbox_put(agent->outbox, MESSAGE_USAGE_CREATE, agent->options.node, doc_root(doc));
+    loop_remove(agent->usage_timer);
+    agent->usage_timer = loop_timer(agent->loop, FIRST_WINDOW_MS, agent_say_usage, agent);
 }
