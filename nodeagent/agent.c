@@ -469,7 +469,7 @@ static int follow_tree(struct agent *agent, struct error **err)
     agent->callers =
         callers_open(agent->loop, agent->runtime, agent->options.place->run, find_running, agent, err);
     int result = agent->callers != NULL ? watch_images(agent, err) : -EIO;
-    if (result < 0)
+    if (result < 0 || (result = agent_open_images(agent, err)) < 0)
         return result;
     for (size_t i = 0; i < AGENT_FOLLOWS; i++)
         tree_follow(tree, followed[i]->resource, &agent->changed[i]);
@@ -550,6 +550,7 @@ void agent_free(struct agent *agent)
         return;
     each_pod(agent, pod_free);
     map_free(&agent->pods);
+    agent_close_images(agent);
     struct loop_source *const sources[] = {agent->tree_source, agent->read_timer, agent->read_all_timer,
                                            agent->lease_timer, agent->node_timer, agent->images_source,
                                            agent->usage_timer};

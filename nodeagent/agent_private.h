@@ -1,5 +1,6 @@
 /* What the agent's files share: agent.c follows the tree and the machine, pod.c brings one pod along,
- * pod_environment.c knows its containers' variables, and pod_say.c tells the tree of it. */
+ * pod_environment.c knows its containers' variables, pod_image.c their images, and pod_say.c tells the tree
+ * of it; agent_images.c looks after the images of all. */
 #ifndef PODTREE_AGENT_PRIVATE_H
 #define PODTREE_AGENT_PRIVATE_H
 
@@ -9,6 +10,7 @@
 #include "nodeagent/callers.h"
 #include "nodeagent/names.h"
 #include "nodeagent/outbox.h"
+#include "nodeagent/puller.h"
 #include "nodeagent/record.h"
 #include "nodeagent/runtime.h"
 
@@ -20,6 +22,7 @@ struct pod {
     struct doc *status;   /* what was last said of it; NULL: nothing yet */
     struct loop_source *timer;
     bool finishing; /* the tree has been asked to let it go */
+    struct image_wait *image_waits;
 };
 
 /* The kinds that it follows: pods, nodes, ConfigMaps, Secrets. */
@@ -29,6 +32,8 @@ struct agent {
     struct loop *loop;
     struct agent_options options;
     struct runtime *runtime;
+    struct puller *puller;
+    struct collector *collector;
     struct outbox *outbox; /* NULL when nobody is told */
     struct callers *callers;
     struct usage *usage;
@@ -134,6 +139,22 @@ int pod_bind_volumes(struct pod *pod, struct value container, struct value varia
 /* When no container and no sandbox is left. Only then may the pod's directories be removed: parts of the
  * machine's own directories may be bound there. */
 int pod_tear_down_volumes(const struct pod *pod, struct error **err);
+
+/* ---- pod_image.c ---- */
+
+/* What the container is to be made of (to be freed), as its policy wants it. NULL when it can't be had at
+ * present: it is being pulled, or there is a reason; then the container waits, and is looked at again. */
+struct doc *pod_image(struct pod *pod, struct container_record *container, struct value spec);
+/* An attempt is made of it: the next one asks again. */
+void pod_image_used(struct pod *pod, const struct container_record *container, struct value image);
+/* Nothing is waited for any more. */
+void pod_forget_images(struct pod *pod);
+
+/* ---- agent_images.c ---- */
+
+/* Sets the agent's puller and collector. */
+int agent_open_images(struct agent *agent, struct error **err);
+void agent_close_images(struct agent *agent);
 
 /* ---- pod_environment.c ---- */
 

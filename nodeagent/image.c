@@ -1,12 +1,14 @@
 #include "nodeagent/image.h"
 
 #include "lib/file.h"
+#include "lib/log.h"
 #include "nodeagent/record.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #define LAYER_NAME_LENGTH 32
 
@@ -54,6 +56,48 @@ char *image_normalize(struct str name, struct error **err)
         }
     }
     return path_format(STR_FORMAT "%s", STR_ARGS(name), has_tag_or_digest(name) ? "" : ":latest");
+}
+
+struct str image_repository(struct str name)
+{
+    const char *at = memchr(name.at, '@', name.length);
+    if (at != NULL)
+        name.length = (size_t)(at - name.at);
+    for (size_t i = name.length; i > 0 && name.at[i - 1] != '/'; i--)
+        if (name.at[i - 1] == ':')
+            name.length = i - 1;
+    return name;
+}
+
+struct str image_tag(struct str name)
+{
+    return str_cut(name, image_repository(name).length + 1, name.length);
+}
+
+/* A name that says nothing of a registry means Docker's, and there one without a slash is in library/. */
+char *image_reference(struct value image)
+{
+    struct str repository = image_repository(value_str(value_get(image, STR("name"))));
+    struct str digest = value_str(value_get(image, STR("digest"))), rest = repository, first = STR_NONE;
+    if (digest.length == 0)
+        return str_dup(value_str(value_get(image, STR("id"))));
+    str_split(&rest, '/', &first);
+    bool has_registry =
+        rest.at != NULL && (memchr(first.at, '.', first.length) != NULL ||
+                            memchr(first.at, ':', first.length) != NULL || str_is(first, "localhost"));
+    const char *prefix = has_registry ? "" : rest.at != NULL ? "docker.io/" : "docker.io/library/";
+    return path_format("%s" STR_FORMAT "@" STR_FORMAT, prefix, STR_ARGS(repository), STR_ARGS(digest));
+}
+
+/* As docker and crictl do: three digits, powers of ten. */
+void image_size_text(int64_t size, char text[IMAGE_SIZE_TEXT])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    double number = (double)size;
+    size_t unit = 0;
+    for (; number >= 1000 && unit + 1 < COUNT(units); unit++)
+        number /= 1000;
+    snprintf(text, IMAGE_SIZE_TEXT, "%.3g%s", number, units[unit]);
 }
 
 char *image_names_path(const char *state)
@@ -229,11 +273,25 @@ static void add_layers(void *context, const char *name, struct value image)
         buf_addf(used, STR_FORMAT "\n", STR_ARGS(value_str(layer)));
 }
 
+/* What imports that are on their way count on. */
+static void add_held_layers(const char *state, struct buf *used)
+{
+    autofree char *directory = path_format("%s/images/scratch", state);
+    autobuf struct buf names = {0};
+    directory_names(directory, &names, NULL);
+    names_each(name, names)
+    {
+        autofree char *path = path_format("%s/%s/held", directory, name);
+        file_read(path, used, NULL);
+    }
+}
+
 /* A layer below a mounted root filesystem must stay, whatever became of its image's name: each mount tells
  * its lower directories. */
 static int layers_in_use(const char *state, struct buf *used, struct error **err)
 {
     int result = image_each(state, add_layers, used, err);
+    add_held_layers(state, used);
     return result < 0 ? result : file_read("/proc/self/mountinfo", used, err);
 }
 
@@ -260,9 +318,9 @@ static int retire_unused_layers(const char *state, const char *scratch, struct e
 }
 
 /* Containers that have ended count as well: they may be started again, as long as their pod is there. */
-static int check_unused(const char *state, const char *name, struct value image, struct error **err)
+bool image_is_used(const char *state, struct value image, char **user)
 {
-    autofree char *own_state = str_dup(str_of(state));
+    autofree char *own_state = str_dup(str_of(state)), *reference = image_reference(image);
     const struct place place = {.state = own_state};
     struct str id = value_str(value_get(image, STR("id")));
     autofree char *directory = path_format("%s/pods", state);
@@ -273,12 +331,16 @@ static int check_unused(const char *state, const char *name, struct value image,
         autorecord struct pod_record *record = record_load(&place, uid, NULL);
         for (int i = 0; record != NULL && i < record->container_count; i++) {
             const struct container_record *container = &record->containers[i];
-            if (container->image_id != NULL && str_is(id, container->image_id))
-                return error_make(err, EBUSY, "%s is in use: container %s of pod %s/%s was made of it", name,
-                                  container->name, record->namespace, record->name);
+            if (container->image_id == NULL ||
+                (!str_is(id, container->image_id) && strcmp(reference, container->image_id) != 0))
+                continue;
+            if (user != NULL)
+                *user = path_format("container %s of pod %s/%s", container->name, record->namespace,
+                                    record->name);
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
 static int remove_name(const char *state, const char *name, const char *scratch, struct error **err)
@@ -289,9 +351,9 @@ static int remove_name(const char *state, const char *name, const char *scratch,
     autodoc struct doc *image = image_find(state, name, err);
     if (image == NULL)
         return -ENOENT;
-    int result = check_unused(state, name, doc_root(image), err);
-    if (result < 0)
-        return result;
+    autofree char *user = NULL;
+    if (image_is_used(state, doc_root(image), &user))
+        return error_make(err, EBUSY, "%s is in use: %s was made of it", name, user);
     autofree char *found = str_dup(value_str(value_get(doc_root(image), STR("name"))));
     autofree char *path = name_path(state, found);
     if (unlink(path) < 0)
@@ -311,4 +373,64 @@ int image_remove(const char *state, const char *name, struct error **err)
     int result = remove_name(state, normal, scratch, err);
     int removed = directory_remove(scratch, result == 0 ? err : NULL);
     return result < 0 ? result : removed;
+}
+
+int image_sweep(const char *state, struct error **err)
+{
+    autoclose int owner = -1;
+    autofree char *scratch = image_scratch(state, &owner, err);
+    autoclose int lock = scratch != NULL ? image_lock(state, IMAGE_LOCK_EXCLUSIVE, err) : -1;
+    if (lock < 0)
+        return -EIO;
+    int result = retire_unused_layers(state, scratch, err);
+    close(take_fd(lock));
+    int removed = directory_remove(scratch, result == 0 ? err : NULL);
+    return result < 0 ? result : removed;
+}
+
+/* ---- use ---- */
+
+int64_t image_used_ms(const char *state, const char *name)
+{
+    autofree char *path = name_path(state, name);
+    struct stat there;
+    return stat(path, &there) == 0 ? there.st_mtim.tv_sec * 1000 + there.st_mtim.tv_nsec / 1000000 : 0;
+}
+
+/* The time is kept where it goes away with the name. */
+void image_note_use(const char *state, const char *name)
+{
+    autofree char *path = name_path(state, name);
+    if (utimensat(AT_FDCWD, path, NULL, 0) < 0 && errno != ENOENT)
+        log_warning("cannot note that %s is of use: %s", name, strerror(errno));
+}
+
+/* The lock keeps those away who look for what nobody needs. */
+bool image_hold_layer(const char *state, const char *scratch, struct str layer)
+{
+    autoclose int lock = image_lock(state, IMAGE_LOCK_SHARED, NULL);
+    autofree char *path = image_layer_path(state, layer), *held = path_format("%s/held", scratch);
+    if (lock < 0 || access(path, F_OK) < 0)
+        return false;
+    autoclose int fd = open(held, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    autofree char *line = path_format(STR_FORMAT "\n", STR_ARGS(layer));
+    return fd >= 0 && write(fd, line, strlen(line)) == (ssize_t)strlen(line);
+}
+
+static void add_blobs(void *context, const char *name, struct value image)
+{
+    struct value blobs = *(struct value *)context;
+    struct value layers = value_get(image, STR("layers"));
+    size_t i = 0;
+    (void)name;
+    value_each (blob, value_get(image, STR("blobs")))
+        value_set_copy(blobs, value_str(blob), value_element(layers, i++));
+}
+
+struct doc *image_blobs(const char *state)
+{
+    struct doc *doc = doc_new();
+    struct value blobs = doc_root(doc);
+    image_each(state, add_blobs, &blobs, NULL);
+    return doc;
 }

@@ -20,10 +20,26 @@
 /* The name in its one form (to be freed); NULL and EINVAL when it can't be one. */
 char *image_normalize(struct str name, struct error **err);
 
-/* The image's document: {"name":…,"id":"sha256:…","layers":["<32 digits>",…],"config":{…}}, config as in the
- * OCI image specification (Env, Entrypoint, Cmd, User, WorkingDir, StopSignal). NULL: ENOENT, and a sentence.
+/* The name without tag and digest. */
+struct str image_repository(struct str name);
+/* Of a name in its one form what is behind that: "latest", "sha256:…". */
+struct str image_tag(struct str name);
+
+/* The image's document: {"name":…,"id":"sha256:…","digest":"sha256:…","layers":["<32 digits>",…],
+ * "blobs":["sha256:…",…],"size":…,"config":{…}}, config as in the OCI image specification (Env, Entrypoint,
+ * Cmd, User, WorkingDir, StopSignal). The digest, of the manifest or index that the name stood for, is only
+ * there where the image came with one; so are the blobs, which are what the layers were unpacked from. NULL:
+ * ENOENT, and a sentence.
  */
 struct doc *image_find(const char *state, const char *name, struct error **err);
+
+/* What Kubernetes calls it in status.imageID: "docker.io/library/busybox@sha256:…", as it can be pulled
+ * again; the id where it has no digest (to be freed). */
+char *image_reference(struct value image);
+
+/* A size as people read it: "4.26MB". */
+enum { IMAGE_SIZE_TEXT = 16 };
+void image_size_text(int64_t size, char text[IMAGE_SIZE_TEXT]);
 
 /* Calls `each` for every image, in order of their names. */
 int image_each(const char *state, void (*each)(void *context, const char *name, struct value image),
@@ -35,6 +51,16 @@ int image_put(const char *state, struct value image, struct error **err);
 /* Removes the name, and the layers that no image has and no container is using. EBUSY: a container of a pod
  * on this node was made of it. */
 int image_remove(const char *state, const char *name, struct error **err);
+
+/* Removes the layers that no image has and no container is using. */
+int image_sweep(const char *state, struct error **err);
+
+/* When the image was last of use, as far as is known: that is when its name last came here, or when
+ * image_note_use was last told of it. 0: there is no such image. */
+int64_t image_used_ms(const char *state, const char *name);
+void image_note_use(const char *state, const char *name);
+/* Of a name in its one form: is there a container of it on this node? Then *user says which (to be freed). */
+bool image_is_used(const char *state, struct value image, char **user);
 
 /* The lock's descriptor; it is held until that is closed. SHARED keeps what is there from going away, between
  * finding an image and mounting it; EXCLUSIVE is for changes. Nobody holds it for more than a few
@@ -49,6 +75,11 @@ char *image_scratch(const char *state, int *lock, struct error **err);
 /* Where the layer with that digest ("sha256:…") is or belongs (to be freed), and what it is called. */
 char *image_layer_path(const char *state, struct str digest);
 struct str image_layer_name(struct str digest);
+
+/* Is the layer in the store? Then it stays there as long as the directory in scratch does. */
+bool image_hold_layer(const char *state, const char *scratch, struct str layer);
+/* Of every layer what it was unpacked from: an object, by the digest of the blob, of layers' names. */
+struct doc *image_blobs(const char *state);
 
 /* The directory to be watched for images that come and go (to be freed). */
 char *image_names_path(const char *state);

@@ -3,12 +3,15 @@
 #include "lib/clock.h"
 #include "lib/options.h"
 #include "nodeagent/image.h"
+#include "nodeagent/image_collect.h"
 #include "nodeagent/import.h"
 #include <errno.h>
 #include <stdio.h>
 
 static const char *state = "/var/lib/podtree";
-static const char *command, *environment, *directory, *user;
+static const char *command, *environment, *directory, *user, *authfile;
+static int64_t report, high_percent = 85, low_percent = 80, least_age_s = 120;
+static bool digests;
 
 static const struct option_row options[] = {
     {.name = "state", .argument = "DIR", .help = "the state directory (/var/lib/podtree)", .text = &state},
@@ -19,6 +22,24 @@ static const struct option_row options[] = {
     {.name = "env", .argument = "NAME=VALUE,…", .help = "import: its environment", .text = &environment},
     {.name = "workdir", .argument = "DIR", .help = "import: its working directory", .text = &directory},
     {.name = "user", .argument = "USER[:GROUP]", .help = "import: whom it runs as", .text = &user},
+    {.name = "authfile",
+     .argument = "FILE",
+     .help = "pull: passwords for registries (those of skopeo login)",
+     .text = &authfile},
+    {.name = "report-fd", .argument = "N", .help = "pull: say there how far it is", .number = &report},
+    {.name = "digests", .help = "list: also the images' digests", .flag = &digests},
+    {.name = "high",
+     .argument = "PERCENT",
+     .help = "collect: how full the disk has to be (85)",
+     .number = &high_percent},
+    {.name = "low",
+     .argument = "PERCENT",
+     .help = "collect: how full it may stay (80)",
+     .number = &low_percent},
+    {.name = "age",
+     .argument = "SECONDS",
+     .help = "collect: what is younger stays (120)",
+     .number = &least_age_s},
     {0},
 };
 
@@ -46,24 +67,106 @@ static int run_import(char **words, struct error **err)
     return 0;
 }
 
-static void print_image(void *context, const char *name, struct value image)
+/* ---- the list ---- */
+
+/* Rows of columns, of which each is as wide as its longest text. */
+enum { COLUMNS = 6 };
+struct table {
+    char *(*rows)[COLUMNS];
+    size_t count, capacity;
+};
+
+static void table_free(struct table *table)
 {
-    (void)context;
-    struct str id = value_str(value_get(image, STR("id")));
-    struct str imported = value_str(value_get(image, STR("imported")));
+    for (size_t i = 0; i < table->count; i++)
+        for (int column = 0; column < COLUMNS; column++)
+            free(table->rows[i][column]);
+    free(table->rows);
+}
+
+static char **table_add(struct table *table)
+{
+    array_grow(table->rows, table->count, table->capacity);
+    memset(table->rows[table->count], 0, sizeof(table->rows[0]));
+    return table->rows[table->count++];
+}
+
+static void table_print(const struct table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        autobuf struct buf line = {0};
+        for (int column = 0; column < COLUMNS; column++) {
+            size_t width = 0, end;
+            const char *text = table->rows[i][column];
+            for (size_t other = 0; other < table->count; other++)
+                if (table->rows[other][column] != NULL && strlen(table->rows[other][column]) > width)
+                    width = strlen(table->rows[other][column]);
+            end = line.length + width;
+            buf_add_text(&line, text != NULL ? text : "");
+            while (width != 0 && line.length < end + 2)
+                buf_add_char(&line, ' ');
+        }
+        struct str trimmed = str_trim(buf_str(&line));
+        printf(STR_FORMAT "\n", STR_ARGS(trimmed));
+    }
+}
+
+/* "sha256:0123456789abcdef…" to its first 13 digits, as crictl shows it. */
+static char *short_digest(struct value digest)
+{
+    struct str text = value_str(digest), prefix = STR("sha256:");
+    return text.length == 0 ? str_dup(STR("<none>")) : str_dup(str_cut(text, prefix.length, 13));
+}
+
+static void add_image(void *context, const char *name, struct value image)
+{
+    char **row = table_add(context), age[CLOCK_TEXT] = "?", size[IMAGE_SIZE_TEXT];
+    struct str tag = image_tag(str_of(name));
     int64_t since;
-    char age[CLOCK_TEXT] = "?";
-    if (clock_parse(imported, &since))
+    if (clock_parse(value_str(value_get(image, STR("imported"))), &since))
         clock_age(clock_wall_ms() - since, age);
-    printf("%-48s %-19.*s %6zu  %s\n", name, id.length > 19 ? 19 : (int)id.length, id.at,
-           value_count(value_get(image, STR("layers"))), age);
+    image_size_text(value_int_or(value_get(image, STR("size")), 0), size);
+    row[0] = str_dup(image_repository(str_of(name)));
+    row[1] = str_dup(str_starts(tag, STR("sha256:")) ? STR("<none>") : tag);
+    row[2] = digests ? short_digest(value_get(image, STR("digest"))) : NULL;
+    row[3] = short_digest(value_get(image, STR("id")));
+    row[4] = str_dup(str_of(size));
+    row[5] = str_dup(str_of(age));
 }
 
 static int run_list(char **words, struct error **err)
 {
+    static const char *const titles[COLUMNS] = {"IMAGE", "TAG", "DIGEST", "IMAGE ID", "SIZE", "AGE"};
+    struct table cleanup(table_free) table = {0};
     (void)words;
-    printf("%-48s %-19s %6s  %s\n", "NAME", "ID", "LAYERS", "AGE");
-    return image_each(state, print_image, NULL, err);
+    char **row = table_add(&table);
+    for (int column = 0; column < COLUMNS; column++)
+        row[column] = column != 2 || digests ? str_dup(str_of(titles[column])) : NULL;
+    int result = image_each(state, add_image, &table, err);
+    if (result == 0)
+        table_print(&table);
+    return result;
+}
+
+/* ---- the other commands ---- */
+
+static void say_progress(void *context, const char *sentence)
+{
+    (void)context;
+    /* Whoever wanted to know may have gone. */
+    if (dprintf(report != 0 ? (int)report : STDERR_FILENO, "%s\n", sentence) < 0)
+        report = -1;
+}
+
+static int run_pull(char **words, struct error **err)
+{
+    bool heard = report != 0 || isatty(STDERR_FILENO);
+    struct fetch_options how = {.authfile = authfile, .progress = heard ? say_progress : NULL};
+    autofree char *name = import_pull(state, words[0], &how, err);
+    if (name == NULL)
+        return -EIO;
+    printf("pulled %s\n", name);
+    return 0;
 }
 
 static int run_rm(char **words, struct error **err)
@@ -71,18 +174,37 @@ static int run_rm(char **words, struct error **err)
     return image_remove(state, words[0], err);
 }
 
+static void print_removed(void *context, const char *name, int64_t size)
+{
+    (void)context;
+    printf("Removed image %s to free %lld bytes\n", name, (long long)size);
+}
+
+static int run_collect(char **words, struct error **err)
+{
+    struct image_policy policy = {high_percent, low_percent, least_age_s * 1000};
+    (void)words;
+    if (high_percent > 100 || low_percent > high_percent)
+        return error_make(err, EINVAL, "--low may be at most --high, and that 100");
+    return image_collect(state, &policy, print_removed, NULL, err);
+}
+
 static const struct {
     const char *name;
     int words; /* behind it */
     int (*run)(char **words, struct error **err);
     bool begins; /* the state directory need not be there yet */
-} commands[] = {{"import", 2, run_import, true}, {"list", 0, run_list, false}, {"rm", 1, run_rm, false}};
+} commands[] = {
+    {"import", 2, run_import, true}, {"list", 0, run_list, false},       {"rm", 1, run_rm, false},
+    {"pull", 1, run_pull, true},     {"collect", 0, run_collect, false},
+};
 
 static const struct usage usage = {
-    .synopsis = "podtree image [--state DIR] import FILE|DIR|- NAME[:TAG] | list | rm NAME",
+    .synopsis = "podtree image [--state DIR] list | pull NAME | import SOURCE NAME[:TAG] | rm NAME | collect",
     .about =
-        "Imports OCI layouts, OCI and docker archives and plain tars of a root filesystem into a node's\n"
-        "image store; lists and removes what is there.\n",
+        "Brings images into a node's image store: from registries, or from OCI layouts, OCI and docker\n"
+        "archives and plain tars of a root filesystem; lists and removes what is there, and removes what no\n"
+        "container needs when the disk gets full.\n",
     .options = options,
     .least = 1,
     .most = 3,

@@ -4,7 +4,7 @@
 #include "lib/file.h"
 #include "lib/process.h"
 #include "nodeagent/image.h"
-#include "nodeagent/node.h"
+#include "nodeagent/manifest.h"
 #include "nodeagent/whiteout.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -15,41 +15,16 @@
 
 struct import {
     const char *state;
-    const char *scratch; /* our directory in the store */
-    struct value image;  /* the document to be put */
+    const char *scratch;       /* our directory in the store */
+    struct value image;        /* the document to be put */
+    const struct fetch *fetch; /* where it comes from a registry */
+    struct value held;         /* and what doesn't: blobs whose layers are here, with their names */
 };
 
 static int run_program(const char *const *argv, struct buf *output, struct error **err)
 {
     struct process_plan plan = {.argv = argv};
     return process_run(&plan, output, err);
-}
-
-/* ---- digests ---- */
-
-static char *file_digest(const char *path, struct error **err)
-{
-    autobuf struct buf output = {0};
-    if (RUN(&output, err, "sha256sum", "--", path) < 0)
-        return NULL;
-    /* A backslash comes first when the path has characters that had to be escaped. */
-    size_t at = output.length > 0 && output.at[0] == '\\' ? 1 : 0;
-    if (output.length < at + 64) {
-        error_make(err, EIO, "sha256sum said no digest of %s", path);
-        return NULL;
-    }
-    return path_format("sha256:%.64s", output.at + at);
-}
-
-static int check_digest(const char *path, struct str expected, struct error **err)
-{
-    autofree char *found = file_digest(path, err);
-    if (found == NULL)
-        return -EIO;
-    if (!str_is(expected, found))
-        return error_make(err, EINVAL, "%s should have the digest " STR_FORMAT " but has %s", path,
-                          STR_ARGS(expected), found);
-    return 0;
 }
 
 /* ---- archives ---- */
@@ -127,15 +102,20 @@ static bool archive_has(const char *tar, const char *member)
 
 /* ---- layers ---- */
 
+static void note_layer(struct import *import, struct str layer)
+{
+    value_append_str(value_ensure_array(import->image, STR("layers")), layer);
+}
+
 /* Unpacks one layer into scratch, unless the store has it, and notes it in the image. */
 static int import_layer(struct import *import, const char *tar, struct str digest, struct error **err)
 {
     struct str layer = image_layer_name(digest);
-    value_append_str(value_ensure_array(import->image, STR("layers")), layer);
-    autofree char *final = image_layer_path(import->state, digest);
-    if (access(final, F_OK) == 0)
-        return 0;
+    note_layer(import, layer);
     autofree char *directory = path_format("%s/layers/" STR_FORMAT, import->scratch, STR_ARGS(layer));
+    /* The same may be in one image twice. */
+    if (access(directory, F_OK) == 0 || image_hold_layer(import->state, import->scratch, layer))
+        return 0;
     int result = unpack(tar, directory, err);
     return result < 0 ? result : whiteouts_convert(directory, err);
 }
@@ -147,65 +127,100 @@ static int import_compressed_layer(struct import *import, const char *blob, stru
     autofree char *tar = uncompressed(blob, scratch_file, err);
     if (tar == NULL)
         return -EIO;
-    int result = check_digest(tar, digest, err);
+    int result = manifest_check(tar, digest, err);
     return result < 0 ? result : import_layer(import, tar, digest, err);
+}
+
+/* That the blob unpacks to this layer was checked when it was here. */
+static int take_held_layer(struct import *import, struct str held, struct str digest, struct error **err)
+{
+    if (!str_equal(held, image_layer_name(digest)))
+        return error_make(err, EINVAL,
+                          "a blob should unpack to " STR_FORMAT " but is known to be " STR_FORMAT,
+                          STR_ARGS(digest), STR_ARGS(held));
+    note_layer(import, held);
+    return 0;
 }
 
 /* ---- OCI image layouts ---- */
 
-/* blobs/sha256/<hex>, from its descriptor. The digest comes from a file that somebody gave us: no slashes. */
+/* blobs/sha256/<hex>, from its descriptor. */
 static char *blob_path(const char *layout, struct value descriptor, struct error **err)
 {
-    struct str digest = value_str(value_get(descriptor, STR("digest"))), prefix = STR("sha256:");
-    if (!str_starts(digest, prefix) || digest.length != prefix.length + 64 ||
-        memchr(digest.at, '/', digest.length) != NULL) {
-        error_make(err, EINVAL, "\"" STR_FORMAT "\" is not a sha256 digest", STR_ARGS(digest));
-        return NULL;
-    }
-    return path_format("%s/blobs/sha256/%.64s", layout, digest.at + prefix.length);
+    struct str digits = manifest_digits(descriptor, err);
+    return digits.length != 0 ? path_format("%s/blobs/sha256/" STR_FORMAT, layout, STR_ARGS(digits)) : NULL;
 }
 
 static struct doc *read_blob(const char *layout, struct value descriptor, struct error **err)
 {
     autofree char *path = blob_path(layout, descriptor, err);
-    if (path == NULL || check_digest(path, value_str(value_get(descriptor, STR("digest"))), err) < 0)
+    if (path == NULL || manifest_check(path, value_str(value_get(descriptor, STR("digest"))), err) < 0)
         return NULL;
     return doc_read(path, err);
 }
 
-/* The descriptor to follow in an index: the one for this machine, or the only one that names no platform. */
-static struct value choose_manifest(struct value index)
-{
-    struct value any = VALUE_ABSENT;
-    value_each (descriptor, value_get(index, STR("manifests"))) {
-        struct value platform = value_get(descriptor, STR("platform"));
-        if (!value_exists(platform))
-            any = descriptor;
-        else if (value_is(value_get(platform, STR("os")), "linux") &&
-                 value_is(value_get(platform, STR("architecture")), node_architecture()))
-            return descriptor;
-    }
-    return any;
-}
-
-/* From the top index through further ones to the manifest; its digest goes into the image. */
+/* From the top index through further ones to the manifest. What the first one names is the image as others
+ * know it: its digest goes into the image. */
 static struct doc *find_manifest(struct import *import, const char *layout, struct error **err)
 {
     autofree char *path = path_format("%s/index.json", layout);
     struct doc *doc = doc_read(path, err);
-    for (int depth = 0; doc != NULL && value_exists(value_at(doc_root(doc), "manifests")); depth++) {
-        struct value descriptor = choose_manifest(doc_root(doc));
+    for (int depth = 0; doc != NULL && manifest_is_index(doc_root(doc)); depth++) {
+        struct value descriptor = manifest_choose(doc_root(doc));
         struct doc *next = NULL;
         if (!value_exists(descriptor) || depth == 4)
-            error_make(err, EINVAL, "there is no image for linux on %s in it", node_architecture());
-        else {
-            value_set_copy(import->image, STR("digest"), value_get(descriptor, STR("digest")));
+            error_make(err, EINVAL, "there is no image for linux on this machine's processor in it");
+        else
             next = read_blob(layout, descriptor, err);
-        }
+        if (depth == 0 && next != NULL)
+            value_set_copy(import->image, STR("digest"), value_get(descriptor, STR("digest")));
         doc_free(doc);
         doc = next;
     }
     return doc;
+}
+
+static void say_unpacking(const struct import *import, size_t layer, size_t layers)
+{
+    if (import->fetch == NULL || import->fetch->options.progress == NULL)
+        return;
+    autofree char *sentence = path_format("unpacking layer %zu of %zu", layer, layers);
+    import->fetch->options.progress(import->fetch->options.context, sentence);
+}
+
+static int import_layers(struct import *import, const char *layout, struct value descriptors,
+                         struct value digests, struct error **err)
+{
+    size_t count = value_count(descriptors);
+    if (count != value_count(digests))
+        return error_make(err, EINVAL, "the image has %zu layers but %zu digests of them", count,
+                          value_count(digests));
+    for (size_t i = 0; i < count; i++) {
+        struct value descriptor = value_element(descriptors, i);
+        struct str digest = value_str(value_element(digests, i));
+        struct value held = value_get(import->held, value_str(value_get(descriptor, STR("digest"))));
+        autofree char *blob = blob_path(layout, descriptor, err);
+        say_unpacking(import, i + 1, count);
+        int result = blob == NULL         ? -EINVAL
+                     : value_exists(held) ? take_held_layer(import, value_str(held), digest, err)
+                                          : import_compressed_layer(import, blob, digest, err);
+        if (result < 0)
+            return error_wrap(err, "layer %zu", i + 1);
+    }
+    return 0;
+}
+
+/* From what its layers were unpacked, and how large that is. A registry may have it in another form than
+ * skopeo has given it here: what counts is what will be asked for again. */
+static void note_blobs(struct import *import, struct value manifest)
+{
+    struct value original = import->fetch != NULL ? doc_root(import->fetch->manifest) : VALUE_ABSENT;
+    if (value_count(value_get(original, STR("layers"))) == value_count(value_get(manifest, STR("layers"))))
+        manifest = original;
+    struct value blobs = value_set_array(import->image, STR("blobs"));
+    value_each (layer, value_get(manifest, STR("layers")))
+        value_append_copy(blobs, value_get(layer, STR("digest")));
+    value_set_int(import->image, STR("size"), manifest_size(manifest));
 }
 
 static int import_layout(struct import *import, const char *layout, struct error **err)
@@ -221,18 +236,9 @@ static int import_layout(struct import *import, const char *layout, struct error
     struct value config = value_at(doc_root(built), "config");
     if (value_type(config) == VALUE_OBJECT)
         value_set_copy(import->image, STR("config"), config);
-    struct value blobs = value_at(doc_root(manifest), "layers");
-    struct value digests = value_at(doc_root(built), "rootfs", "diff_ids");
-    if (value_count(blobs) != value_count(digests))
-        return error_make(err, EINVAL, "the image has %zu layers but %zu digests of them", value_count(blobs),
-                          value_count(digests));
-    for (size_t i = 0; i < value_count(blobs); i++) {
-        autofree char *blob = blob_path(layout, value_element(blobs, i), err);
-        if (blob == NULL ||
-            import_compressed_layer(import, blob, value_str(value_element(digests, i)), err) < 0)
-            return error_wrap(err, "layer %zu", i + 1);
-    }
-    return 0;
+    note_blobs(import, doc_root(manifest));
+    return import_layers(import, layout, value_at(doc_root(manifest), "layers"),
+                         value_at(doc_root(built), "rootfs", "diff_ids"), err);
 }
 
 /* ---- the kinds of files ---- */
@@ -244,22 +250,30 @@ static int import_oci_archive(struct import *import, const char *tar, struct err
     return result < 0 ? result : import_layout(import, layout, err);
 }
 
-static int import_docker_archive(struct import *import, const char *tar, struct error **err)
+/* What skopeo reads: "oci:DIR:TAG" … */
+static int import_converted(struct import *import, const char *source, struct error **err)
 {
-    autofree char *from = path_format("docker-archive:%s", tar);
     autofree char *layout = path_format("%s/layout", import->scratch);
     autofree char *to = path_format("oci:%s:image", layout);
-    int result = RUN(NULL, err, "skopeo", "--insecure-policy", "copy", "--quiet", from, to);
+    int result = RUN(NULL, err, "skopeo", "--insecure-policy", "copy", "--quiet", source, to);
     if (result < 0)
-        return error_wrap(err, "cannot convert the docker archive (is skopeo installed?)");
+        return error_wrap(err, "cannot convert it (is skopeo installed?)");
     return import_layout(import, layout, err);
+}
+
+static int import_docker_archive(struct import *import, const char *tar, struct error **err)
+{
+    autofree char *source = path_format("docker-archive:%s", tar);
+    return import_converted(import, source, err);
 }
 
 static int import_root_filesystem(struct import *import, const char *tar, struct error **err)
 {
-    autofree char *digest = file_digest(tar, err);
-    if (digest == NULL)
+    autofree char *digest = manifest_digest(tar, err);
+    struct stat file;
+    if (digest == NULL || stat(tar, &file) < 0)
         return -EIO;
+    value_set_int(import->image, STR("size"), file.st_size);
     value_set_str(import->image, STR("id"), str_of(digest));
     return import_layer(import, tar, str_of(digest), err);
 }
@@ -302,8 +316,19 @@ static char *spool_input(const char *scratch, struct error **err)
     return process_run(&plan, NULL, err) < 0 ? NULL : take_pointer(path);
 }
 
+static bool is_for_skopeo(const char *source)
+{
+    static const char *const transports[] = {"oci:", "oci-archive:", "docker-archive:", "dir:"};
+    for (size_t i = 0; i < COUNT(transports); i++)
+        if (str_starts(str_of(source), str_of(transports[i])))
+            return true;
+    return false;
+}
+
 static int import_source(struct import *import, const char *source, struct error **err)
 {
+    if (is_for_skopeo(source))
+        return import_converted(import, source, err);
     if (strcmp(source, "-") == 0) {
         autofree char *path = spool_input(import->scratch, err);
         return path != NULL ? import_archive(import, path, err) : -EIO;
@@ -339,6 +364,19 @@ static int publish(const struct import *import, int scratch, struct error **err)
     return result < 0 ? result : image_put(import->state, import->image, err);
 }
 
+/* A new document with what is known beforehand. */
+static struct doc *begin_image(const char *name)
+{
+    struct doc *image = doc_new();
+    char now[CLOCK_TEXT];
+    clock_format(clock_wall_ms(), now);
+    value_set_str(doc_root(image), STR("name"), str_of(name));
+    value_set_str(doc_root(image), STR("imported"), str_of(now));
+    value_set_array(doc_root(image), STR("layers"));
+    value_set_object(doc_root(image), STR("config"));
+    return image;
+}
+
 char *import_image(const char *state, const char *source, const char *name, struct value config,
                    struct error **err)
 {
@@ -347,22 +385,86 @@ char *import_image(const char *state, const char *source, const char *name, stru
     autofree char *scratch = normal != NULL ? image_scratch(state, &owner, err) : NULL;
     if (scratch == NULL)
         return NULL;
-    autodoc struct doc *image = doc_new();
+    autodoc struct doc *image = begin_image(normal);
     struct import import = {.state = state, .scratch = scratch, .image = doc_root(image)};
-    char now[CLOCK_TEXT];
-    clock_format(clock_wall_ms(), now);
-    value_set_str(import.image, STR("name"), str_of(normal));
-    value_set_str(import.image, STR("imported"), str_of(now));
-    value_set_array(import.image, STR("layers"));
     if (value_exists(config))
         value_set_copy(import.image, STR("config"), config);
-    else
-        value_set_object(import.image, STR("config"));
     int result = import_source(&import, source, err);
     if (result == 0)
         result = publish(&import, owner, err);
     if (result < 0)
         error_wrap(err, "cannot import %s", source);
     directory_remove(scratch, NULL);
+    return result == 0 ? take_pointer(normal) : NULL;
+}
+
+/* ---- from registries ---- */
+
+/* The store may have the image, under this name or another one. Then the name is all that is missing. */
+static bool adopt(const struct fetch *fetch, struct error **err)
+{
+    autofree char *known =
+        path_format(STR_FORMAT "@%s", STR_ARGS(image_repository(str_of(fetch->name))), fetch->digest);
+    autoclose int lock = image_lock(fetch->state, IMAGE_LOCK_EXCLUSIVE, err);
+    autodoc struct doc *image = lock >= 0 ? image_find(fetch->state, known, NULL) : NULL;
+    if (image == NULL || !value_is(value_get(doc_root(image), STR("digest")), fetch->digest))
+        return false;
+    value_set_str(doc_root(image), STR("name"), str_of(fetch->name));
+    return image_put(fetch->state, doc_root(image), err) == 0;
+}
+
+/* The blobs of the image whose layers are here, and will stay. */
+static void hold_blobs(const struct fetch *fetch, struct value held)
+{
+    autodoc struct doc *known = image_blobs(fetch->state);
+    value_each (descriptor, value_at(doc_root(fetch->manifest), "layers")) {
+        struct str digest = value_str(value_get(descriptor, STR("digest")));
+        struct value layer = value_get(doc_root(known), digest);
+        if (value_exists(layer) && manifest_digits(descriptor, NULL).length != 0 &&
+            image_hold_layer(fetch->state, fetch->scratch, value_str(layer)))
+            value_set_copy(held, digest, layer);
+    }
+}
+
+static int fetch_and_publish(struct fetch *fetch, int owner, struct error **err)
+{
+    autodoc struct doc *image = begin_image(fetch->name), *held = doc_new();
+    autofree char *layout = path_format("%s/layout", fetch->scratch);
+    struct import import = {.state = fetch->state,
+                            .scratch = fetch->scratch,
+                            .image = doc_root(image),
+                            .fetch = fetch,
+                            .held = doc_root(held)};
+    hold_blobs(fetch, import.held);
+    int result = fetch_layout(fetch, import.held, layout, err);
+    if (result == 0)
+        result = import_layout(&import, layout, err);
+    value_set_str(import.image, STR("digest"), str_of(fetch->digest));
+    if (result == 0)
+        result = publish(&import, owner, err);
+    directory_remove(fetch->scratch, NULL);
+    return result;
+}
+
+char *import_pull(const char *state, const char *name, const struct fetch_options *options,
+                  struct error **err)
+{
+    autofree char *normal = image_normalize(str_of(name), err);
+    autoclose int owner = -1;
+    autofree char *scratch = normal != NULL ? image_scratch(state, &owner, err) : NULL;
+    if (scratch == NULL)
+        return NULL;
+    struct fetch fetch = {.state = state, .scratch = scratch, .name = normal, .options = *options};
+    autodoc struct doc *before = image_find(state, normal, NULL);
+    autoerror struct error *error = NULL;
+    int result = fetch_resolve(&fetch, &error);
+    if (result == 0 && !adopt(&fetch, &error))
+        result = error == NULL ? fetch_and_publish(&fetch, owner, &error) : -EIO;
+    fetch_close(&fetch);
+    directory_remove(scratch, NULL);
+    /* What the name stood for until now may have been all that needed its layers. */
+    if (result == 0 && before != NULL)
+        result = image_sweep(state, &error);
+    error_move(err, take_pointer(error));
     return result == 0 ? take_pointer(normal) : NULL;
 }

@@ -64,6 +64,7 @@ int place_open(struct place *place, const char *state, const char *run, const ch
     place->pause = program_path("podtree-pause");
     place->exec = program_path("podtree-exec");
     place->copy = program_path("podtree-copy");
+    place->image = program_path("podtree-image");
     static const struct {
         bool in_state;
         const char *name;
@@ -88,6 +89,7 @@ void place_close(struct place *place)
     free(place->pause);
     free(place->exec);
     free(place->copy);
+    free(place->image);
     *place = (struct place){0};
 }
 

@@ -6,8 +6,10 @@
  *     STATE/pods/<uid>/<container>/<attempt>/{upper,work}   what it has written, for overlayfs
  *     STATE/pods/<uid>/volumes.d/         its volumes (volume.h); a container can be called volumes
  *     STATE/seccomp/                      profiles that pods name (type Localhost)
+ *     STATE/registries/<host[:port]>/     certificates for pulling images from there (fetch.h)
  *     RUN/runc/                           runc's own state: runc --root RUN/runc list
  *     RUN/exits/<container id>            conmon's exit files
+ *     RUN/pulls/                          passwords for the pulls that are under way
  *     RUN/pods/<uid>/                     sandbox, hosts, resolv.conf …
  *     RUN/pods/<uid>/<container>.<attempt>/           the bundle: config.json, rootfs, pid files
  *
@@ -29,6 +31,7 @@ struct place {
     char *pause;   /* podtree-pause */
     char *exec;    /* podtree-exec */
     char *copy;    /* podtree-copy */
+    char *image;   /* podtree-image */
 };
 
 /* Makes the directories. Programs are looked for beside this one first, then where they are installed. */

@@ -49,6 +49,7 @@ void pod_free(struct pod *pod)
 {
     map_remove(&pod->agent->pods, &pod->by_uid);
     loop_remove(pod->timer);
+    pod_forget_images(pod);
     doc_free(pod->document);
     doc_free(pod->status);
     record_free(pod->record);
@@ -115,21 +116,6 @@ static void hold_back(struct pod *pod, struct container_record *container, const
         pod_say_event(pod, "Warning", "Failed", "Error: %s: %s", reason, complaint);
 }
 
-/* NULL when it can't be had at present; then the container waits, and its status says why. */
-static struct doc *find_image(struct pod *pod, struct container_record *container, struct value spec)
-{
-    autofree char *name = str_dup(value_str(value_get(spec, STR("image"))));
-    autoerror struct error *error = NULL;
-    struct doc *image = image_find(pod_place(pod)->state, name, &error);
-    if (image != NULL)
-        return image;
-    const char *reason = error->number == EINVAL ? "InvalidImageName" : "ImagePullBackOff";
-    if (error->number == ENOENT && value_is(value_get(spec, STR("imagePullPolicy")), "Never"))
-        reason = "ErrImageNeverPull";
-    hold_back(pod, container, reason, error_message(error));
-    return NULL;
-}
-
 static bool is_unsupported(struct pod *pod, struct container_record *container)
 {
     autofree char *complaint = status_unsupported(pod_document(pod));
@@ -167,7 +153,7 @@ static void create_container(struct pod *pod, int i)
     record_set_image(container, value_str(value_get(spec, STR("image"))));
     if (is_unsupported(pod, container))
         return;
-    autodoc struct doc *image = find_image(pod, container, spec);
+    autodoc struct doc *image = pod_image(pod, container, spec);
     if (image == NULL || is_insecure(pod, container, spec, doc_root(image)))
         return;
     autoerror struct error *error = NULL;
@@ -187,7 +173,7 @@ static void create_container(struct pod *pod, int i)
     container->state = CONTAINER_CREATING;
     container->remains = true;
     free(container->image_id);
-    container->image_id = str_dup(value_str(value_get(doc_root(image), STR("id"))));
+    container->image_id = image_reference(doc_root(image));
     pod_save(pod);
     char hostname[NAMES_HOSTNAME];
     struct runtime_container config = {.uid = pod->record->uid,
@@ -207,8 +193,7 @@ static void create_container(struct pod *pod, int i)
     }
     record_stop_waiting(container);
     container->busy = true;
-    pod_say_event(pod, "Normal", "Pulled", "Container image \"" STR_FORMAT "\" already present on machine",
-                  STR_ARGS(value_str(value_get(spec, STR("image")))));
+    pod_image_used(pod, container, doc_root(image));
 }
 
 static void start_container(struct pod *pod, int i)

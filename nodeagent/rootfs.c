@@ -14,8 +14,7 @@
 /* ---- mounting ---- */
 
 /* mount(2) takes one page of options, and an image may have a hundred layers: so they are named relative to
- * the store, and the working directory is there during the call. (The newer calls that take one layer at a
- * time are not in every kernel that should do.) */
+ * the store, and the working directory is there during the call. */
 static int mount_from(const char *directory, const char *target, const char *options, struct error **err)
 {
     autoclose int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -28,18 +27,64 @@ static int mount_from(const char *directory, const char *target, const char *opt
     return result == 0 ? 0 : error_errno(err, number, "cannot mount %s", target);
 }
 
+/* The newer calls take one layer at a time, as many as overlayfs can have (500). They are not in every kernel
+ * that should do, so they are left to what doesn't fit into a page. */
+static int mount_one_by_one(const char *directory, struct str lowest_last, const char *layer,
+                            const char *target, struct error **err)
+{
+    autofree char *upper = path_format("%s/upper", layer), *work = path_format("%s/work", layer);
+    autoclose int context = fsopen("overlay", FSOPEN_CLOEXEC);
+    bool fine = context >= 0;
+    struct str name;
+    while (fine && str_split(&lowest_last, ':', &name)) {
+        autofree char *path = path_format("%s/" STR_FORMAT, directory, STR_ARGS(name));
+        fine = fsconfig(context, FSCONFIG_SET_STRING, "lowerdir+", path, 0) == 0;
+    }
+    fine = fine && fsconfig(context, FSCONFIG_SET_STRING, "upperdir", upper, 0) == 0 &&
+           fsconfig(context, FSCONFIG_SET_STRING, "workdir", work, 0) == 0 &&
+           fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0;
+    autoclose int mounted = fine ? fsmount(context, FSMOUNT_CLOEXEC, 0) : -1;
+    if (mounted < 0 || move_mount(mounted, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return error_errno(err, errno, "cannot mount %s, of more layers than fit into a page", target);
+    return 0;
+}
+
+/* Is it once more among those above? Then it adds nothing here, and overlayfs refuses to take one twice. */
+static bool comes_again(struct value names, size_t i)
+{
+    for (size_t above = i + 1; above < value_count(names); above++)
+        if (value_equal(value_element(names, i), value_element(names, above)))
+            return true;
+    return false;
+}
+
+static void list_layers(struct value names, struct buf *list)
+{
+    for (size_t i = value_count(names); i > 0; i--) /* the uppermost comes first */
+        if (!comes_again(names, i - 1))
+            buf_addf(list, "%s" STR_FORMAT, list->length == 0 ? "" : ":",
+                     STR_ARGS(value_str(value_element(names, i - 1))));
+}
+
+static int mount_layers(const char *layers, struct str list, const char *layer, const char *target,
+                        struct error **err)
+{
+    autobuf struct buf options = {0};
+    buf_addf(&options, "lowerdir=" STR_FORMAT ",upperdir=%s/upper,workdir=%s/work", STR_ARGS(list), layer,
+             layer);
+    if (options.length >= (size_t)sysconf(_SC_PAGESIZE))
+        return mount_one_by_one(layers, list, layer, target, err);
+    return mount_from(layers, target, options.at, err);
+}
+
 int rootfs_mount(const char *state, struct value image, const char *layer, const char *target,
                  struct error **err)
 {
     autofree char *layers = path_format("%s/images/layers", state);
-    autobuf struct buf options = {0};
-    struct value names = value_get(image, STR("layers"));
-    for (size_t i = value_count(names); i > 0; i--) /* the uppermost comes first */
-        buf_addf(&options, "%s" STR_FORMAT, options.length == 0 ? "lowerdir=" : ":",
-                 STR_ARGS(value_str(value_element(names, i - 1))));
-    if (options.length == 0)
+    autobuf struct buf list = {0};
+    list_layers(value_get(image, STR("layers")), &list);
+    if (list.length == 0)
         return error_make(err, EINVAL, "the image has no layers");
-    buf_addf(&options, ",upperdir=%s/upper,workdir=%s/work", layer, layer);
     if (strchr(layer, ',') != NULL || strchr(layer, ':') != NULL)
         return error_make(err, EINVAL, "overlayfs can't take the path %s: it has a comma or a colon", layer);
     autofree char *upper = path_format("%s/upper", layer), *work = path_format("%s/work", layer);
@@ -50,7 +95,7 @@ int rootfs_mount(const char *state, struct value image, const char *layer, const
     if (result < 0 || (result = directory_make(work, 0700, err)) < 0 ||
         (result = directory_make(target, 0700, err)) < 0)
         return result;
-    return mount_from(layers, target, options.at, err);
+    return mount_layers(layers, buf_str(&list), layer, target, err);
 }
 
 /* The mount points at or below the directory, each terminated, the last one first: what lies on top of others

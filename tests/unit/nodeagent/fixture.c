@@ -91,6 +91,7 @@ void fixture_open(struct fixture *fixture)
         fail_msg("%s", error_message(error));
     find_program(&fixture->place.pause, "podtree-pause");
     find_program(&fixture->place.exec, "podtree-exec");
+    find_program(&fixture->place.image, "podtree-image");
     import_demo(state);
     fixture->image = image_find(state, "podtree/demo:1", NULL);
     assert_non_null(fixture->image);

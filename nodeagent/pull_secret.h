@@ -1,0 +1,18 @@
+/* Which passwords a pod's imagePullSecrets give for an image: a pure function, as Kubernetes' credential
+ * provider has it.
+ *
+ * A Secret of type kubernetes.io/dockerconfigjson (or the older dockercfg) names registries, perhaps with the
+ * beginning of a path and with wildcards ("*.example", "host:5000/team"). All that fit are tried one after
+ * another, the longest name first.
+ */
+#ifndef PODTREE_PULL_SECRET_H
+#define PODTREE_PULL_SECRET_H
+
+#include "nodeagent/environment.h"
+
+/* {"files":[…]}: documents for skopeo's --authfile, each with one password for the image's registry: what to
+ * try (to be freed). Secrets that aren't there or can't be read give nothing: Kubernetes goes on without
+ * them. `find` may be NULL. */
+struct doc *pull_secrets(struct value pod, struct str image, environment_find_fn *find, void *context);
+
+#endif
