@@ -71,7 +71,9 @@ struct str image_repository(struct str name)
 
 struct str image_tag(struct str name)
 {
-    return str_cut(name, image_repository(name).length + 1, name.length);
+    struct str rest = str_cut(name, image_repository(name).length + 1, name.length), tag = STR_NONE;
+    str_split(&rest, '@', &tag);
+    return tag;
 }
 
 /* A name that says nothing of a registry means Docker's, and there one without a slash is in library/. */

@@ -22,7 +22,7 @@ char *image_normalize(struct str name, struct error **err);
 
 /* The name without tag and digest. */
 struct str image_repository(struct str name);
-/* Of a name in its one form what is behind that: "latest", "sha256:…". */
+/* Of a name in its one form the tag; where it has none the digest. */
 struct str image_tag(struct str name);
 
 /* The image's document: {"name":…,"id":"sha256:…","digest":"sha256:…","layers":["<32 digits>",…],

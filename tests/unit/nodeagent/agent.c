@@ -372,15 +372,58 @@ static void import_demo_as(const char *name)
     assert_int_equal(process_run(&(struct process_plan){.argv = import}, NULL, NULL), 0);
 }
 
+/* A registry of which it is sure that it isn't there. */
+#define NOWHERE "127.0.0.1:1/"
+
+static bool message_has(const char *part)
+{
+    autofree char *message = str_dup(container_says("state.waiting.message"));
+    return strstr(message, part) != NULL;
+}
+
 static void test_an_image_that_does_not_exist_is_waited_for(void **state)
 {
     (void)state;
-    make_pod("{name: c, image: later, command: [sleep, \"1000\"]}", "");
+    make_pod("{name: c, image: " NOWHERE "later, imagePullPolicy: IfNotPresent, command: [sleep, \"1000\"]}",
+             "");
+    wait_for_container("state.waiting.reason", "ErrImagePull");
+    assert_true(message_has("connection refused") || message_has("skopeo"));
     wait_for_container("state.waiting.reason", "ImagePullBackOff");
-    assert_says(container_says("state.waiting.message"), "there is no image later:latest on this node");
+    assert_true(message_has("Back-off pulling image \"" NOWHERE "later\": ErrImagePull: "));
     assert_says(pod_says("phase"), "Pending");
-    import_demo_as("later");
+    assert_int_equal(world_events(world, "Pulling"), 1);
+    assert_int_equal(world_events(world, "BackOff"), 1);
+    assert_int_equal(world_events(world, "Failed"), 3); /* to pull, and the two reasons */
+    import_demo_as(NOWHERE "later");
     wait_for_phase("Running");
+}
+
+static void test_an_image_that_is_not_to_be_pulled_is_waited_for(void **state)
+{
+    (void)state;
+    make_pod("{name: c, image: " NOWHERE "later, imagePullPolicy: Never, command: [sleep, \"1000\"]}", "");
+    wait_for_container("state.waiting.reason", "ErrImageNeverPull");
+    assert_says(container_says("state.waiting.message"),
+                "Container image \"" NOWHERE "later\" is not present with pull policy of Never");
+    assert_int_equal(world_events(world, "Pulling"), 0);
+    import_demo_as(NOWHERE "later");
+    wait_for_phase("Running");
+}
+
+/* Whatever is here: the tag latest is asked for again, where nothing else is said. */
+static void test_a_pull_under_way_ends_with_its_pod(void **state)
+{
+    (void)state;
+    import_demo_as(NOWHERE "later");
+    make_pod("{name: c, image: " NOWHERE "later, command: [sleep, \"1000\"]}", "");
+    while (world_events(world, "Pulling") == 0)
+        turn();
+    world_delete(world, "pods", "default", "web");
+    int64_t until = clock_ms() + PATIENCE_MS;
+    while (value_exists(pod_named("web"))) {
+        assert_true(clock_ms() < until);
+        turn();
+    }
 }
 
 static void change_image(const char *image)
@@ -401,7 +444,7 @@ static void test_a_changed_image_replaces_the_container_whatever_the_policy(void
     assert_says(container_says("image"), "other:2");
     assert_says(pod_says("phase"), "Running");
     assert_int_equal(world_events(world, "Killing"), 1);
-    change_image("nosuch:3");
+    change_image(NOWHERE "nosuch:3");
     wait_for_container("state.waiting.reason", "ImagePullBackOff");
     assert_says(container_says("lastState.terminated.exitCode"), "137");
     assert_says(pod_says("phase"), "Running");
@@ -416,7 +459,7 @@ static void test_an_agent_knows_what_its_predecessor_has_made_of_which_image(voi
     change_image("podtree/demo:1");
     wait_for_phase("Running");
     stop_agent();
-    change_image("nosuch:3");
+    change_image(NOWHERE "nosuch:3");
     start_agent(false);
     wait_for_container("state.waiting.reason", "ImagePullBackOff");
 }
@@ -586,6 +629,8 @@ int main(int argc, char **argv)
         ROW(test_a_pod_that_fails_fails),
         ROW(test_a_command_that_does_not_exist_is_said),
         ROW(test_an_image_that_does_not_exist_is_waited_for),
+        ROW(test_an_image_that_is_not_to_be_pulled_is_waited_for),
+        ROW(test_a_pull_under_way_ends_with_its_pod),
         ROW(test_a_changed_image_replaces_the_container_whatever_the_policy),
         ROW(test_an_agent_knows_what_its_predecessor_has_made_of_which_image),
         ROW(test_what_can_not_be_done_is_said_and_not_left_out),

@@ -2,6 +2,7 @@
 #include "nodeagent/image.h"
 #include "lib/file.h"
 #include "lib/process.h"
+#include "nodeagent/image_collect.h"
 #include "nodeagent/import.h"
 #include "tests/unit/lib/test.h"
 
@@ -105,6 +106,44 @@ static void test_names_have_one_form(void **state)
     }
 }
 
+static void test_names_have_a_repository_a_tag_and_a_reference(void **state)
+{
+    (void)state;
+    static const char *const rows[][4] = {
+        {"busybox:1", "busybox", "1", "docker.io/library/busybox@sha256:12"},
+        {"some/thing:1.2", "some/thing", "1.2", "docker.io/some/thing@sha256:12"},
+        {"localhost/a:1", "localhost/a", "1", "localhost/a@sha256:12"},
+        {"localhost:5000/a/b:c", "localhost:5000/a/b", "c", "localhost:5000/a/b@sha256:12"},
+        {"127.0.0.1/a@sha256:34", "127.0.0.1/a", "sha256:34", "127.0.0.1/a@sha256:12"},
+        {"a:1@sha256:34", "a", "1", "docker.io/library/a@sha256:12"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autodoc struct doc *image = must_parse("{\"id\":\"sha256:56\",\"digest\":\"sha256:12\"}");
+        value_set_str(doc_root(image), STR("name"), str_of(rows[i][0]));
+        autofree char *reference = image_reference(doc_root(image));
+        assert_str(image_repository(str_of(rows[i][0])), rows[i][1]);
+        assert_str(image_tag(str_of(rows[i][0])), rows[i][2]);
+        assert_string_equal(reference, rows[i][3]);
+        value_unset(doc_root(image), STR("digest"));
+        autofree char *id = image_reference(doc_root(image));
+        assert_string_equal(id, "sha256:56");
+    }
+}
+
+static void test_sizes_have_three_digits(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t size;
+        const char *text;
+    } rows[] = {{0, "0B"}, {999, "999B"}, {4261550, "4.26MB"}, {187000000, "187MB"}, {1020000000, "1.02GB"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[IMAGE_SIZE_TEXT];
+        image_size_text(rows[i].size, text);
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
 static void test_a_plain_tar_becomes_an_image_of_one_layer(void **state)
 {
     (void)state;
@@ -177,6 +216,42 @@ static void test_an_image_that_a_container_was_made_of_stays(void **state)
     assert_int_equal(image_remove(directory, "used", NULL), 0);
 }
 
+static void note_removed(void *context, const char *name, int64_t size)
+{
+    assert_true(size > 0);
+    buf_addf(context, "%s ", name);
+}
+
+static void test_when_the_disk_is_full_images_that_nobody_needs_go(void **state)
+{
+    (void)state;
+    if (must_skip("tar"))
+        return;
+    shell("mkdir root; echo one >root/file; tar -C root -cf a.tar .; echo two >root/file; tar -C root -cf "
+          "b.tar "
+          "root");
+    must_import("a.tar", "used");
+    must_import("b.tar", "second");
+    must_import("b.tar", "first");
+    shell("touch -d 2020-01-01 images/names/first:latest.json; touch -d 2021-01-01 images/names/second*; "
+          "mkdir -p pods/some-uid images/layers/nobodys; echo "
+          "'{\"containers\":[{\"name\":\"main\",\"imageID\":'"
+          "$(jq .id images/names/used*)'}]}' >pods/some-uid/pod.json");
+    autobuf struct buf removed = {0};
+    autoerror struct error *error = NULL;
+    /* No disk is empty enough for the first policy, and every one for the second. */
+    const struct image_policy never = {0, 0, 0}, always = {100, 100, 0};
+    assert_int_equal(image_collect(directory, &always, note_removed, &removed, NULL), 0);
+    assert_int_equal(removed.length, 0);
+    shell("test $(ls images/layers | wc -l) = 2");
+    assert_int_equal(image_collect(directory, &never, note_removed, &removed, &error), -ENOSPC);
+    assert_string_equal(removed.at, "first:latest second:latest ");
+    assert_true(str_starts(str_of(error_message(error)),
+                           STR("Failed to garbage collect required amount of images. Attempted to free ")));
+    assert_file("used", 0, "file", "one\n");
+    shell("test $(ls images/layers | wc -l) = 1");
+}
+
 /* Two layers: the second removes a file and hides what was in a directory. */
 #define MAKE_OCI                                                                                  \
     "umoci init --layout oci; umoci new --image oci:v1; umoci unpack --image oci:v1 bundle; "     \
@@ -225,6 +300,10 @@ static void test_a_docker_archive_is_converted(void **state)
     shell(MAKE_OCI "skopeo --insecure-policy copy -q oci:oci:v1 docker-archive:docker.tar:x/y:1");
     must_import("docker.tar", "from-docker");
     assert_two_layers("from-docker");
+    autofree char *source = path_format("oci:%s/oci:v1", directory);
+    autofree char *name = import_image(directory, source, "by-tag", VALUE_ABSENT, NULL);
+    assert_non_null(name);
+    assert_two_layers("by-tag");
 }
 
 static void test_a_layer_that_is_not_what_its_digest_says_is_refused(void **state)
@@ -275,6 +354,9 @@ int main(void)
 #define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_have_one_form),
+        cmocka_unit_test(test_names_have_a_repository_a_tag_and_a_reference),
+        cmocka_unit_test(test_sizes_have_three_digits),
+        ROW(test_when_the_disk_is_full_images_that_nobody_needs_go),
         ROW(test_a_plain_tar_becomes_an_image_of_one_layer),
         ROW(test_the_same_layer_is_kept_once_and_goes_with_its_last_image),
         ROW(test_an_image_that_a_container_was_made_of_stays),
