@@ -156,20 +156,20 @@ told() {
 
 @test "a command or an image that does not exist is said in words" {
     pod command '[nosuch]' | apply
-    pod image '["true"]' | sed 's#podtree/demo:1#nosuch#' | apply
+    pod image '["true"]' | sed 's#podtree/demo:1#127.0.0.1:1/nosuch:1#' | apply
     # runc itself writes $PATH
     diff -u - <(told command CrashLoopBackOff; told image ImagePullBackOff) <<'TEXT'
 CrashLoopBackOff ready=0/1 restarts=N node=node-a reason="runc create failed: unable to start container process: exec: \"nosuch\": executable file not found in $PATH; back-off Ns restarting failed container=main pod=command_default(UID)"
 Warning Failed nodeagent: Error: runc create failed: unable to start container process: exec: "nosuch": executable file not found in $PATH
-ImagePullBackOff ready=0/1 restarts=N node=node-a reason="there is no image nosuch:latest on this node"
-Warning Failed nodeagent: Error: ImagePullBackOff: there is no image nosuch:latest on this node
+ImagePullBackOff ready=0/1 restarts=N node=node-a reason="Back-off pulling image \"127.0.0.1:1/nosuch:1\": ErrImagePull: pinging container registry 127.0.0.1:1: Get \"https://127.0.0.1:1/v2/\": dial tcp 127.0.0.1:1: connect: connection refused"
+Warning Failed nodeagent: Failed to pull image "127.0.0.1:1/nosuch:1": pinging container registry 127.0.0.1:1: Get "https://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused
 TEXT
 }
 
 @test "a Deployment says that there is no such image" {
-    quick_deployment web 2 nosuch:1 | apply
+    quick_deployment web 2 127.0.0.1:1/nosuch:1 | apply
     deployment_says() { tail -n 1 "$K8S/deployments/web/status" | grep -q -- "$1"; }
-    wait_until "$K8S/deployments/web/status" deployment_says '2 of 2 pods: ImagePullBackOff: there is no image nosuch:1 on this node'
+    wait_until "$K8S/deployments/web/status" deployment_says '2 of 2 pods: ImagePullBackOff: Back-off pulling image "127.0.0.1:1/nosuch:1": ErrImagePull: .*connection refused'
     grep -q '2 of 2 pods: ImagePullBackOff' "$K8S/deployments/.table"
     echo podtree/demo:1 >"$K8S/deployments/web/template/spec/containers/main/image"
     wait_for_deployment web 2
@@ -177,11 +177,58 @@ TEXT
 }
 
 @test "an image that is imported later lets its pod start" {
-    pod web '[sleep, "1000"]' | sed 's#podtree/demo:1#later:1#' | apply
-    wait_until "$K8S/pods/web/status" says web "there is no image later:1"
+    pod web '[sleep, "1000"]' | sed 's#podtree/demo:1#127.0.0.1:1/later:1#' | apply
+    wait_until "$K8S/pods/web/status" says web ErrImagePull
     "$repository/examples/images/build-demo.sh" --tar "$BATS_TEST_TMPDIR/later.tar"
-    "$podtree" image --state "$PODTREE_STATE" import "$BATS_TEST_TMPDIR/later.tar" later:1
+    "$podtree" image --state "$PODTREE_STATE" import "$BATS_TEST_TMPDIR/later.tar" 127.0.0.1:1/later:1
     wait_until "$K8S/pods/web/status" says web Running
+}
+
+# registry_up: Debian's docker-registry on loopback, with TLS; sets $registry. It ends with the test.
+registry_up() {
+    command -v docker-registry >/dev/null || skip "docker-registry is missing"
+    local port
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    registry=127.0.0.1:$port
+    cd "$BATS_TEST_TMPDIR"
+    mkdir -p "$PODTREE_STATE/registries/$registry"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3 -subj /CN=registry \
+        -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out "$PODTREE_STATE/registries/$registry/ca.crt" 2>/dev/null
+    cat >config.yml <<YAML
+version: 0.1
+log: {level: error, accesslog: {disabled: true}}
+storage: {filesystem: {rootdirectory: $PWD/registry}}
+http: {addr: $registry, secret: x, tls: {certificate: $PODTREE_STATE/registries/$registry/ca.crt, key: $PWD/key.pem}}
+YAML
+    docker-registry serve config.yml >registry.log 2>&1 3>&- &
+    registry_pid=$!
+    answers() { (exec 4<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
+    poll_until answers
+}
+
+@test "an image is pulled from a registry, and stays with the node" {
+    registry_up
+    umoci init --layout oci
+    umoci new --image oci:app
+    umoci insert --image oci:app "$(readlink -f "$(command -v busybox)")" /bin/busybox
+    umoci config --image oci:app --config.cmd /bin/busybox --config.cmd sleep --config.cmd 1000
+    skopeo --insecure-policy copy --quiet --dest-cert-dir "$PODTREE_STATE/registries/$registry" oci:oci:app "docker://$registry/team/app:1"
+    pod web '[/bin/busybox, sleep, "1000"]' | sed "s#podtree/demo:1#$registry/team/app:1#" | apply
+    wait_until "$K8S/pods/web/status" says web Running
+    wait_until "$K8S/pods/web/events" contains "$K8S/pods/web/events" "Pulled.*Successfully pulled image \"$registry/team/app:1\" in .* including waiting). Image size: [0-9]* bytes\."
+    grep -q "Normal Pulling nodeagent: Pulling image \"$registry/team/app:1\"" "$K8S/pods/web/events"
+    [ "$(cat "$K8S/pods/web/observed/containerStatuses/0/imageID")" = "$registry/team/app@$(jq -r '.manifests[0].digest' oci/index.json)" ]
+    run "$podtree" image list
+    [[ $output == "IMAGE "*" TAG "*" IMAGE ID "*" SIZE "*$'\n'"$registry/team/app "*" 1 "* ]]
+    run -1 "$podtree" image rm "$registry/team/app:1"
+    [[ $output == *"is in use: container main of pod default/web was made of it" ]]
+    kill "$registry_pid"
+    # Now only those come up that are content with what is here.
+    pod again '[/bin/busybox, sleep, "1000"]' | sed "s#podtree/demo:1#$registry/team/app:1#" | apply
+    wait_until "$K8S/pods/again/status" says again Running
+    wait_until "$K8S/pods/again/events" contains "$K8S/pods/again/events" "Container image \"$registry/team/app:1\" already present on machine"
+    pod always '[/bin/busybox, sleep, "1000"]' | sed "s#podtree/demo:1\"#$registry/team/app:1\", imagePullPolicy: Always#" | apply
+    wait_until "$K8S/pods/always/status" says always "ErrImagePull.*connection refused"
 }
 
 @test "a changed image is run in the place of the old one, whatever the policy" {
@@ -197,8 +244,8 @@ TEXT
     run_containers 1
     [ "$(cat "$K8S/pods/web/observed/containerStatuses/0/image")" = other:1 ]
     wait_until "$K8S/pods/web/events" contains "$K8S/pods/web/events" "Killing.*Container main definition changed, will be restarted"
-    echo nosuch:1 >"$K8S/pods/web/containers/main/image"
-    wait_until "$K8S/pods/web/status" says web "ImagePullBackOff.*there is no image nosuch:1 on this node"
+    echo 127.0.0.1:1/nosuch:1 >"$K8S/pods/web/containers/main/image"
+    wait_until "$K8S/pods/web/status" says web "ErrImagePull.*connection refused"
     run_containers 0
     echo podtree/demo:1 >"$K8S/pods/web/containers/main/image"
     wait_until "$K8S/pods/web/status" says web "Running ready=1/1 restarts=2"
