@@ -28,9 +28,8 @@ struct str image_tag(struct str name);
 /* The image's document: {"name":…,"id":"sha256:…","digest":"sha256:…","layers":["<32 digits>",…],
  * "blobs":["sha256:…",…],"size":…,"config":{…}}, config as in the OCI image specification (Env, Entrypoint,
  * Cmd, User, WorkingDir, StopSignal). The digest, of the manifest or index that the name stood for, is only
- * there where the image came with one; so are the blobs, which are what the layers were unpacked from. NULL:
- * ENOENT, and a sentence.
- */
+ * there where the image came with one; so are the blobs, which are what the layers were unpacked from;
+ * "pulled":true says that it came from a registry. NULL: ENOENT, and a sentence. */
 struct doc *image_find(const char *state, const char *name, struct error **err);
 
 /* What Kubernetes calls it in status.imageID: "docker.io/library/busybox@sha256:…", as it can be pulled

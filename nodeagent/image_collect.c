@@ -32,7 +32,7 @@ size_t image_order(const struct image_policy *policy, int64_t now_ms, struct ima
     size_t may_go = 0;
     for (size_t i = 0; i < count; i++) {
         struct image_candidate candidate = candidates[i];
-        if (candidate.used || now_ms - candidate.came_ms < policy->least_age_ms)
+        if (candidate.used || candidate.pinned || now_ms - candidate.came_ms < policy->least_age_ms)
             continue;
         candidates[i] = candidates[may_go];
         candidates[may_go++] = candidate;
@@ -65,6 +65,7 @@ static void add_candidate(void *context, const char *name, struct value image)
         .name = str_dup(str_of(name)),
         .size = value_int_or(value_get(image, STR("size")), 0),
         .used = image_is_used(collection->state, image, NULL),
+        .pinned = !value_true(value_get(image, STR("pulled"))),
     };
     clock_parse(value_str(value_get(image, STR("imported"))), &candidate.came_ms);
     if (candidate.used)

@@ -2,7 +2,8 @@
  * it.
  *
  * From a share of use on (85 %) images go, the one that was of use longest ago first, until the disk is at a
- * lower share (80 %). One of which a container is here stays, and so does one that has only just come.
+ * lower share (80 %). One of which a container is here stays, and so does one that has only just come. What
+ * came from a file is pinned: nobody could get it again.
  */
 #ifndef PODTREE_IMAGE_COLLECT_H
 #define PODTREE_IMAGE_COLLECT_H
@@ -25,7 +26,8 @@ struct image_candidate {
     char *name;
     int64_t size;
     int64_t came_ms, used_ms;
-    bool used; /* a container of it is here */
+    bool used;   /* a container of it is here */
+    bool pinned; /* it stays in any case */
 };
 
 /* How many bytes have to go; 0: none. */

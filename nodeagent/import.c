@@ -410,6 +410,7 @@ static bool adopt(const struct fetch *fetch, struct error **err)
     if (image == NULL || !value_is(value_get(doc_root(image), STR("digest")), fetch->digest))
         return false;
     value_set_str(doc_root(image), STR("name"), str_of(fetch->name));
+    value_set_bool(doc_root(image), STR("pulled"), true);
     return image_put(fetch->state, doc_root(image), err) == 0;
 }
 
@@ -440,6 +441,7 @@ static int fetch_and_publish(struct fetch *fetch, int owner, struct error **err)
     if (result == 0)
         result = import_layout(&import, layout, err);
     value_set_str(import.image, STR("digest"), str_of(fetch->digest));
+    value_set_bool(import.image, STR("pulled"), true);
     if (result == 0)
         result = publish(&import, owner, err);
     directory_remove(fetch->scratch, NULL);

@@ -166,8 +166,15 @@ static void on_done(void *context, const struct pull_result *result)
 static void begin_pull(struct image_wait *wait)
 {
     struct pod *pod = wait->pod;
-    autodoc struct doc *secrets = pull_secrets(pod_document(pod), str_of(wait->name), NULL, NULL);
+    autobuf struct buf missing = {0};
+    /* The agent doesn't follow Secrets: none is found. */
+    autodoc struct doc *secrets = pull_secrets(pod_document(pod), str_of(wait->name), NULL, NULL, &missing);
     struct pull_listener listener = {on_progress, on_done, wait};
+    if (missing.length != 0)
+        pod_say_event(pod, "Warning", "FailedToRetrieveImagePullSecret",
+                      "Unable to retrieve some image pull secrets (%s); attempting to pull the image may not "
+                      "succeed.",
+                      missing.at);
     pod_say_event(pod, "Normal", "Pulling", "Pulling image \"%s\"", wait->asked);
     wait->pull = puller_pull(pod->agent->puller, wait->name, doc_root(secrets), &listener);
 }

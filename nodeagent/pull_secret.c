@@ -149,7 +149,8 @@ static void write_entry(struct value files, const struct entry *entry, struct st
     value_set_str(value_set_object(auths, host), STR("auth"), str_of(entry->password));
 }
 
-struct doc *pull_secrets(struct value pod, struct str image, environment_find_fn *find, void *context)
+struct doc *pull_secrets(struct value pod, struct str image, environment_find_fn *find, void *context,
+                         struct buf *missing)
 {
     struct doc *files = doc_new();
     struct value array = value_set_array(doc_root(files), STR("files"));
@@ -164,6 +165,8 @@ struct doc *pull_secrets(struct value pod, struct str image, environment_find_fn
         autodoc struct doc *auths = read_secret(secret);
         if (auths != NULL)
             value_append_copy(kept, doc_root(auths));
+        else
+            buf_addf(missing, "%s" STR_FORMAT, missing->length != 0 ? ", " : "", STR_ARGS(name));
     }
     value_each (auths, kept)
         add_fitting(&found, auths, str_of(full));

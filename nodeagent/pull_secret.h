@@ -11,8 +11,9 @@
 #include "nodeagent/environment.h"
 
 /* {"files":[…]}: documents for skopeo's --authfile, each with one password for the image's registry: what to
- * try (to be freed). Secrets that aren't there or can't be read give nothing: Kubernetes goes on without
- * them. `find` may be NULL. */
-struct doc *pull_secrets(struct value pod, struct str image, environment_find_fn *find, void *context);
+ * try (to be freed). Secrets that aren't there or can't be read give nothing, and their names are added to
+ * *missing with commas between them: Kubernetes goes on without them. `find` may be NULL. */
+struct doc *pull_secrets(struct value pod, struct str image, environment_find_fn *find, void *context,
+                         struct buf *missing);
 
 #endif

@@ -232,6 +232,9 @@ static void test_when_the_disk_is_full_images_that_nobody_needs_go(void **state)
     must_import("a.tar", "used");
     must_import("b.tar", "second");
     must_import("b.tar", "first");
+    must_import("b.tar", "by-hand");
+    shell("for name in used second first; do jq -c '.pulled = true' images/names/$name:latest.json >name; mv "
+          "name images/names/$name:latest.json; done");
     shell("touch -d 2020-01-01 images/names/first:latest.json; touch -d 2021-01-01 images/names/second*; "
           "mkdir -p pods/some-uid images/layers/nobodys; echo "
           "'{\"containers\":[{\"name\":\"main\",\"imageID\":'"
@@ -248,7 +251,8 @@ static void test_when_the_disk_is_full_images_that_nobody_needs_go(void **state)
     assert_true(str_starts(str_of(error_message(error)),
                            STR("Failed to garbage collect required amount of images. Attempted to free ")));
     assert_file("used", 0, "file", "one\n");
-    shell("test $(ls images/layers | wc -l) = 1");
+    assert_file("by-hand", 0, "file", "two\n");
+    shell("test $(ls images/layers | wc -l) = 2");
 }
 
 /* Two layers: the second removes a file and hides what was in a directory. */

@@ -61,8 +61,10 @@ static void check(const char *names, const char *image, const char *expected)
     struct str rest = str_of(names), name;
     while (str_split(&rest, ' ', &name))
         value_set_str(value_append_object(references), STR("name"), name);
-    autodoc struct doc *found = pull_secrets(doc_root(pod), str_of(image), find, NULL);
+    autobuf struct buf missing = {0};
+    autodoc struct doc *found = pull_secrets(doc_root(pod), str_of(image), find, NULL, &missing);
     assert_json(value_get(doc_root(found), STR("files")), expected);
+    assert_int_equal(missing.length, 0);
 }
 
 #define FILE_FOR(host, auth) "{\"auths\":{\"" host "\":{\"auth\":\"" auth "\"}}}"
@@ -99,13 +101,19 @@ static void test_a_star_stands_for_one_part_of_a_host(void **state)
     check("stars", "127.0.0.1:5000/app:1", "[" FILE_FOR("127.0.0.1:5000", "Zzpn") "]");
 }
 
-static void test_what_is_no_such_secret_gives_nothing(void **state)
+static void test_what_is_no_such_secret_is_named_and_gives_nothing(void **state)
 {
     (void)state;
-    check("opaque broken nosuch", "127.0.0.1:5000/app:1", "[]");
-    autodoc struct doc *pod = must_parse("{\"spec\":{\"imagePullSecrets\":[{\"name\":\"here\"}]}}");
-    autodoc struct doc *found = pull_secrets(doc_root(pod), STR("localhost/a:1"), NULL, NULL);
-    assert_json(doc_root(found), "{\"files\":[]}");
+    autodoc struct doc *pod = must_parse("{\"spec\":{\"imagePullSecrets\":[{\"name\":\"opaque\"},{\"name\":"
+                                         "\"broken\"},{\"name\":\"here\"},{\"name\":\"nosuch\"}]}}");
+    autobuf struct buf missing = {0}, all = {0};
+    autodoc struct doc *found =
+        pull_secrets(doc_root(pod), STR("127.0.0.1:5000/app:1"), find, NULL, &missing);
+    assert_json(value_get(doc_root(found), STR("files")), "[" FILE_FOR("127.0.0.1:5000", "YTph") "]");
+    assert_string_equal(missing.at, "opaque, broken, nosuch");
+    autodoc struct doc *none = pull_secrets(doc_root(pod), STR("localhost/a:1"), NULL, NULL, &all);
+    assert_json(doc_root(none), "{\"files\":[]}");
+    assert_string_equal(all.at, "opaque, broken, here, nosuch");
 }
 
 int main(void)
@@ -115,7 +123,7 @@ int main(void)
         cmocka_unit_test(test_all_that_fit_are_tried_the_longest_first),
         cmocka_unit_test(test_names_without_a_registry_are_dockers),
         cmocka_unit_test(test_a_star_stands_for_one_part_of_a_host),
-        cmocka_unit_test(test_what_is_no_such_secret_gives_nothing),
+        cmocka_unit_test(test_what_is_no_such_secret_is_named_and_gives_nothing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
