@@ -169,7 +169,7 @@ TEXT
 @test "a Deployment says that there is no such image" {
     quick_deployment web 2 127.0.0.1:1/nosuch:1 | apply
     deployment_says() { tail -n 1 "$K8S/deployments/web/status" | grep -q -- "$1"; }
-    wait_until "$K8S/deployments/web/status" deployment_says '2 of 2 pods: ImagePullBackOff: Back-off pulling image "127.0.0.1:1/nosuch:1": ErrImagePull: .*connection refused'
+    wait_until "$K8S/deployments/web/status" deployment_says '2 of 2 pods: ImagePullBackOff: Back-off pulling image .*127.0.0.1:1/nosuch:1.*: ErrImagePull: .*connection refused'
     grep -q '2 of 2 pods: ImagePullBackOff' "$K8S/deployments/.table"
     echo podtree/demo:1 >"$K8S/deployments/web/template/spec/containers/main/image"
     wait_for_deployment web 2
@@ -210,8 +210,10 @@ YAML
     registry_up
     umoci init --layout oci
     umoci new --image oci:app
-    umoci insert --image oci:app "$(readlink -f "$(command -v busybox)")" /bin/busybox
-    umoci config --image oci:app --config.cmd /bin/busybox --config.cmd sleep --config.cmd 1000
+    umoci unpack --image oci:app bundle
+    mkdir bundle/rootfs/bin
+    cp "$(command -v busybox)" bundle/rootfs/bin/busybox
+    umoci repack --image oci:app bundle
     skopeo --insecure-policy copy --quiet --dest-cert-dir "$PODTREE_STATE/registries/$registry" oci:oci:app "docker://$registry/team/app:1"
     pod web '[/bin/busybox, sleep, "1000"]' | sed "s#podtree/demo:1#$registry/team/app:1#" | apply
     wait_until "$K8S/pods/web/status" says web Running
