@@ -6,6 +6,7 @@
  */
 #include "lib/clock.h"
 #include "lib/file.h"
+#include "lib/log.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/image.h"
 #include "nodeagent/pull_secret.h"
@@ -167,8 +168,14 @@ static void begin_pull(struct image_wait *wait)
 {
     struct pod *pod = wait->pod;
     autobuf struct buf missing = {0};
-    /* The agent doesn't follow Secrets: none is found. */
-    autodoc struct doc *secrets = pull_secrets(pod_document(pod), str_of(wait->name), NULL, NULL, &missing);
+    autoobjects struct pod_objects objects = {0};
+    autoerror struct error *error = NULL;
+    /* Where it can't be told which Secrets there are it goes on without them. */
+    if (pod_objects_read(&objects, pod, &error) < 0)
+        log_warning("pod %s/%s: its Secrets can't be read: %s", pod->record->namespace, pod->record->name,
+                    error_message(error));
+    autodoc struct doc *secrets =
+        pull_secrets(pod_document(pod), str_of(wait->name), pod_objects_find, &objects, &missing);
     struct pull_listener listener = {on_progress, on_done, wait};
     if (missing.length != 0)
         pod_say_event(pod, "Warning", "FailedToRetrieveImagePullSecret",

@@ -5,6 +5,7 @@ setup_file() { cluster_up_with_node node-a; }
 teardown_file() { cluster_down; }
 teardown() {
     show_logs_of_failure
+    [ -z "${registry_pid:-}" ] || kill "$registry_pid" 2>/dev/null || true
     rm -r "$K8S/deployments/web" 2>/dev/null || true
     local pod
     for pod in "$K8S"/pods/*; do
@@ -184,7 +185,8 @@ TEXT
     wait_until "$K8S/pods/web/status" says web Running
 }
 
-# registry_up: Debian's docker-registry on loopback, with TLS; sets $registry. It ends with the test.
+# registry_up: Debian's docker-registry on loopback, with TLS and a password (ann, secret); sets $registry and
+# $registry_pid.
 registry_up() {
     command -v docker-registry >/dev/null || skip "docker-registry is missing"
     local port
@@ -194,11 +196,14 @@ registry_up() {
     mkdir -p "$PODTREE_STATE/registries/$registry"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3 -subj /CN=registry \
         -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out "$PODTREE_STATE/registries/$registry/ca.crt" 2>/dev/null
+    # shellcheck disable=SC2016
+    echo 'ann:$2y$05$podtreepodtreepodtreee7h1x96RYdnH6uwMdY76POAPjeKCMVjO' >passwords
     cat >config.yml <<YAML
 version: 0.1
 log: {level: error, accesslog: {disabled: true}}
 storage: {filesystem: {rootdirectory: $PWD/registry}}
 http: {addr: $registry, secret: x, tls: {certificate: $PODTREE_STATE/registries/$registry/ca.crt, key: $PWD/key.pem}}
+auth: {htpasswd: {realm: here, path: $PWD/passwords}}
 YAML
     docker-registry serve config.yml >registry.log 2>&1 3>&- &
     registry_pid=$!
@@ -214,8 +219,17 @@ YAML
     mkdir bundle/rootfs/bin
     cp "$(command -v busybox)" bundle/rootfs/bin/busybox
     umoci repack --image oci:app bundle
-    skopeo --insecure-policy copy --quiet --dest-cert-dir "$PODTREE_STATE/registries/$registry" oci:oci:app "docker://$registry/team/app:1"
-    pod web '[/bin/busybox, sleep, "1000"]' | sed "s#podtree/demo:1#$registry/team/app:1#" | apply
+    skopeo --insecure-policy copy --quiet --dest-cert-dir "$PODTREE_STATE/registries/$registry" --dest-creds ann:secret \
+        oci:oci:app "docker://$registry/team/app:1"
+    apply <<YAML
+apiVersion: v1
+kind: Secret
+metadata: {name: registry}
+type: kubernetes.io/dockerconfigjson
+stringData: {.dockerconfigjson: '{"auths":{"$registry":{"username":"ann","password":"secret"}}}'}
+YAML
+    app() { pod "$1" '[/bin/busybox, sleep, "1000"]' "${2:-}" | sed "s#podtree/demo:1\"#$registry/team/app:1\"${3:-}#"; }
+    app web '  imagePullSecrets: [{name: registry}]' | apply
     wait_until "$K8S/pods/web/status" says web Running
     wait_until "$K8S/pods/web/events" contains "$K8S/pods/web/events" "Pulled.*Successfully pulled image \"$registry/team/app:1\" in .* including waiting). Image size: [0-9]* bytes\."
     grep -q "Normal Pulling nodeagent: Pulling image \"$registry/team/app:1\"" "$K8S/pods/web/events"
@@ -224,13 +238,15 @@ YAML
     [[ $output == "IMAGE "*" TAG "*" IMAGE ID "*" SIZE "*$'\n'"$registry/team/app "*" 1 "* ]]
     run -1 "$podtree" image rm "$registry/team/app:1"
     [[ $output == *"is in use: container main of pod default/web was made of it" ]]
+    # The password is the pod's that has the Secret, and nobody else's.
+    app always '' ', imagePullPolicy: Always' | apply
+    wait_until "$K8S/pods/always/status" says always "ErrImagePull.*unauthorized"
+    # Without the registry those come up that are content with what is here.
     kill "$registry_pid"
-    # Now only those come up that are content with what is here.
-    pod again '[/bin/busybox, sleep, "1000"]' | sed "s#podtree/demo:1#$registry/team/app:1#" | apply
+    app again | apply
     wait_until "$K8S/pods/again/status" says again Running
     wait_until "$K8S/pods/again/events" contains "$K8S/pods/again/events" "Container image \"$registry/team/app:1\" already present on machine"
-    pod always '[/bin/busybox, sleep, "1000"]' | sed "s#podtree/demo:1\"#$registry/team/app:1\", imagePullPolicy: Always#" | apply
-    wait_until "$K8S/pods/always/status" says always "ErrImagePull.*connection refused"
+    rm -r "$K8S/secrets/registry"
 }
 
 @test "a changed image is run in the place of the old one, whatever the policy" {
