@@ -336,6 +336,11 @@ void process_forget(struct process *process)
         close(pidfd);
 }
 
+void process_abandon(struct process *process)
+{
+    process_free(process);
+}
+
 static struct str last_line(struct str text)
 {
     struct str last = STR_NONE, line;

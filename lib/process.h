@@ -50,6 +50,8 @@ void process_signal(struct process *process, int signal_number);
 
 /* `done` will not be called; the program goes on, and is reaped when it ends. */
 void process_forget(struct process *process);
+/* The same for whoever is about to end, and its loop: nothing is kept of it, and nobody here reaps it. */
+void process_abandon(struct process *process);
 
 /* One sentence for people: "runc exited with 1: what it said last on standard error", or NULL when it ended
  * well (to be freed). */

@@ -72,7 +72,7 @@ void collector_free(struct collector *collector)
     if (collector == NULL)
         return;
     if (collector->process != NULL)
-        process_forget(collector->process);
+        process_abandon(collector->process);
     loop_remove(collector->timer);
     free(collector);
 }

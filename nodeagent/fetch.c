@@ -109,7 +109,7 @@ static int run_skopeo(struct running *running, const struct process_plan *plan, 
 {
     running->process = process_start(running->loop, plan, on_ended, running, err);
     if (running->process == NULL)
-        return error_wrap(err, "cannot run skopeo");
+        return -EIO;
     int result = loop_run(running->loop, err);
     autofree char *complaint = running->complaint;
     return complaint != NULL ? error_make(err, EIO, "%s", complaint) : result;

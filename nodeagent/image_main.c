@@ -6,6 +6,7 @@
 #include "nodeagent/image_collect.h"
 #include "nodeagent/import.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 
 static const char *state = "/var/lib/podtree";
@@ -153,14 +154,15 @@ static int run_list(char **words, struct error **err)
 static void say_progress(void *context, const char *sentence)
 {
     (void)context;
-    /* Whoever wanted to know may have gone. */
     if (dprintf(report != 0 ? (int)report : STDERR_FILENO, "%s\n", sentence) < 0)
-        report = -1;
+        report = -1; /* whoever wanted to know has gone */
 }
 
 static int run_pull(char **words, struct error **err)
 {
     bool heard = report != 0 || isatty(STDERR_FILENO);
+    /* An agent that has died is no reason to stop. */
+    signal(SIGPIPE, SIG_IGN);
     struct fetch_options how = {.authfile = authfile, .progress = heard ? say_progress : NULL};
     autofree char *name = import_pull(state, words[0], &how, err);
     if (name == NULL)

@@ -45,6 +45,7 @@ struct puller {
     struct loop_source *turn;
     int under_way;
     unsigned files;
+    bool ending;
 };
 
 static void take_turns(void *context);
@@ -114,7 +115,7 @@ static void job_free(struct job *job)
 {
     if (job->process != NULL) {
         process_signal(job->process, SIGKILL);
-        process_forget(job->process);
+        (job->puller->ending ? process_abandon : process_forget)(job->process);
         job->puller->under_way--;
     } else {
         leave_line(job);
@@ -332,6 +333,7 @@ void puller_free(struct puller *puller)
 {
     if (puller == NULL)
         return;
+    puller->ending = true;
     struct map_node *next;
     for (struct map_node *node = map_next(&puller->jobs, NULL); node != NULL; node = next) {
         next = map_next(&puller->jobs, node);
