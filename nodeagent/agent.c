@@ -5,6 +5,7 @@
 #include "lib/log.h"
 #include "lib/process.h"
 #include "nodeagent/image.h"
+#include "nodeagent/log_rotation.h"
 #include "nodeagent/node.h"
 #include <errno.h>
 #include <sys/epoll.h>
@@ -356,6 +357,20 @@ static void on_images_changed(void *context, uint32_t events)
     each_pod(agent, pod_retry);
 }
 
+/* ---- what containers write ---- */
+
+static void rotate_logs(struct pod *pod)
+{
+    log_rotate_pod(pod->agent->options.place, pod->record);
+}
+
+static void on_logs_due(void *context)
+{
+    struct agent *agent = context;
+    each_pod(agent, rotate_logs);
+    agent->logs_timer = loop_timer(agent->loop, LOG_ROTATION_MS, on_logs_due, agent);
+}
+
 static int watch_images(struct agent *agent, struct error **err)
 {
     autofree char *names = image_names_path(agent->options.place->state);
@@ -482,6 +497,7 @@ static int follow_tree(struct agent *agent, struct error **err)
     agent->usage = usage_new();
     agent_say_usage(agent);
     agent->read_all_timer = loop_timer(agent->loop, 0, on_read_all_due, agent);
+    on_logs_due(agent);
     return 0;
 }
 
@@ -553,7 +569,7 @@ void agent_free(struct agent *agent)
     agent_close_images(agent);
     struct loop_source *const sources[] = {agent->tree_source, agent->read_timer, agent->read_all_timer,
                                            agent->lease_timer, agent->node_timer, agent->images_source,
-                                           agent->usage_timer};
+                                           agent->usage_timer, agent->logs_timer};
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
         loop_remove(sources[i]);
     if (agent->images >= 0)

@@ -44,7 +44,8 @@ struct agent {
     /* agent.c's own */
     struct cache *cache;
     bool changed[AGENT_FOLLOWS], read_all;
-    struct loop_source *tree_source, *read_timer, *read_all_timer, *lease_timer, *node_timer, *images_source;
+    struct loop_source *tree_source, *read_timer, *read_all_timer, *lease_timer, *node_timer, *images_source,
+        *logs_timer;
     int images;        /* inotify */
     int64_t report_ms; /* when to say again what the end waits for */
     char *runtime_version;
