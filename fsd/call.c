@@ -4,6 +4,7 @@
 #include "fsd/errors.h"
 #include "fsd/exclusive.h"
 #include "fsd/heavy.h"
+#include "fsd/logs.h"
 #include "fsd/reply.h"
 #include "fsd/session.h"
 #include "fsd/tell.h"
@@ -33,6 +34,7 @@ struct call *call_new(struct fsd *fsd, fuse_req_t request, const struct operatio
 void call_free(struct call *call)
 {
     heavy_free(call->heavy);
+    logs_forget(call);
     free(call);
 }
 
@@ -78,7 +80,7 @@ static void run(struct call *call)
         session_run_later(call->fsd->session, call);
         return;
     }
-    if (heavy_prepare(call) == -EINPROGRESS)
+    if (heavy_prepare(call) == -EINPROGRESS || logs_prepare(call) == -EINPROGRESS)
         return;
     struct error *err = NULL;
     int status = call->operation->start(call, &err);

@@ -78,7 +78,8 @@ struct call {
 
     /* What start() keeps from turn to turn while it says CALL_WAITING or -EINPROGRESS. */
     void *work;
-    struct heavy *heavy; /* what the worker has done for it, or does: heavy.h */
+    struct heavy *heavy;  /* what the worker has done for it, or does: heavy.h */
+    struct log_work *log; /* … and the log reader: logs.h */
     /* The worker may read where they lie what its handle has collected, or the content of this node. */
     bool lends;
     uint32_t lends_scratch;

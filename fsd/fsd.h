@@ -25,6 +25,7 @@ struct fsd {
     struct invalidator *invalidator; /* the kernel's caches: invalidator.h */
     struct telling *tellings;        /* of large objects, as yet unfinished: tell.h */
     struct worker *worker;           /* what would take main too long: heavy.h */
+    struct logs *logs;               /* of containers, and who reads them: logs.h */
     struct snapshot *snapshots;      /* of large objects, being taken: snapshot.h */
     struct returns *returns;         /* of memory to the host: returns.h */
     struct session *session;         /* FUSE: session.h */

@@ -21,8 +21,9 @@ enum {
     HANDLE_REFUSED = 512, /* the refusal of the last flush has been said: a repetition is not said again */
     HANDLE_TRIED = 1024,  /* what has been collected was handed on; it must not happen again by itself */
     HANDLE_SPOILED =
-        2048,          /* a write was refused: what has been collected is not whole, and never carried out */
-    HANDLE_HELD = 4096 /* this fsd holds the version that it shows: snapshot.h */
+        2048,           /* a write was refused: what has been collected is not whole, and never carried out */
+    HANDLE_HELD = 4096, /* this fsd holds the version that it shows: snapshot.h */
+    HANDLE_LOG = 8192   /* of a container's log: the current window says where its bytes are (logs.c) */
 };
 
 /* How far a list that is rendered as it is read has been rendered, and what of it lies ready; or how far a

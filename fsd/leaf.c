@@ -10,7 +10,8 @@ static void of_special(const struct special *special, struct leaf *leaf)
 {
     static const enum leaf_class reads[] = {
         [SPECIAL_TEXT] = LEAF_TEXT,      [SPECIAL_STREAM] = LEAF_STREAM,  [SPECIAL_LIST] = LEAF_LIST,
-        [SPECIAL_COMMAND] = LEAF_STREAM, [SPECIAL_COLLECT] = LEAF_STREAM, [SPECIAL_LINK] = LEAF_NONE};
+        [SPECIAL_COMMAND] = LEAF_STREAM, [SPECIAL_COLLECT] = LEAF_STREAM, [SPECIAL_LOG] = LEAF_LOG,
+        [SPECIAL_LINK] = LEAF_NONE};
     leaf->reads = reads[special->class];
     leaf->writes = !special->writable                  ? WRITE_NOT
                    : special->class == SPECIAL_COMMAND ? WRITE_SCALAR

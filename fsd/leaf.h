@@ -10,6 +10,7 @@ enum leaf_class {
     LEAF_TEXT,    /* known size, page cache: fields, manifests */
     LEAF_STREAM,  /* grows: direct */
     LEAF_LIST,    /* rendered as it is read: direct, size 0 */
+    LEAF_LOG,     /* read elsewhere, whose size is asked for each time: direct */
     LEAF_SCRATCH, /* an editor's: the bytes as they are */
     LEAF_NONE     /* no file */
 };

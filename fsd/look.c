@@ -1,6 +1,7 @@
 /* Looking: names, attributes, links. */
 #include "fsd/announce.h"
 #include "fsd/leaf.h"
+#include "fsd/logs.h"
 #include "fsd/operations.h"
 #include "fsd/removal.h"
 #include "fsd/reply.h"
@@ -62,6 +63,11 @@ static int lookup(struct call *call, struct error **err)
     bool forming = node != 0 && (node_record(call->fsd->nodes, node)->flags & NODE_FORMING) != 0;
     if (forming && leaf_is_writer(call, node)) { /* there for the one who is making it */
         reply_node(call, node, NULL);
+        return CALL_SILENT;
+    }
+    uint32_t followed = logs_followed(call, parent, str_of(call->name));
+    if (followed != 0) {
+        reply_node(call, followed, NULL);
         return CALL_SILENT;
     }
     char own[OWN_NAME_BYTES];

@@ -3,13 +3,14 @@
  *
  * Main owns the tree and waits in one place, in serve() below. Everything that could keep it waiting is done
  * by others: the committer (disk), the historian (git), the invalidator (locks of the kernel), the notifier
- * (the mount), the log's thread. */
+ * (the mount), the log reader (what containers write), the log's thread (what fsd itself has to say). */
 #include "fsd/announce.h"
 #include "fsd/documents.h"
 #include "fsd/errors.h"
 #include "fsd/exclusive.h"
 #include "fsd/heavy.h"
 #include "fsd/invalidator.h"
+#include "fsd/logs.h"
 #include "fsd/removal.h"
 #include "fsd/returns.h"
 #include "fsd/session.h"
@@ -150,7 +151,9 @@ static int start(struct daemon *daemon, struct error **err)
     if (status == 0)
         status = session_open(fsd, settings->fuse_fd, &fsd->session, err);
     if (status == 0)
-        status = worker_start(daemon->wake_fd, &fsd->worker, err);
+        status = worker_start("worker", daemon->wake_fd, &fsd->worker, err);
+    if (status == 0)
+        status = logs_start(fsd, settings->state, daemon->wake_fd, err);
     if (status < 0)
         return status;
     fsd->announcer = announcer_new(fsd, settings->notifier_fd);
@@ -163,6 +166,7 @@ static int start(struct daemon *daemon, struct error **err)
     vacancies_take_over(fsd);
     vacancies_turn(fsd);
     removals_extend(fsd, fsd->started_ms);
+    logs_take_over(fsd);
     fault_point("taking-over");
     session_take_over(fsd->session);
     fault_point("taken-over");
@@ -186,6 +190,7 @@ static void tick(struct daemon *daemon)
     daemon->next_tick_ms = now + TICK_MS;
     removals_expire(&daemon->fsd, clock_wall_ms());
     strays_expire(&daemon->fsd, clock_wall_ms());
+    logs_tick(&daemon->fsd);
     nodes_drop_scratch(daemon->fsd.nodes, clock_wall_ms() - SCRATCH_KEPT_MS, drop_scratch, &daemon->fsd);
 }
 
@@ -258,6 +263,7 @@ static int serve(struct daemon *daemon, struct error **err)
         more = status == -EAGAIN;
         struct meter *meter = &fsd->meter;
         heavy_turn(fsd);
+        logs_turn(fsd);
         meter_step(meter, "taking what the worker has done");
         more = session_run_waiting(fsd->session) || more;
         more = exclusive_turn(fsd) || more;
@@ -282,6 +288,7 @@ static void stop(struct fsd *fsd)
 {
     txn_close(fsd);
     worker_stop(fsd->worker);
+    logs_stop(fsd);
     invalidator_stop(fsd->invalidator);
     tell_end(fsd);
     snapshots_free(fsd);

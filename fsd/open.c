@@ -2,6 +2,7 @@
 #include "fsd/announce.h"
 #include "fsd/documents.h"
 #include "fsd/leaf.h"
+#include "fsd/logs.h"
 #include "fsd/operations.h"
 #include "fsd/readers.h"
 #include "fsd/removal.h"
@@ -55,6 +56,7 @@ static void set_caching(struct call *call, const struct leaf *leaf)
     struct node_record *node = node_record(call->fsd->nodes, leaf->node);
     bool writes = (call->file.flags & O_ACCMODE) != O_RDONLY;
     call->file.direct_io = writes || leaf->reads == LEAF_STREAM || leaf->reads == LEAF_LIST ||
+                           leaf->reads == LEAF_LOG ||
                            (leaf->reads == LEAF_TEXT && !is_settled(call->fsd, leaf));
     call->file.keep_cache = !call->file.direct_io && (node->flags & NODE_TAINTED) == 0;
     call->file.noflush = !writes || leaf->writes == WRITE_SCALAR; /* nothing is left to be said at a close */
@@ -94,6 +96,8 @@ static int open_file(struct call *call, struct error **err)
     if (handle == 0)
         return -ENFILE;
     begin_handle(call, &leaf, handle, (call->file.flags & O_TRUNC) != 0);
+    if (leaf.reads == LEAF_LOG)
+        logs_opened(call, handle);
     set_caching(call, &leaf);
     leaf_handle_given(call, fuse_reply_open(call->request, &call->file));
     call_free(call);

@@ -3,6 +3,7 @@
 #include "fsd/discovery.h"
 #include "fsd/documents.h"
 #include "fsd/fsd.h"
+#include "fsd/logs.h"
 #include "fsd/special.h"
 #include <errno.h>
 #include <fnmatch.h>
@@ -248,6 +249,8 @@ int place_child(struct fsd *fsd, const struct place *parent, uint32_t parent_nod
         return 0;
     }
     const struct special *special = special_find(parent, name);
+    if (special == NULL)
+        special = logs_child(fsd, parent, parent_node, name);
     if (special != NULL) {
         *child = *parent;
         child->type = special->class == SPECIAL_LINK ? PLACE_LINK : PLACE_FILE;

@@ -9,6 +9,7 @@
 #include "fsd/discovery.h"
 #include "fsd/documents.h"
 #include "fsd/fsd.h"
+#include "fsd/logs.h"
 #include "fsd/scope.h"
 #include "fsd/special.h"
 #include "lib/clock.h"
@@ -93,6 +94,12 @@ static bool list_relations(struct walk *walk)
     for (size_t i = 0; i < kinds_count(kinds) && kind_is(walk->place->kind, "", "Node"); i++)
         if (kinds_at(kinds, i)->node_field.length != 0)
             walk->visit(walk->context, kinds_at(kinds, i)->directory, true, false);
+    return true;
+}
+
+static bool list_logs(struct walk *walk)
+{
+    logs_list(walk->fsd, walk->place, walk->node, walk->visit, walk->context);
     return true;
 }
 
@@ -229,7 +236,7 @@ static list_names *const sorts_of[PLACE_SCRATCH + 1][SORTS] = {
     [PLACE_OBJECT] = {list_specials, list_relations, list_fields, list_scratch},
     [PLACE_OWNED] = {list_specials, list_links, list_scratch},
     [PLACE_BOUND] = {list_specials, list_links, list_scratch},
-    [PLACE_FIELD] = {list_specials, list_fields, list_scratch},
+    [PLACE_FIELD] = {list_specials, list_logs, list_fields, list_scratch},
 };
 
 bool place_list(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,

@@ -2,6 +2,7 @@
 #include "fsd/heavy.h"
 #include "fsd/leaf.h"
 #include "fsd/lists.h"
+#include "fsd/logs.h"
 #include "fsd/operations.h"
 #include "fsd/reply.h"
 #include "fsd/snapshot.h"
@@ -168,6 +169,8 @@ static int read_file(struct call *call, struct error **err)
     struct leaf leaf;
     struct handle_record *handle;
     int status = leaf_of_call(call, &leaf, &handle, NULL);
+    if (handle != NULL && (handle->flags & HANDLE_LOG) != 0)
+        return logs_read(call);
     if (status == -ENOENT && handle != NULL)
         return read_gone(call, handle);
     if (status < 0)

@@ -1,6 +1,7 @@
 #include "fsd/reply.h"
 
 #include "fsd/leaf.h"
+#include "fsd/logs.h"
 #include "fsd/readers.h"
 #include "fsd/snapshot.h"
 #include "fsd/special.h"
@@ -83,7 +84,8 @@ static int special_attributes(struct fsd *fsd, uint32_t node, const struct place
         special->text(fsd, place, node, &text);
         size = text.length;
     }
-    bool readable = special->text != NULL || special->more != NULL || special->write != NULL;
+    bool readable = special->text != NULL || special->more != NULL || special->write != NULL ||
+                    special->class == SPECIAL_LOG;
     as_file(attributes, (readable ? 0444 : 0) | (special->writable ? 0200 : 0), size);
     if (shows_secrets(special, place))
         attributes->st_mode &= S_IFMT | NOT_FOR_OTHERS;
@@ -234,7 +236,7 @@ int reply_prepare(struct call *call, uint32_t node)
 
 void reply_attributes(struct call *call, uint32_t node)
 {
-    struct place place;
+    struct place place = {0};
     struct stat attributes;
     int result = node != 0 ? place_of_node(call->fsd, node, &place) : -ENOENT;
     if (result == 0)
@@ -243,6 +245,11 @@ void reply_attributes(struct call *call, uint32_t node)
     const struct handle_record *behind = node != 0 ? reader_of(call, node, result == 0, &number) : NULL;
     if (behind != NULL) {
         attributes = attributes_behind(call->fsd, behind, result == 0);
+        result = 0;
+    }
+    bool of_log = logs_has(&place);
+    if (result < 0 && node != 0 && logs_attributes(call->fsd, node, &attributes)) {
+        of_log = true;
         result = 0;
     }
     /* A name that the kernel still has may lead here: only the notifier is shown what is dead. */
@@ -255,8 +262,8 @@ void reply_attributes(struct call *call, uint32_t node)
     }
     /* The notifier's touches are for others to hear: it keeps nothing, so that the next change needs no word
      * to the kernel. */
-    bool kept =
-        call->asker.identity != IDENTITY_NOTIFIER && behind == NULL && !readers_are_behind(call->fsd, node);
+    bool kept = call->asker.identity != IDENTITY_NOTIFIER && behind == NULL && !of_log &&
+                !readers_are_behind(call->fsd, node);
     if (kept)
         node_record(call->fsd->nodes, node)->flags |= NODE_CACHED;
     fuse_reply_attr(call->request, &attributes, kept ? FOREVER : 0);
@@ -320,6 +327,9 @@ void entry_of_node(struct fsd *fsd, uint32_t node, struct fuse_entry_param *entr
     /* The kernel must not tell whoever has taken it away that it is there. */
     bool vacant = vacancy_is_at(fsd, node);
     if (forming || dead || vacant)
+        entry->entry_timeout = entry->attr_timeout = 0;
+    /* It grows by itself, and its name may mean another file tomorrow. */
+    if (result == 0 && logs_has(&place))
         entry->entry_timeout = entry->attr_timeout = 0;
     /* Another user has another one. */
     if (result == 0 && place.type == PLACE_LINK && place.special != NULL)

@@ -31,6 +31,7 @@ enum special_class {
     SPECIAL_LIST,    /* rendered as it is read, size 0: .json, .since/… */
     SPECIAL_COMMAND, /* one write is one command: ctl */
     SPECIAL_COLLECT, /* collected until close: apply, .bulk (and manifest.yaml when written) */
+    SPECIAL_LOG,     /* a container's log: read elsewhere (logs.h) */
     SPECIAL_LINK     /* a symbolic link */
 };
 

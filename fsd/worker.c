@@ -10,6 +10,7 @@ struct list {
 };
 
 struct worker {
+    const char *name;
     int wake_fd;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -39,7 +40,7 @@ static struct job *list_take(struct list *list)
 static void *work(void *context)
 {
     struct worker *worker = context;
-    pthread_setname_np(pthread_self(), "worker");
+    pthread_setname_np(pthread_self(), worker->name);
     pthread_mutex_lock(&worker->lock);
     for (;;) {
         while (worker->waiting.first == NULL && !worker->stopping)
@@ -59,9 +60,10 @@ static void *work(void *context)
     return NULL;
 }
 
-int worker_start(int wake_fd, struct worker **result, struct error **err)
+int worker_start(const char *name, int wake_fd, struct worker **result, struct error **err)
 {
     struct worker *worker = memory_zeroed(1, sizeof(*worker));
+    worker->name = name;
     worker->wake_fd = wake_fd;
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->filled, NULL);

@@ -1,5 +1,6 @@
 /* The worker: a thread for what would hold main up for longer than it may: parsing and computing large
- * documents. Jobs are pure functions of what they own; main hands them over and takes them back. */
+ * documents; another one reads logs (logs.h). Jobs are pure functions of what they own; main hands them over
+ * and takes them back. */
 #ifndef PODTREE_WORKER_H
 #define PODTREE_WORKER_H
 
@@ -16,8 +17,9 @@ struct job {
     struct job *next;
 };
 
-/* `wake_fd`: an eventfd that is written to whenever a job is done. */
-int worker_start(int wake_fd, struct worker **worker, struct error **err);
+/* `name`: of the thread, at most 15 bytes. `wake_fd`: an eventfd that is written to whenever a job is done.
+ */
+int worker_start(const char *name, int wake_fd, struct worker **worker, struct error **err);
 /* Finishes the job at work, drops the others. */
 void worker_stop(struct worker *worker);
 /* Never blocks. The job must stay where it is until it comes back. */
