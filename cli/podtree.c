@@ -15,6 +15,7 @@ static const struct command {
     {"status", command_status, "each process, the mount, the nodes; exits with 1 if not well"},
     {"run", command_run, "run an image: makes a Deployment"},
     {"delete", command_delete, "delete objects, and what they own or not"},
+    {"logs", command_logs, "print what containers write"},
     {"watch", command_watch, "print changes as lines"},
     {"exec", command_exec, "run a command in a container"},
     {"cp", command_cp, "copy files from and to containers"},

@@ -23,6 +23,7 @@ static const char readme[] =
     "  cat /k8s/deployments/web/manifest.yaml     an object whole; write it to replace the object\n"
     "  echo 3 > /k8s/deployments/web/replicas     one field; the error, if any, is yours at once\n"
     "  tail -f /k8s/deployments/web/status        what happens to it, a line each\n"
+    "  tail -f /k8s/pods/mine/containers/main/log what a container writes (podtree logs: of many)\n"
     "  mkdir /k8s/pods/mine                       a draft: fill its files in any order,\n"
     "  mkdir /k8s/pods/mine/containers/main       … its status says what is missing,\n"
     "  echo live > /k8s/pods/mine/ctl             … and then it counts\n"

@@ -104,6 +104,61 @@ nothing_is_left() {
     run_containers 1
 }
 
+@test "what a container writes is a file, which outlives a kill of fsd and a restart" {
+    # shellcheck disable=SC2016 # for the container's shell
+    pod web '[sh, -c, "i=0; while [ $i -lt 200 ]; do echo line $i; i=$((i+1)); sleep 0.01; done; printf end; sleep 1000"]' | apply
+    local directory=$K8S/pods/web/containers/main expected=$BATS_TEST_TMPDIR/expected followed=$BATS_TEST_TMPDIR/followed
+    local log=$directory/log
+    cat "$log" >/dev/null # before it runs, too
+    tail --pid $$ -n +1 -s 0.05 -f "$log" >"$followed" 3>&- &
+    local follower=$!
+    poll_until contains "$followed" 'line 20$'
+    kill_component fsd
+    poll_until contains "$followed" 'line 100$'
+    kill_component fsd
+    poll_until contains "$followed" '^end'
+    { seq -f 'line %g' 0 199; printf end; } >"$expected"
+    cmp "$expected" "$followed"
+    cmp "$expected" "$log"
+    [ "$(stat -c %s "$log") $(wc -c <"$log")" = "$(stat -c %s "$expected") $(stat -c %s "$expected")" ]
+    [ "$(tail -n 2 "$log")" = $'line 199\nend' ]
+    [ "$(grep -c 'line .7$' "$log")" = 10 ]
+    grep -q '^20.* stdout F line 7$' "$directory/.log"
+    refused "Operation not permitted" write_value "$log" x
+    [ "$(ls "$directory" | grep log)" = log ]
+    kill -9 "$(pid_of_container web)"
+    wait_until "$K8S/pods/web/status" says web "Running.*restarts=1"
+    [ "$(ls "$directory" | grep log)" = $'log\nlog.previous' ]
+    cmp "$expected" "$directory/log.previous"
+    run -0 "$podtree" logs --previous --tail 2 web
+    [ "$output" = $'line 199\nend' ]
+    # Who has it open reads to its end, whatever becomes of it.
+    rmdir "$K8S/pods/web"
+    wait_until "$K8S/pods" is_gone "$K8S/pods/web"
+    kill "$follower"
+    cmp "$expected" "$followed"
+}
+
+@test "podtree logs follows the pods of a Deployment, which come and go" {
+    quick_deployment web 1 | sed 's/^        image:.*/&\n        command: [sh, -c, "echo hello from $(hostname); sleep 1000"]/' | apply
+    wait_for_deployment web 1
+    "$podtree" logs --mount "$K8S" -f deploy/web >"$BATS_TEST_TMPDIR/said" 3>&- &
+    local follower=$! name
+    echo 3 >"$K8S/deployments/web/replicas"
+    said_by() { [ "$(wc -l <"$BATS_TEST_TMPDIR/said")" = "$1" ]; }
+    poll_until said_by 3
+    for name in $(ls "$K8S/pods"); do
+        grep -qxF "[$name/main] hello from $name" "$BATS_TEST_TMPDIR/said"
+    done
+    kill -9 "$(pid_of_container "$name")"
+    poll_until said_by 4
+    kill "$follower"
+    run -0 "$podtree" logs "$name"
+    [ "$output" = "hello from $name" ]
+    run -1 "$podtree" logs nosuch
+    [ "$output" = "podtree logs: there is no pod nosuch in namespace default" ]
+}
+
 @test "containers outlive the agent and the cluster" {
     pod web '[sleep, "1000"]' | apply
     wait_until "$K8S/pods/web/status" says web Running

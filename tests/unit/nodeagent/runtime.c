@@ -1,8 +1,10 @@
 /* The runtime with real containers: each test makes some, and nothing may be left of them. */
 #include "fixture.h"
+#include "lib/container_log.h"
 #include "lib/file.h"
 #include "lib/identity.h"
 #include "nodeagent/conmon.h"
+#include "nodeagent/log_rotation.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -176,6 +178,44 @@ static void test_a_signal_ends_a_container(void **state)
     end_all();
 }
 
+/* The numbers that the container has written, from *next on. */
+static void count_on(const char *path, int64_t *next)
+{
+    autobuf struct buf text = {0};
+    if (file_read(path, &text, NULL) < 0)
+        return;
+    struct str rest = str_trim(buf_str(&text)), line;
+    while (rest.length > 0 && str_split(&rest, '\n', &line)) {
+        int64_t number;
+        assert_true(str_to_int64(log_line_parse(line).content, &number));
+        assert_int_equal(number, *next);
+        ++*next;
+    }
+}
+
+static void test_a_log_is_put_aside_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    const struct log_limits limits = {.bytes = 20000, .files = 10000};
+    start_sandbox_and(SHELL("i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done"));
+    autofree char *log = place_log(&fixture.place, UID, "c", 0);
+    while (!fixture.container_ended) {
+        assert_int_equal(log_rotate(&fixture.place, UID, "c", 0, true, &limits, NULL), 0);
+        assert_int_equal(loop_turn(fixture.loop, 1, NULL), 0);
+    }
+    int64_t next = 0;
+    int piece = 0;
+    for (bool there = true; there;) {
+        autofree char *path = path_format("%s.%d", log, ++piece);
+        there = access(path, F_OK) == 0;
+        count_on(path, &next);
+    }
+    count_on(log, &next);
+    assert_int_equal(next, 20000);
+    assert_true(piece > 3);
+    end_all();
+}
+
 static void test_a_command_that_does_not_exist_is_said(void **state)
 {
     (void)state;
@@ -290,6 +330,7 @@ int main(int argc, char **argv)
         ROW(test_a_privileged_container_reaches_the_machine),
         ROW(test_memory_limits_hold_and_are_named),
         ROW(test_a_signal_ends_a_container),
+        ROW(test_a_log_is_put_aside_and_nothing_is_lost),
         ROW(test_a_command_that_does_not_exist_is_said),
         ROW(test_the_same_attempt_is_not_made_twice),
         ROW(test_containers_survive_and_are_found_again),
