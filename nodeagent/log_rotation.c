@@ -88,22 +88,34 @@ static int remove_old_attempts(const char *directory, const struct found *found,
     return result;
 }
 
-/* A request that it has not read yet is not made twice: what it had written between the two would be lost.
- * Without a monitor there is nothing to be opened. */
-static int ask_to_reopen(const struct place *place, const char *uid, const char *container, int attempt,
-                         struct error **err)
+/* Without a monitor there is nothing to be opened: 0. */
+static int open_control(const struct place *place, const char *uid, const char *container, int attempt,
+                        int *fd, struct error **err)
 {
     autofree char *bundle = place_bundle(place, uid, container, attempt);
     autofree char *path = path_format("%s/ctl", bundle);
-    autoclose int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    int unread = 0;
-    if (fd < 0)
-        return errno == ENXIO || errno == ENOENT ? 0 : error_errno(err, errno, "cannot open %s", path);
-    if (ioctl(fd, FIONREAD, &unread) == 0 && unread > 0)
-        return 0;
-    return write(fd, REOPEN_REQUEST, strlen(REOPEN_REQUEST)) > 0
+    *fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    return *fd >= 0 || errno == ENXIO || errno == ENOENT ? 0
+                                                         : error_errno(err, errno, "cannot open %s", path);
+}
+
+static int ask_to_reopen(int control, struct error **err)
+{
+    return control < 0 || write(control, REOPEN_REQUEST, strlen(REOPEN_REQUEST)) > 0
                ? 0
-               : error_errno(err, errno, "cannot ask for a new log over %s", path);
+               : error_errno(err, errno, "cannot ask the monitor for a new log");
+}
+
+/* There is no log but what was put aside last: see the header. */
+static int ask_again(int control, const char *aside, int64_t *seen, struct error **err)
+{
+    struct stat attributes;
+    int unread = 0;
+    if (control < 0 || ioctl(control, FIONREAD, &unread) < 0 || unread > 0 || stat(aside, &attributes) < 0)
+        return 0;
+    bool grows = *seen != 0 && attributes.st_size > *seen;
+    *seen = grows ? 0 : attributes.st_size;
+    return grows ? ask_to_reopen(control, err) : 0;
 }
 
 /* `found` begins with the newest attempt's. The oldest go last: the numbers are counted on from the latest.
@@ -122,20 +134,26 @@ static int put_aside(const char *directory, const struct found *found, size_t co
 
 static int rotate_newest(const struct place *place, const char *uid, const char *container, int attempt,
                          const char *directory, const struct found *found, size_t count,
-                         const struct log_limits *limits, struct error **err)
+                         const struct log_limits *limits, int64_t *seen, struct error **err)
 {
-    autofree char *path = place_log(place, uid, container, attempt);
+    autofree char *path = path_of(directory, &found[0]);
     struct stat attributes;
-    if (found[0].sequence != 0)
-        return ask_to_reopen(place, uid, container, attempt, err);
-    if (stat(path, &attributes) < 0 || attributes.st_size <= limits->bytes)
+    bool aside = found[0].sequence != 0;
+    if (!aside)
+        *seen = 0;
+    if (!aside && (stat(path, &attributes) < 0 || attributes.st_size <= limits->bytes))
         return 0;
-    int result = put_aside(directory, found, count, limits->files, err);
-    return result < 0 ? result : ask_to_reopen(place, uid, container, attempt, err);
+    autoclose int control = -1;
+    int result = open_control(place, uid, container, attempt, &control, err);
+    if (result == 0 && aside)
+        return ask_again(control, path, seen, err);
+    if (result == 0)
+        result = put_aside(directory, found, count, limits->files, err);
+    return result == 0 ? ask_to_reopen(control, err) : result;
 }
 
 int log_rotate(const struct place *place, const char *uid, const char *container, int attempt, bool running,
-               const struct log_limits *limits, struct error **err)
+               const struct log_limits *limits, int64_t *seen, struct error **err)
 {
     autofree char *pod = place_pod_state(place, uid);
     autofree char *directory = path_format("%s/%s", pod, container);
@@ -149,18 +167,19 @@ int log_rotate(const struct place *place, const char *uid, const char *container
     while (newest < count && found[newest].attempt == found[0].attempt)
         newest++;
     if (result == 0 && running && count > 0 && found[0].attempt == attempt)
-        result = rotate_newest(place, uid, container, attempt, directory, found, newest, limits, err);
+        result = rotate_newest(place, uid, container, attempt, directory, found, newest, limits, seen, err);
     return result;
 }
 
-void log_rotate_pod(const struct place *place, const struct pod_record *record)
+void log_rotate_pod(const struct place *place, struct pod_record *record)
 {
     static int64_t said;
     for (int i = 0; i < record->container_count; i++) {
-        const struct container_record *container = &record->containers[i];
+        struct container_record *container = &record->containers[i];
         autoerror struct error *error = NULL;
         if (log_rotate(place, record->uid, container->name, container->attempt,
-                       container->state == CONTAINER_RUNNING, &log_limits_default, &error) < 0 &&
+                       container->state == CONTAINER_RUNNING, &log_limits_default, &container->log_seen,
+                       &error) < 0 &&
             log_due(&said, 60))
             log_warning("pod %s: %s", record->uid, error_message(error));
     }

@@ -49,6 +49,7 @@ struct container_record {
     char *waiting_reason, *waiting_message; /* why it can't be made at present */
     int64_t retry_ms;                       /* when to try again; 0: nothing is in the way */
     int failures;                           /* in a row */
+    int64_t log_seen;                       /* log_rotation.h's */
 };
 
 enum sandbox_state {

@@ -199,8 +199,9 @@ static void test_a_log_is_put_aside_and_nothing_is_lost(void **state)
     const struct log_limits limits = {.bytes = 20000, .files = 10000};
     start_sandbox_and(SHELL("i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done"));
     autofree char *log = place_log(&fixture.place, UID, "c", 0);
+    int64_t seen = 0;
     while (!fixture.container_ended) {
-        assert_int_equal(log_rotate(&fixture.place, UID, "c", 0, true, &limits, NULL), 0);
+        assert_int_equal(log_rotate(&fixture.place, UID, "c", 0, true, &limits, &seen, NULL), 0);
         assert_int_equal(loop_turn(fixture.loop, 1, NULL), 0);
     }
     int64_t next = 0;
