@@ -18,9 +18,10 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define LOOK_MS   200
-#define ASK_LOOKS 10 /* so many looks, and it is asked for changes where inotify is silent: over a network \
-                      */
+#define LOOK_MS 200
+#define ASK_LOOKS                                                                            \
+    10 /* so many looks, and it is asked for changes where inotify is silent: over a network \
+        */
 #define READ_BYTES (64 << 10)
 
 struct wishes {

@@ -1,5 +1,6 @@
 #include "fsd/log_source.h"
 
+#include "lib/container_log.h"
 #include "lib/file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -15,21 +16,6 @@ static char *path_of(const struct log_source *source, const struct log_piece_nam
     if (name->current)
         return path_format("%s/%lld.log", directory, (long long)name->attempt);
     return path_format("%s/%lld.log.%lld", directory, (long long)name->attempt, (long long)name->sequence);
-}
-
-/* "3.log" and "3.log.12"; there are others, which are none of ours: the directories of layers, "3.log.tmp".
- */
-static bool parse_name(struct str text, struct log_piece_name *name)
-{
-    struct str attempt, word;
-    *name = (struct log_piece_name){.current = true};
-    if (!str_split(&text, '.', &attempt) || !str_to_int64(attempt, &name->attempt) || name->attempt < 0 ||
-        !str_split(&text, '.', &word) || !str_is(word, "log"))
-        return false;
-    if (text.at == NULL)
-        return true;
-    name->current = false;
-    return str_to_int64(text, &name->sequence) && name->sequence > 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -54,11 +40,12 @@ int log_source_list(const struct log_source *source, struct log_piece_name **nam
         return status == -ENOENT ? 0 : status;
     names_each(text, found)
     {
-        struct log_piece_name name;
-        if (!parse_name(str_of(text), &name))
+        struct log_file_name name;
+        if (!log_file_name_parse(str_of(text), &name))
             continue;
         array_grow(*names, *count, capacity);
-        (*names)[(*count)++] = name;
+        (*names)[(*count)++] = (struct log_piece_name){
+            .attempt = name.attempt, .sequence = name.sequence, .current = name.sequence == 0};
     }
     if (*count == 0)
         return 0;

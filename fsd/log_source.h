@@ -2,11 +2,10 @@
  * (nodeagent/place.h), and the logs of a container's attempts are files there:
  *
  *     STATE/pods/<uid>/<container>/<attempt>.log              being written
- *     STATE/pods/<uid>/<container>/<attempt>.log.<sequence>   what became too long and was put aside (1, 2
- * …); the oldest go, the last one stays
+ *     STATE/pods/<uid>/<container>/<attempt>.log.<sequence>   was too long and put aside: 1, 2 …
  *
- * Nothing else of fsd knows that; the logs of other machines' pods would come in here. May wait for the disk:
- * for the log reader's thread only. */
+ * The oldest of these go, the last one stays. Nothing else of fsd knows that; the logs of other machines'
+ * pods would come in here. May wait for the disk: for the log reader's thread only. */
 #ifndef PODTREE_LOG_SOURCE_H
 #define PODTREE_LOG_SOURCE_H
 

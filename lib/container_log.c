@@ -27,3 +27,13 @@ struct log_line log_line_parse(struct str text)
     struct str content = rest.at != NULL ? rest : (struct str){text.at + text.length, 0};
     return (struct log_line){.time = time, .stream = stream, .content = content, .partial = partial};
 }
+
+bool log_file_name_parse(struct str text, struct log_file_name *name)
+{
+    struct str attempt, word;
+    *name = (struct log_file_name){0};
+    if (!str_split(&text, '.', &attempt) || !str_to_int64(attempt, &name->attempt) || name->attempt < 0 ||
+        !str_split(&text, '.', &word) || !str_is(word, "log"))
+        return false;
+    return text.at == NULL || (str_to_int64(text, &name->sequence) && name->sequence > 0);
+}

@@ -19,4 +19,13 @@ struct log_line {
  * of it, is shown as it is: better than not at all. */
 struct log_line log_line_parse(struct str text);
 
+/* The files of an attempt's log: "3.log" is being written, "3.log.1", "3.log.2" … were put aside. */
+struct log_file_name {
+    int64_t attempt;
+    int64_t sequence; /* 0: not put aside */
+};
+
+/* False: it is the name of something else, "3", "3.log.tmp". */
+bool log_file_name_parse(struct str text, struct log_file_name *name);
+
 #endif

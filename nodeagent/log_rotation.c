@@ -1,5 +1,6 @@
 #include "nodeagent/log_rotation.h"
 
+#include "lib/container_log.h"
 #include "lib/file.h"
 #include "lib/log.h"
 #include <errno.h>
@@ -17,25 +18,10 @@ enum { ATTEMPTS_KEPT = 2 };
 
 const struct log_limits log_limits_default = {.bytes = (int64_t)10 << 20, .files = 5};
 
-struct found {
-    int64_t attempt, sequence; /* sequence 0: it has not been put aside */
-};
-
-/* "3.log" and "3.log.7" */
-static bool parse_name(struct str text, struct found *found)
-{
-    struct str attempt, word;
-    *found = (struct found){0};
-    if (!str_split(&text, '.', &attempt) || !str_to_int64(attempt, &found->attempt) ||
-        !str_split(&text, '.', &word) || !str_is(word, "log"))
-        return false;
-    return text.at == NULL || (str_to_int64(text, &found->sequence) && found->sequence > 0);
-}
-
 /* The newest first; of an attempt, what is being written and then what was put aside last. */
 static int compare(const void *a, const void *b)
 {
-    const struct found *x = a, *y = b;
+    const struct log_file_name *x = a, *y = b;
     if (x->attempt != y->attempt)
         return x->attempt > y->attempt ? -1 : 1;
     if ((x->sequence == 0) != (y->sequence == 0))
@@ -43,7 +29,7 @@ static int compare(const void *a, const void *b)
     return (x->sequence < y->sequence) - (x->sequence > y->sequence);
 }
 
-static int list(const char *directory, struct found **found, size_t *count, struct error **err)
+static int list(const char *directory, struct log_file_name **found, size_t *count, struct error **err)
 {
     autobuf struct buf names = {0};
     size_t capacity = 0;
@@ -52,8 +38,8 @@ static int list(const char *directory, struct found **found, size_t *count, stru
         return result;
     names_each(name, names)
     {
-        struct found one;
-        if (!parse_name(str_of(name), &one))
+        struct log_file_name one;
+        if (!log_file_name_parse(str_of(name), &one))
             continue;
         array_grow(*found, *count, capacity);
         (*found)[(*count)++] = one;
@@ -63,20 +49,20 @@ static int list(const char *directory, struct found **found, size_t *count, stru
     return 0;
 }
 
-static char *path_of(const char *directory, const struct found *found)
+static char *path_of(const char *directory, const struct log_file_name *found)
 {
     return found->sequence == 0 ? path_format("%s/%lld.log", directory, (long long)found->attempt)
                                 : path_format("%s/%lld.log.%lld", directory, (long long)found->attempt,
                                               (long long)found->sequence);
 }
 
-static int take_away(const char *directory, const struct found *found, struct error **err)
+static int take_away(const char *directory, const struct log_file_name *found, struct error **err)
 {
     autofree char *path = path_of(directory, found);
     return unlink(path) == 0 || errno == ENOENT ? 0 : error_errno(err, errno, "cannot remove %s", path);
 }
 
-static int remove_old_attempts(const char *directory, const struct found *found, size_t count,
+static int remove_old_attempts(const char *directory, const struct log_file_name *found, size_t count,
                                struct error **err)
 {
     int attempts = 0, result = 0;
@@ -120,11 +106,11 @@ static int ask_again(int control, const char *aside, int64_t *seen, struct error
 
 /* `found` begins with the newest attempt's. The oldest go last: the numbers are counted on from the latest.
  */
-static int put_aside(const char *directory, const struct found *found, size_t count, int files,
+static int put_aside(const char *directory, const struct log_file_name *found, size_t count, int files,
                      struct error **err)
 {
-    const struct found next = {.attempt = found[0].attempt,
-                               .sequence = count > 1 ? found[1].sequence + 1 : 1};
+    const struct log_file_name next = {.attempt = found[0].attempt,
+                                       .sequence = count > 1 ? found[1].sequence + 1 : 1};
     autofree char *from = path_of(directory, &found[0]), *to = path_of(directory, &next);
     int result = rename(from, to) == 0 ? 0 : error_errno(err, errno, "cannot rename %s", from);
     for (size_t i = (size_t)files - 1; i < count && result == 0; i++)
@@ -133,7 +119,7 @@ static int put_aside(const char *directory, const struct found *found, size_t co
 }
 
 static int rotate_newest(const struct place *place, const char *uid, const char *container, int attempt,
-                         const char *directory, const struct found *found, size_t count,
+                         const char *directory, const struct log_file_name *found, size_t count,
                          const struct log_limits *limits, int64_t *seen, struct error **err)
 {
     autofree char *path = path_of(directory, &found[0]);
@@ -157,7 +143,7 @@ int log_rotate(const struct place *place, const char *uid, const char *container
 {
     autofree char *pod = place_pod_state(place, uid);
     autofree char *directory = path_format("%s/%s", pod, container);
-    autofree struct found *found = NULL;
+    autofree struct log_file_name *found = NULL;
     size_t count = 0, newest = 0;
     if (access(directory, F_OK) < 0)
         return 0;

@@ -3,7 +3,7 @@
  *     STATE/images/                       the image store (image.h)
  *     STATE/pods/<uid>/pod.json           what is known of the pod and its containers (record.h)
  *     STATE/pods/<uid>/<container>/<attempt>.log      its output, in Kubernetes' log format
- *     STATE/pods/<uid>/<container>/<attempt>.log.<n>  what was put aside of it (log_rotation.h, fsd/log_source.h)
+ *     STATE/pods/<uid>/<container>/<attempt>.log.<n>  what was put aside of it (log_rotation.h)
  *     STATE/pods/<uid>/<container>/<attempt>/{upper,work}   what it has written, for overlayfs
  *     STATE/pods/<uid>/volumes.d/         its volumes (volume.h); a container can be called volumes
  *     STATE/seccomp/                      profiles that pods name (type Localhost)

@@ -62,11 +62,31 @@ static void what_has_another_form_is_shown_as_it_is(void **state)
     }
 }
 
+static void files_of_logs_are_told_by_their_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t attempt, sequence; /* sequence -1: it is none */
+    } rows[] = {{"0.log", 0, 0},      {"12.log", 12, 0}, {"3.log.7", 3, 7},  {"3", 0, -1},
+                {"3.log.tmp", 0, -1}, {"3.log.", 0, -1}, {"3.log.0", 0, -1}, {"3.logs", 0, -1},
+                {"-1.log", 0, -1},    {".log", 0, -1},   {"x.log.1", 0, -1}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct log_file_name name;
+        assert_int_equal(log_file_name_parse(str_of(rows[i].text), &name), rows[i].sequence >= 0);
+        if (rows[i].sequence < 0)
+            continue;
+        assert_int_equal(name.attempt, rows[i].attempt);
+        assert_int_equal(name.sequence, rows[i].sequence);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_is_time_stream_and_content),
         cmocka_unit_test(what_has_another_form_is_shown_as_it_is),
+        cmocka_unit_test(files_of_logs_are_told_by_their_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
