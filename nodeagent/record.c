@@ -8,6 +8,11 @@
 #define BACKOFF_FIRST_MS 10000
 #define BACKOFF_MOST_MS  300000
 
+static const char *const role_names[] = {
+    [ROLE_ORDINARY] = "ordinary",
+    [ROLE_INIT] = "init",
+    [ROLE_SIDECAR] = "sidecar",
+};
 static const char *const state_names[] = {
     [CONTAINER_NONE] = "none",
     [CONTAINER_CREATING] = "creating",
@@ -36,6 +41,16 @@ static void ending_clear(struct ending *end)
     *end = (struct ending){0};
 }
 
+/* There is no attempt any more: nothing that was said of it is. */
+static void end_attempt(struct container_record *container)
+{
+    container->state = CONTAINER_NONE;
+    container->asked_ms = container->signalled_ms = 0;
+    container->post_start_due = container->pre_stop_due = container->hooking = container->killed = false;
+    container->grace_seconds = -1;
+    replace_text(&container->unfit, NULL);
+}
+
 void record_end(struct container_record *container, int exit_code, int64_t finished_ms, const char *reason,
                 const char *message)
 {
@@ -50,21 +65,18 @@ void record_end(struct container_record *container, int exit_code, int64_t finis
         .reason = copy_text(reason),
         .message = copy_text(message),
     };
-    container->state = CONTAINER_NONE;
+    end_attempt(container);
     container->started_ms = 0;
-    container->asked_ms = 0;
-    container->killed = false;
     container->remains = true;
+    container->done |= container->role == ROLE_INIT && exit_code == 0;
 }
 
 void record_undo_attempt(struct container_record *container)
 {
     container->attempt--;
     container->again = container->end.valid;
-    container->state = CONTAINER_NONE;
     container->remains = false;
-    container->asked_ms = 0;
-    container->killed = false;
+    end_attempt(container);
 }
 
 static int64_t doubled(int failures)
@@ -118,13 +130,49 @@ struct container_record *record_container(struct pod_record *record, const char 
     return NULL;
 }
 
+void record_renew_sandbox(struct pod_record *record)
+{
+    for (int i = 0; i < record->container_count; i++) {
+        struct container_record *container = &record->containers[i];
+        container->again |= container->role == ROLE_INIT && container->done;
+        container->done = false;
+    }
+}
+
+void record_fail(struct pod_record *record, const char *reason, const char *message)
+{
+    replace_text(&record->failure_reason, reason);
+    replace_text(&record->failure_message, message);
+    record->over = true;
+}
+
+bool record_is_initialized(const struct pod_record *record)
+{
+    for (int i = 0; i < record->container_count; i++)
+        if (record->containers[i].role != ROLE_ORDINARY && !record->containers[i].done)
+            return false;
+    return true;
+}
+
+void record_set_unfit(struct container_record *container, const char *why, int64_t grace_seconds)
+{
+    if (container->unfit != NULL)
+        return;
+    container->unfit = str_dup(str_of(why));
+    container->unfit_grace_seconds = grace_seconds;
+}
+
 /* ---- images ---- */
+
+/* In the order in which they begin. */
+static const char *const lists[] = {"initContainers", "containers"};
 
 struct value record_spec(const struct container_record *container, struct value pod)
 {
-    value_each (spec, value_at(pod, "spec", "containers"))
-        if (value_is(value_get(spec, STR("name")), container->name))
-            return spec;
+    for (size_t i = 0; i < COUNT(lists); i++)
+        value_each (spec, value_at(pod, "spec", lists[i]))
+            if (value_is(value_get(spec, STR("name")), container->name))
+                return spec;
     return VALUE_ABSENT;
 }
 
@@ -191,29 +239,40 @@ static void take_over_status(struct container_record *container, struct value st
     container->remains = false;
 }
 
+static void init_container(struct container_record *container, struct value spec, bool first_list)
+{
+    container->name = str_dup(value_str(value_get(spec, STR("name"))));
+    container->attempt = container->grace_seconds = -1;
+    container->role = !first_list                                                 ? ROLE_ORDINARY
+                      : value_is(value_get(spec, STR("restartPolicy")), "Always") ? ROLE_SIDECAR
+                                                                                  : ROLE_INIT;
+}
+
 struct pod_record *record_new(struct value pod, int64_t now_ms)
 {
-    struct value meta = value_get(pod, STR("metadata"));
-    struct value containers = value_at(pod, "spec", "containers");
-    struct value statuses = value_at(pod, "status", "containerStatuses");
+    static const char *const status_lists[] = {"initContainerStatuses", "containerStatuses"};
+    struct value meta = value_get(pod, STR("metadata")), spec = value_get(pod, STR("spec"));
     struct pod_record *record =
         record_blank(value_str(value_get(meta, STR("uid"))), value_str(value_get(meta, STR("namespace"))),
-                     value_str(value_get(meta, STR("name"))), value_count(containers));
-    int i = 0;
-    value_each (spec, containers) {
-        struct container_record *container = &record->containers[i++];
-        container->name = str_dup(value_str(value_get(spec, STR("name"))));
-        container->attempt = -1;
-        value_each (status, statuses)
-            if (value_is(value_get(status, STR("name")), container->name))
-                take_over_status(container, status, now_ms);
-    }
+                     value_str(value_get(meta, STR("name"))),
+                     value_count(value_at(spec, lists[0])) + value_count(value_at(spec, lists[1])));
+    int count = 0;
+    for (int i = 0; i < 2; i++)
+        value_each (part, value_at(spec, lists[i])) {
+            struct container_record *container = &record->containers[count++];
+            init_container(container, part, i == 0);
+            value_each (status, value_at(pod, "status", status_lists[i]))
+                if (value_is(value_get(status, STR("name")), container->name))
+                    take_over_status(container, status, now_ms);
+        }
     return record;
 }
 
 struct pod_record *record_stray(const char *uid)
 {
-    return record_blank(str_of(uid), STR(""), STR(""), 0);
+    struct pod_record *record = record_blank(str_of(uid), STR(""), STR(""), 0);
+    record->admitted = true; /* there was something of it */
+    return record;
 }
 
 static void add_container(struct pod_record *record, struct container_record container)
@@ -224,21 +283,61 @@ static void add_container(struct pod_record *record, struct container_record con
     record->container_count++;
 }
 
+/* Puts them into the order of a record that was made of the pod; those that the pod hasn't come last. What a
+ * container is to the pod is what the pod says of it. */
+static void sort_containers(struct pod_record *record, const struct pod_record *order)
+{
+    size_t total = (size_t)record->container_count;
+    int count = 0;
+    struct container_record *sorted = memory_zeroed(total + 1, sizeof(*sorted));
+    autofree bool *placed = memory_zeroed(total + 1, sizeof(*placed));
+    for (int i = 0; i < order->container_count; i++) {
+        struct container_record *container = record_container(record, order->containers[i].name);
+        container->role = order->containers[i].role;
+        placed[container - record->containers] = true;
+        sorted[count++] = *container;
+    }
+    for (size_t i = 0; i < total; i++)
+        if (!placed[i])
+            sorted[count++] = record->containers[i];
+    free(record->containers);
+    record->containers = sorted;
+}
+
+static bool is_in_line(const struct pod_record *record, struct value pod)
+{
+    int count = 0;
+    for (size_t i = 0; i < COUNT(lists); i++)
+        value_each (spec, value_at(pod, "spec", lists[i])) {
+            if (count >= record->container_count ||
+                !value_is(value_get(spec, STR("name")), record->containers[count].name) ||
+                (record->containers[count].role == ROLE_ORDINARY) != (i == 1))
+                return false;
+            count++;
+        }
+    return true;
+}
+
 void record_identify(struct pod_record *record, struct value pod, int64_t now_ms)
 {
-    if (record->name[0] != '\0')
+    if (record->name[0] != '\0' && is_in_line(record, pod))
         return;
     autorecord struct pod_record *known = record_new(pod, now_ms);
-    free(record->namespace);
-    free(record->name);
-    record->namespace = take_pointer(known->namespace);
-    record->name = take_pointer(known->name);
-    for (int i = 0; i < known->container_count; i++) {
-        if (record_container(record, known->containers[i].name) != NULL)
-            continue;
-        add_container(record, known->containers[i]);
-        known->containers[i] = (struct container_record){0};
+    if (record->name[0] == '\0') {
+        free(record->namespace);
+        free(record->name);
+        record->namespace = str_dup(str_of(known->namespace));
+        record->name = str_dup(str_of(known->name));
     }
+    for (int i = 0; i < known->container_count; i++) {
+        struct container_record *container = &known->containers[i];
+        if (record_container(record, container->name) != NULL)
+            continue;
+        char *name = str_dup(str_of(container->name));
+        add_container(record, *container);
+        *container = (struct container_record){.name = name, .role = container->role};
+    }
+    sort_containers(record, known);
 }
 
 void record_add_remains(struct pod_record *record, const char *name, int attempt)
@@ -248,6 +347,7 @@ void record_add_remains(struct pod_record *record, const char *name, int attempt
     add_container(record, (struct container_record){.name = str_dup(str_of(name)),
                                                     .state = CONTAINER_CREATING,
                                                     .attempt = attempt,
+                                                    .grace_seconds = -1,
                                                     .remains = true});
 }
 
@@ -264,12 +364,15 @@ void record_free(struct pod_record *record)
         free(container->image_id);
         free(container->waiting_reason);
         free(container->waiting_message);
+        free(container->unfit);
     }
     free(record->containers);
     free(record->uid);
     free(record->namespace);
     free(record->name);
     free(record->sandbox_complaint);
+    free(record->failure_reason);
+    free(record->failure_message);
     free(record);
 }
 
@@ -297,6 +400,7 @@ static void write_ending(struct value object, struct str key, const struct endin
 static void write_container(struct value object, const struct container_record *container)
 {
     write_text(object, STR("name"), container->name);
+    write_text(object, STR("role"), role_names[container->role]);
     write_text(object, STR("state"), state_names[container->state]);
     value_set_int(object, STR("attempt"), container->attempt);
     value_set_bool(object, STR("remains"), container->remains);
@@ -307,7 +411,12 @@ static void write_container(struct value object, const struct container_record *
     write_ending(object, STR("previousEnd"), &container->previous_end);
     value_set_int(object, STR("backoff"), container->backoff_ms);
     value_set_int(object, STR("backoffSince"), container->backoff_since_ms);
+    value_set_bool(object, STR("done"), container->done);
+    value_set_bool(object, STR("postStartDue"), container->post_start_due);
     value_set_int(object, STR("asked"), container->asked_ms);
+    value_set_bool(object, STR("preStopDue"), container->pre_stop_due);
+    value_set_int(object, STR("signalled"), container->signalled_ms);
+    value_set_int(object, STR("graceSeconds"), container->grace_seconds);
     value_set_bool(object, STR("killed"), container->killed);
     value_set_bool(object, STR("again"), container->again);
 }
@@ -320,6 +429,7 @@ int record_save(const struct place *place, const struct pod_record *record, stru
     write_text(root, STR("namespace"), record->namespace);
     write_text(root, STR("name"), record->name);
     value_set_int(root, STR("graceSeconds"), record->grace_seconds);
+    value_set_bool(root, STR("admitted"), record->admitted);
     struct value array = value_set_array(root, STR("containers"));
     for (int i = 0; i < record->container_count; i++)
         write_container(value_append_object(array), &record->containers[i]);
@@ -358,11 +468,24 @@ static void read_ending(struct value part, struct ending *end)
     };
 }
 
+/* The number of a name; 0 where it has none. */
+static int read_name(struct value name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (value_is(name, names[i]))
+            return (int)i;
+    return 0;
+}
+#define READ_NAME(object, key, names) read_name(value_get((object), STR(key)), (names), COUNT(names))
+
+/* What earlier versions did not know is as it was with them: they signalled whom they asked. */
 static void read_container(struct value object, struct container_record *container)
 {
-    struct str state = value_str(value_get(object, STR("state")));
+    int64_t asked_ms = read_int(object, STR("asked"), 0);
     *container = (struct container_record){
         .name = read_text(object, STR("name")),
+        .role = (enum container_role)READ_NAME(object, "role", role_names),
+        .state = (enum container_state)READ_NAME(object, "state", state_names),
         .attempt = (int)read_int(object, STR("attempt"), -1),
         .remains = value_true(value_get(object, STR("remains"))),
         .started_ms = read_int(object, STR("started"), 0),
@@ -370,13 +493,15 @@ static void read_container(struct value object, struct container_record *contain
         .image_id = read_text(object, STR("imageID")),
         .backoff_ms = read_int(object, STR("backoff"), 0),
         .backoff_since_ms = read_int(object, STR("backoffSince"), 0),
-        .asked_ms = read_int(object, STR("asked"), 0),
+        .done = value_true(value_get(object, STR("done"))),
+        .post_start_due = value_true(value_get(object, STR("postStartDue"))),
+        .asked_ms = asked_ms,
+        .pre_stop_due = value_true(value_get(object, STR("preStopDue"))),
+        .signalled_ms = read_int(object, STR("signalled"), asked_ms),
+        .grace_seconds = read_int(object, STR("graceSeconds"), -1),
         .killed = value_true(value_get(object, STR("killed"))),
         .again = value_true(value_get(object, STR("again"))),
     };
-    for (size_t i = 0; i < sizeof(state_names) / sizeof(state_names[0]); i++)
-        if (str_is(state, state_names[i]))
-            container->state = (enum container_state)i;
     read_ending(value_get(object, STR("end")), &container->end);
     read_ending(value_get(object, STR("previousEnd")), &container->previous_end);
     if (container->name == NULL)
@@ -395,6 +520,8 @@ struct pod_record *record_load(const struct place *place, const char *uid, struc
         record_blank(str_of(uid), value_str(value_get(root, STR("namespace"))),
                      value_str(value_get(root, STR("name"))), value_count(containers));
     record->grace_seconds = read_int(root, STR("graceSeconds"), 30);
+    struct value admitted = value_get(root, STR("admitted"));
+    record->admitted = !value_exists(admitted) || value_true(admitted);
     int i = 0;
     value_each (object, containers)
         read_container(object, &record->containers[i++]);

@@ -23,6 +23,13 @@ struct ending {
     char *message;                   /* or NULL */
 };
 
+/* What a container is to its pod. */
+enum container_role {
+    ROLE_ORDINARY,
+    ROLE_INIT,    /* it must have ended with 0 before the next one begins */
+    ROLE_SIDECAR, /* an init container that is always run again: the next one begins when it has started */
+};
+
 enum container_state {
     CONTAINER_NONE,     /* no attempt yet, or the newest has ended: see `end` */
     CONTAINER_CREATING, /* the newest attempt is being made */
@@ -32,6 +39,7 @@ enum container_state {
 
 struct container_record {
     char *name;
+    enum container_role role;
     enum container_state state;
     int attempt;  /* the newest; -1: none yet */
     bool remains; /* of the newest attempt there may be something to be removed */
@@ -40,12 +48,22 @@ struct container_record {
     char *image_id; /* what that was */
     struct ending end, previous_end;      /* of the newest attempt that has ended, and of the one before */
     int64_t backoff_ms, backoff_since_ms; /* how long to wait after an end; since when it is that long */
-    int64_t asked_ms;                     /* when it was asked to stop; 0: not */
-    bool killed;                          /* SIGKILL was sent */
+    bool done; /* an init container or a sidecar has done its part for this sandbox: ended with 0, or
+                  started once */
+    bool post_start_due;   /* its hook has not ended yet: it doesn't count as running before */
+    int64_t asked_ms;      /* since when it has been ending: its grace has begun; 0: it isn't */
+    bool pre_stop_due;     /* its hook has not ended yet: the signal waits for it */
+    int64_t signalled_ms;  /* when it got the signal that asks it to stop; 0: not yet */
+    int64_t grace_seconds; /* that it gets where its pod goes on; -1: what the pod says */
+    bool killed;           /* SIGKILL was sent */
     bool again; /* the next attempt is due, whatever policy and pauses say: it ended for another image */
     /* not kept: */
     bool adopted;                           /* the newest attempt was begun by an earlier agent */
     bool busy;                              /* something is being done with it that will call back */
+    bool hooking;                           /* one of its hooks is running */
+    bool starting, unready;                 /* its startup or readiness probe hasn't succeeded yet */
+    char *unfit;                            /* why it has to be ended, as a sentence; NULL: it hasn't */
+    int64_t unfit_grace_seconds;            /* what it gets for that; -1: what the pod says */
     char *waiting_reason, *waiting_message; /* why it can't be made at present */
     int64_t retry_ms;                       /* when to try again; 0: nothing is in the way */
     int failures;                           /* in a row */
@@ -61,15 +79,17 @@ enum sandbox_state {
 struct pod_record {
     char *uid, *namespace, *name;
     int64_t grace_seconds;
-    struct container_record *containers;
+    struct container_record *containers; /* as in the pod: init containers and sidecars, then the others */
     int container_count;
+    bool admitted; /* the node has taken it */
     /* not kept: */
     enum sandbox_state sandbox;
     bool sandbox_busy;
     char *sandbox_complaint;
     int64_t sandbox_retry_ms;
     int sandbox_failures;
-    bool over; /* its containers have ended for good */
+    bool over;                              /* its containers have ended for good, or have to end */
+    char *failure_reason, *failure_message; /* why, where it is not for what its containers did */
 };
 
 /* A record of a pod of which there is none yet. What the pod's status says of earlier containers is taken
@@ -77,8 +97,8 @@ struct pod_record {
 struct pod_record *record_new(struct value pod, int64_t now_ms);
 /* A record of a pod of which only remains are known. */
 struct pod_record *record_stray(const char *uid);
-/* The tree has it after all: whose remains they are, and what containers it has beside those that were found.
- * Nothing happens to a record that is not such a one. */
+/* Brings it into line with the pod's document: of remains, whose they are; which containers there are beside
+ * those that it knows, what they are to the pod, and in which order. */
 void record_identify(struct pod_record *record, struct value pod, int64_t now_ms);
 /* Of such a pod or of an earlier one's: a container that was being made. Nothing happens when it is known. */
 void record_add_remains(struct pod_record *record, const char *name, int attempt);
@@ -94,6 +114,26 @@ struct pod_record *record_load(const struct place *place, const char *uid, struc
 int record_save(const struct place *place, const struct pod_record *record, struct error **err);
 
 struct container_record *record_container(struct pod_record *record, const char *name);
+
+/* It has a new sandbox: what init containers did for the last one has to be done again. */
+void record_renew_sandbox(struct pod_record *record);
+/* The pod is over, and has failed: a word and a sentence for its status. */
+void record_fail(struct pod_record *record, const char *reason, const char *message);
+/* Has the node refused it? */
+static inline bool record_is_refused(const struct pod_record *record)
+{
+    return !record->admitted && record->failure_reason != NULL;
+}
+/* Have all init containers and sidecars done their part? */
+bool record_is_initialized(const struct pod_record *record);
+/* It has to be ended, for that reason (a sentence, copied). The first one counts. */
+void record_set_unfit(struct container_record *container, const char *why, int64_t grace_seconds);
+
+/* Has it come to run, as its status says it: with the postStart hook behind it? */
+static inline bool record_runs(const struct container_record *container)
+{
+    return container->state == CONTAINER_RUNNING && !container->post_start_due;
+}
 
 /* What the pod says of the container; absent when it says nothing. */
 struct value record_spec(const struct container_record *container, struct value pod);

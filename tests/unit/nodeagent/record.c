@@ -142,6 +142,89 @@ static void test_a_record_without_an_image_is_read(void **state)
     assert_int_equal(directory_remove(directory, NULL), 0);
 }
 
+/* One that an earlier version wrote: whom that had asked, it had signalled; what it ran, it had admitted. */
+static void test_an_older_record_becomes_one_of_a_pod_with_init_containers(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/podtree-test.XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    struct place place = {.state = directory};
+    autofree char *below = path_format("%s/pods/u", directory), *path = path_format("%s/pod.json", below);
+    assert_int_equal(directory_make(below, 0700, NULL), 0);
+    assert_int_equal(
+        file_write(path,
+                   STR("{\"uid\":\"u\",\"namespace\":\"default\",\"name\":\"web\",\"containers\":["
+                       "{\"name\":\"a\",\"state\":\"running\",\"attempt\":1,\"asked\":77}]}"),
+                   0600, NULL),
+        0);
+    autodoc struct doc *pod =
+        must_parse("{\"metadata\":{\"uid\":\"u\",\"namespace\":\"default\",\"name\":\"web\"},\"spec\":{"
+                   "\"initContainers\":[{\"name\":\"i\"},{\"name\":\"s\",\"restartPolicy\":\"Always\"}],"
+                   "\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]}}");
+    autorecord struct pod_record *record = record_load(&place, "u", NULL);
+    assert_non_null(record);
+    assert_true(record->admitted);
+    assert_int_equal(record->containers[0].signalled_ms, 77);
+    record_add_remains(record, "z", 0);
+    for (int again = 0; again < 2; again++) {
+        record_identify(record, doc_root(pod), 5);
+        static const char *const names[] = {"i", "s", "a", "b", "z"};
+        static const enum container_role roles[] = {ROLE_INIT, ROLE_SIDECAR, ROLE_ORDINARY, ROLE_ORDINARY,
+                                                    ROLE_ORDINARY};
+        assert_int_equal(record->container_count, 5);
+        for (int i = 0; i < 5; i++) {
+            assert_string_equal(record->containers[i].name, names[i]);
+            assert_int_equal(record->containers[i].role, roles[i]);
+        }
+        assert_int_equal(record->containers[2].state, CONTAINER_RUNNING);
+        assert_int_equal(record->containers[0].attempt, -1);
+    }
+    assert_int_equal(directory_remove(directory, NULL), 0);
+}
+
+static void test_what_init_containers_and_hooks_have_done_is_kept(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/podtree-test.XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    struct place place = {.state = directory};
+    autodoc struct doc *pod =
+        must_parse("{\"metadata\":{\"uid\":\"u\"},\"spec\":{\"initContainers\":[{\"name\":\"i\"}],"
+                   "\"containers\":[{\"name\":\"a\"}]}}");
+    autorecord struct pod_record *record = record_new(doc_root(pod), 5);
+    struct container_record *i = record_container(record, "i"), *a = record_container(record, "a");
+    assert_false(record_is_initialized(record));
+    i->attempt = a->attempt = 0;
+    record_end(i, 0, 200, "Completed", NULL);
+    assert_true(record_is_initialized(record));
+    a->state = CONTAINER_RUNNING;
+    a->post_start_due = a->pre_stop_due = true;
+    a->asked_ms = 100;
+    a->grace_seconds = 3;
+    assert_int_equal(record_save(&place, record, NULL), 0);
+    autorecord struct pod_record *loaded = record_load(&place, "u", NULL);
+    assert_non_null(loaded);
+    assert_false(loaded->admitted);
+    assert_true(record_is_initialized(loaded));
+    assert_int_equal(loaded->containers[0].role, ROLE_INIT);
+    struct container_record *b = record_container(loaded, "a");
+    assert_true(b->post_start_due && b->pre_stop_due);
+    assert_int_equal(b->asked_ms, 100);
+    assert_int_equal(b->signalled_ms, 0);
+    assert_int_equal(b->grace_seconds, 3);
+    assert_false(record_runs(b));
+    record_set_unfit(b, "one", 1);
+    record_set_unfit(b, "two", 2);
+    assert_string_equal(b->unfit, "one");
+    record_end(b, 0, 300, "Completed", NULL);
+    assert_null(b->unfit);
+    assert_int_equal(b->grace_seconds, -1);
+    record_renew_sandbox(loaded);
+    assert_false(record_is_initialized(loaded));
+    assert_true(loaded->containers[0].again);
+    assert_int_equal(directory_remove(directory, NULL), 0);
+}
+
 static void test_an_attempt_that_never_was_is_not_counted(void **state)
 {
     (void)state;
@@ -218,6 +301,8 @@ int main(void)
         cmocka_unit_test(test_pauses_double_up_to_five_minutes_and_begin_again_after_ten),
         cmocka_unit_test(test_another_image_begins_from_the_beginning),
         cmocka_unit_test(test_a_record_without_an_image_is_read),
+        cmocka_unit_test(test_an_older_record_becomes_one_of_a_pod_with_init_containers),
+        cmocka_unit_test(test_what_init_containers_and_hooks_have_done_is_kept),
         cmocka_unit_test(test_an_attempt_that_never_was_is_not_counted),
         cmocka_unit_test(test_what_the_tree_says_of_lost_containers_is_taken_over),
         cmocka_unit_test(test_remains_become_a_pod_to_be_ended),

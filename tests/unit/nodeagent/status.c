@@ -1,5 +1,6 @@
 /* What is said of a pod. */
 #include "nodeagent/status.h"
+#include "lib/condition.h"
 #include "tests/unit/lib/test.h"
 
 #define NOW 1767225600000 /* 2026-01-01T00:00:00Z */
@@ -13,7 +14,12 @@ static struct doc *pod(const char *spec)
 }
 #define TWO "\"containers\":[{\"name\":\"a\",\"image\":\"i\"},{\"name\":\"b\",\"image\":\"i\"}]"
 
-/* N: none yet, R: running, 0…9: ended with that exit code, one letter per container. */
+#define INIT                                                                                                \
+    "\"initContainers\":[{\"name\":\"i\"},{\"name\":\"s\",\"restartPolicy\":\"Always\"},{\"name\":\"j\"}]," \
+    "\"containers\":[{\"name\":\"a\"}]"
+
+/* N: none yet, R: running, S: running and starting, U: running and unready, 0…9: ended with that exit code;
+ * one letter per container. */
 static void set_states(struct pod_record *record, const char *states)
 {
     for (int i = 0; states[i] != '\0'; i++) {
@@ -22,7 +28,9 @@ static void set_states(struct pod_record *record, const char *states)
             continue;
         container->attempt = 0;
         container->started_ms = NOW - 5000;
-        if (states[i] == 'R')
+        container->starting = states[i] == 'S';
+        container->unready = states[i] == 'S' || states[i] == 'U';
+        if (states[i] >= 'A')
             container->state = CONTAINER_RUNNING;
         else
             record_end(container, states[i] - '0', NOW - 1000, states[i] == '0' ? "Completed" : "Error",
@@ -59,6 +67,178 @@ static void test_phases_follow_from_containers_and_policy(void **state)
 static struct value container_status(struct doc *status)
 {
     return value_element(value_at(doc_root(status), "containerStatuses"), 0);
+}
+
+/* "status reason message" of a condition. */
+static void add_condition(struct buf *out, struct doc *status, const char *type)
+{
+    struct value condition = condition_find(value_at(doc_root(status), "conditions"), type);
+    struct str reason = value_str(value_get(condition, STR("reason")));
+    struct str message = value_str(value_get(condition, STR("message")));
+    buf_addf(out, STR_FORMAT " " STR_FORMAT " " STR_FORMAT,
+             STR_ARGS(value_str(value_get(condition, STR("status")))), STR_ARGS(reason), STR_ARGS(message));
+}
+
+/* What others say of the pod. */
+static void say_conditions(struct doc *pod, const char *conditions)
+{
+    autodoc struct doc *status = must_parse(conditions);
+    value_set_copy(value_set_object(doc_root(pod), STR("status")), STR("conditions"), doc_root(status));
+}
+
+/* A row for what the status of the pod with init containers says when they are so. */
+static void test_a_pod_with_init_containers_says_how_far_it_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *policy, *states;
+        bool over;
+        const char *phase, *initialized, *ready;
+    } rows[] = {
+        {"Always", "NNNN", false, "Pending",
+         "False ContainersNotInitialized containers with incomplete status: [i s j]",
+         "False ContainersNotReady containers with unready status: [s a]"},
+        {"Always", "RNNN", false, "Pending",
+         "False ContainersNotInitialized containers with incomplete status: [i s j]",
+         "False ContainersNotReady containers with unready status: [s a]"},
+        {"Always", "0SNN", false, "Pending",
+         "False ContainersNotInitialized containers with incomplete status: [s j]",
+         "False ContainersNotReady containers with unready status: [s a]"},
+        {"Always", "0URN", false, "Pending",
+         "False ContainersNotInitialized containers with incomplete status: [j]",
+         "False ContainersNotReady containers with unready status: [s a]"},
+        {"Always", "0R1N", false, "Pending",
+         "False ContainersNotInitialized containers with incomplete status: [j]",
+         "False ContainersNotReady containers with unready status: [a]"},
+        {"Never", "0R1N", true, "Pending",
+         "False ContainersNotInitialized containers with incomplete status: [j]",
+         "False ContainersNotReady containers with unready status: [a]"},
+        {"Never", "011N", true, "Failed",
+         "False ContainersNotInitialized containers with incomplete status: [s j]", "False PodFailed "},
+        {"Always", "0R0S", false, "Running", "True  ",
+         "False ContainersNotReady containers with unready status: [a]"},
+        {"Always", "0R0U", false, "Running", "True  ",
+         "False ContainersNotReady containers with unready status: [a]"},
+        {"Always", "0R0R", false, "Running", "True  ", "True  "},
+        {"Always", "010R", false, "Running", "True  ",
+         "False ContainersNotReady containers with unready status: [s]"},
+        {"Never", "0R00", true, "Running", "True  ",
+         "False ContainersNotReady containers with unready status: [a]"},
+        {"Never", "0900", true, "Succeeded", "True PodCompleted ", "False PodCompleted "},
+        {"Never", "0901", true, "Failed", "True  ", "False PodFailed "},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autobuf struct buf spec = {0}, initialized = {0}, ready = {0};
+        buf_addf(&spec, "\"restartPolicy\":\"%s\"," INIT, rows[i].policy);
+        autodoc struct doc *doc = pod(spec.at), *status = doc_new();
+        autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
+        set_states(record, rows[i].states);
+        record->over = rows[i].over;
+        status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+        assert_str(value_str(value_at(doc_root(status), "phase")), rows[i].phase);
+        add_condition(&initialized, status, "Initialized");
+        assert_string_equal(initialized.at, rows[i].initialized);
+        add_condition(&ready, status, "Ready");
+        assert_string_equal(ready.at, rows[i].ready);
+    }
+}
+
+static void test_init_containers_are_ready_when_done_and_sidecars_when_they_serve(void **state)
+{
+    (void)state;
+    autodoc struct doc *doc = pod(INIT), *status = doc_new();
+    autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
+    static const char *const expected[] = {"true false", "false true"};
+    set_states(record, "0UR");
+    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    struct value list = value_at(doc_root(status), "initContainerStatuses");
+    assert_int_equal(value_count(list), 3);
+    for (size_t i = 0; i < 2; i++) {
+        struct value part = value_element(list, i);
+        autobuf struct buf text = {0};
+        buf_addf(&text, STR_FORMAT " " STR_FORMAT, STR_ARGS(value_str(value_get(part, STR("ready")))),
+                 STR_ARGS(value_str(value_get(part, STR("started")))));
+        assert_string_equal(text.at, expected[i]);
+    }
+    assert_json(value_get(container_status(status), STR("state")),
+                "{\"waiting\":{\"reason\":\"PodInitializing\"}}");
+}
+
+/* In Kubernetes a container doesn't count as running before its hook has ended. */
+static void test_a_container_with_post_start_runs_when_that_has_ended(void **state)
+{
+    (void)state;
+    autodoc struct doc *doc = pod("\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]"), *status = doc_new();
+    autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
+    set_states(record, "R");
+    record->containers[0].post_start_due = true;
+    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    assert_str(value_str(value_at(doc_root(status), "phase")), "Pending");
+    assert_json(value_get(container_status(status), STR("state")),
+                "{\"waiting\":{\"reason\":\"ContainerCreating\"}}");
+    record->containers[0].post_start_due = false;
+    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    assert_str(value_str(value_at(doc_root(status), "phase")), "Running");
+}
+
+static void test_gates_keep_a_pod_from_being_ready(void **state)
+{
+    (void)state;
+    autodoc struct doc *doc =
+        pod("\"readinessGates\":[{\"conditionType\":\"x/one\"},{\"conditionType\":\"x/two\"}],"
+            "\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]");
+    autodoc struct doc *status = doc_new();
+    autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
+    set_states(record, "R");
+    say_conditions(doc, "[{\"type\":\"x/one\",\"status\":\"False\"}]");
+    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    autobuf struct buf ready = {0}, containers = {0}, now = {0};
+    add_condition(&ready, status, "Ready");
+    assert_string_equal(
+        ready.at,
+        "False ReadinessGatesNotReady the status of pod readiness gate \"x/one\" is not \"True\", but "
+        "False, corresponding condition of pod readiness gate \"x/two\" does not exist.");
+    add_condition(&containers, status, "ContainersReady");
+    assert_string_equal(containers.at, "True  ");
+    say_conditions(doc,
+                   "[{\"type\":\"x/one\",\"status\":\"True\"},{\"type\":\"x/two\",\"status\":\"True\"}]");
+    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    add_condition(&now, status, "Ready");
+    assert_string_equal(now.at, "True  ");
+}
+
+static void test_a_pod_that_has_failed_for_a_reason_says_so_when_nothing_runs_any_more(void **state)
+{
+    (void)state;
+    autodoc struct doc *doc = pod("\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]"), *status = doc_new();
+    autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
+    record->admitted = true;
+    set_states(record, "R");
+    record_fail(record, "DeadlineExceeded", "too long");
+    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    assert_str(value_str(value_at(doc_root(status), "phase")), "Running");
+    assert_false(value_exists(value_at(doc_root(status), "reason")));
+    record_end(&record->containers[0], 143, NOW, "Error", NULL);
+    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    assert_str(value_str(value_at(doc_root(status), "phase")), "Failed");
+    assert_str(value_str(value_at(doc_root(status), "reason")), "DeadlineExceeded");
+    assert_str(value_str(value_at(doc_root(status), "message")), "too long");
+}
+
+static void test_a_pod_that_is_refused_says_nothing_of_containers(void **state)
+{
+    (void)state;
+    autodoc struct doc *doc = pod(INIT), *status = doc_new();
+    autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
+    record_fail(record, "OutOfcpu", "there is none");
+    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    assert_str(value_str(value_at(doc_root(status), "phase")), "Failed");
+    assert_str(value_str(value_at(doc_root(status), "reason")), "OutOfcpu");
+    assert_false(value_exists(value_at(doc_root(status), "containerStatuses")));
+    assert_false(value_exists(value_at(doc_root(status), "initContainerStatuses")));
+    autobuf struct buf ready = {0};
+    add_condition(&ready, status, "Ready");
+    assert_string_equal(ready.at, "False PodFailed ");
 }
 
 static void test_a_running_container_is_ready_and_remembers_its_last_end(void **state)
@@ -143,8 +323,9 @@ static void test_what_is_not_supported_is_named(void **state)
          NULL},
         {"\"runtimeClassName\":\"x\",\"containers\":[]",
          "spec.runtimeClassName is not supported by this node yet"},
-        {"\"containers\":[{\"name\":\"a\",\"livenessProbe\":{\"periodSeconds\":1}}]",
-         "spec.containers[a].livenessProbe is not supported by this node yet"},
+        {"\"containers\":[{\"name\":\"a\",\"livenessProbe\":{\"periodSeconds\":1}}]", NULL},
+        {"\"initContainers\":[{\"name\":\"a\",\"tty\":true}],\"containers\":[]",
+         "spec.initContainers[a].tty is not supported by this node yet"},
         {"\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"X\",\"valueFrom\":{\"fieldRef\":{}}}]}]",
          NULL},
     };
@@ -162,6 +343,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_phases_follow_from_containers_and_policy),
+        cmocka_unit_test(test_a_pod_with_init_containers_says_how_far_it_is),
+        cmocka_unit_test(test_init_containers_are_ready_when_done_and_sidecars_when_they_serve),
+        cmocka_unit_test(test_a_container_with_post_start_runs_when_that_has_ended),
+        cmocka_unit_test(test_gates_keep_a_pod_from_being_ready),
+        cmocka_unit_test(test_a_pod_that_has_failed_for_a_reason_says_so_when_nothing_runs_any_more),
+        cmocka_unit_test(test_a_pod_that_is_refused_says_nothing_of_containers),
         cmocka_unit_test(test_a_running_container_is_ready_and_remembers_its_last_end),
         cmocka_unit_test(test_a_container_between_attempts_says_why_it_waits),
         cmocka_unit_test(test_conditions_keep_their_time_until_they_turn_and_others_stay),
