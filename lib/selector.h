@@ -1,4 +1,5 @@
-/* Label selectors: matchLabels and matchExpressions (metav1.LabelSelector), and plain maps (nodeSelector). */
+/* Selectors of labels: matchLabels and matchExpressions (metav1.LabelSelector), plain maps (nodeSelector),
+ * and those of node affinity (NodeSelector). */
 #ifndef PODTREE_SELECTOR_H
 #define PODTREE_SELECTOR_H
 
@@ -9,5 +10,9 @@
 bool selector_matches(struct value selector, struct value labels);
 /* Does `labels` have every pair of `wanted`? An absent or empty `wanted` matches everything. */
 bool selector_has_pairs(struct value wanted, struct value labels);
+
+/* Does the NodeSelector (nodeSelectorTerms: one of them has to match) match the node with these labels and
+ * that name? An absent one matches all nodes, a term that says nothing none. */
+bool selector_matches_node(struct value selector, struct value labels, const char *name);
 
 #endif

@@ -1,6 +1,7 @@
 #include "reconcilers/placement.h"
 
 #include "lib/selector.h"
+#include "lib/taint.h"
 #include <stdio.h>
 
 /* ---- filters: what speaks against a node ---- */
@@ -9,29 +10,6 @@
  * in the reason. */
 typedef bool filter_fn(const struct place *place, const struct pod *pod, char *detail);
 enum { DETAIL = 384 };
-
-/* Is the taint one that the pod bears? */
-static bool tolerates(struct value toleration, struct value taint)
-{
-    struct value key = value_get(toleration, STR("key")), effect = value_get(toleration, STR("effect"));
-    struct value value = value_get(toleration, STR("value"));
-    if (value_str(effect).length != 0 && !value_equal(effect, value_get(taint, STR("effect"))))
-        return false;
-    bool exists = value_is(value_get(toleration, STR("operator")), "Exists");
-    if (value_str(key).length == 0)
-        return exists;
-    if (!value_equal(key, value_get(taint, STR("key"))))
-        return false;
-    return exists || str_equal(value_str(value), value_str(value_get(taint, STR("value"))));
-}
-
-static bool tolerates_some(const struct pod *pod, struct value taint)
-{
-    value_each (toleration, pod->tolerations)
-        if (tolerates(toleration, taint))
-            return true;
-    return false;
-}
 
 /* A node that says it isn't ready counts as tainted so, whether or not somebody has written the taint yet. */
 static bool is_tolerated(const struct pod *pod, const char *key)
@@ -62,7 +40,8 @@ static bool is_not_ready(const struct place *place, const struct pod *pod, char 
 static bool is_tainted(const struct place *place, const struct pod *pod, char *detail)
 {
     value_each (taint, place->node->taints) {
-        if (value_is(value_get(taint, STR("effect")), "PreferNoSchedule") || tolerates_some(pod, taint))
+        if (value_is(value_get(taint, STR("effect")), "PreferNoSchedule") ||
+            taint_is_tolerated(taint, pod->tolerations))
             continue;
         snprintf(detail, DETAIL, "{" STR_FORMAT ": " STR_FORMAT "}",
                  STR_ARGS(value_str(value_get(taint, STR("key")))),

@@ -76,11 +76,47 @@ static void a_node_selector_wants_each_of_its_pairs(void **state)
     assert_false(selector_has_pairs(one, VALUE_ABSENT));
 }
 
+static void one_term_of_a_node_selector_has_to_match(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *selector;
+        bool matches;
+    } rows[] = {
+        {"{'nodeSelectorTerms':[{'matchExpressions':[{'key':'disk','operator':'In','values':['ssd','hdd']}]}]"
+         "}",
+         true},
+        {"{'nodeSelectorTerms':[{'matchExpressions':[{'key':'disk','operator':'DoesNotExist'}]},"
+         "{'matchExpressions':[{'key':'cores','operator':'Gt','values':['3']},{'key':'cores','operator':'Lt',"
+         "'values':['5']}]}]}",
+         true},
+        {"{'nodeSelectorTerms':[{'matchExpressions':[{'key':'cores','operator':'Gt','values':['4']}]}]}",
+         false},
+        {"{'nodeSelectorTerms':[{'matchExpressions':[{'key':'disk','operator':'Lt','values':['4']}]}]}",
+         false},
+        {"{'nodeSelectorTerms':[{'matchFields':[{'key':'metadata.name','operator':'In','values':['node-a']}]}"
+         "]}",
+         true},
+        {"{'nodeSelectorTerms':[{'matchFields':[{'key':'metadata.name','operator':'NotIn','values':['node-a']"
+         "}]}]}",
+         false},
+        {"{'nodeSelectorTerms':[{}]}", false},
+    };
+    autodoc struct doc *labels = parse_quoted("{'disk':'ssd','cores':'4'}");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autodoc struct doc *selector = parse_quoted(rows[i].selector);
+        if (selector_matches_node(doc_root(selector), doc_root(labels), "node-a") != rows[i].matches)
+            fail_msg("%s", rows[i].selector);
+    }
+    assert_true(selector_matches_node(VALUE_ABSENT, doc_root(labels), "node-a"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(selectors_select_as_in_kubernetes),
         cmocka_unit_test(a_node_selector_wants_each_of_its_pairs),
+        cmocka_unit_test(one_term_of_a_node_selector_has_to_match),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
