@@ -1,0 +1,239 @@
+#include "nodeagent/admission.h"
+
+#include "lib/quantity.h"
+#include "lib/selector.h"
+#include "lib/taint.h"
+#include "nodeagent/security.h"
+
+void admission_clear(struct admission_refusal *refusal)
+{
+    free(refusal->reason);
+    free(refusal->message);
+    *refusal = (struct admission_refusal){0};
+}
+
+/* Returns false, so that a check can end with it. */
+__attribute__((format(printf, 3, 4))) static bool refuse(struct admission_refusal *refusal,
+                                                         const char *reason, const char *format, ...)
+{
+    autobuf struct buf message = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vaddf(&message, format, args);
+    va_end(args);
+    refusal->reason = str_dup(str_of(reason));
+    refusal->message = buf_take(&message);
+    return false;
+}
+
+static bool refuse_predicate(struct admission_refusal *refusal, const char *name, const char *sentence)
+{
+    return refuse(refusal, name, "Predicate %s failed: %s", name, sentence);
+}
+
+static struct value spec_of(struct value pod)
+{
+    return value_get(pod, STR("spec"));
+}
+
+static bool is_sidecar(struct value init_container)
+{
+    return value_is(value_get(init_container, STR("restartPolicy")), "Always");
+}
+
+/* ---- what the pod is ---- */
+
+static bool check_sysctls(const struct admission_input *input, struct admission_refusal *refusal)
+{
+    autosysctls struct security_sysctls sysctls = {0};
+    autoerror struct error *error = NULL;
+    return security_sysctls(&sysctls, input->pod, &error) == 0 ||
+           refuse(refusal, SECURITY_SYSCTL_REFUSED, "%s", error_message(error));
+}
+
+static bool check_system_label(const struct admission_input *input, struct admission_refusal *refusal)
+{
+    struct value label = value_get(value_at(input->pod, "metadata", "labels"), STR("kubernetes.io/os"));
+    return !value_exists(label) || value_is(label, "linux") ||
+           refuse(refusal, "PodOSSelectorNodeLabelDoesNotMatch",
+                  "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label");
+}
+
+static bool check_system(const struct admission_input *input, struct admission_refusal *refusal)
+{
+    struct value name = value_at(spec_of(input->pod), "os", "name");
+    return !value_exists(name) || value_is(name, "linux") ||
+           refuse(refusal, "PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS");
+}
+
+/* ---- resources ---- */
+
+static const struct resource {
+    const char *name, *reason;
+    bool (*read)(struct str text, int64_t *amount);
+} resources[] = {
+    {"cpu", "OutOfcpu", quantity_milli},
+    {"memory", "OutOfmemory", quantity_units},
+    {"ephemeral-storage", "OutOfephemeral-storage", quantity_units},
+};
+
+static int64_t amount_of(struct value list, const struct resource *resource)
+{
+    int64_t amount = 0;
+    struct value quantity = value_get(list, str_of(resource->name));
+    return value_exists(quantity) && resource->read(value_str(quantity), &amount) ? amount : 0;
+}
+
+/* A limit without a request is the request. */
+static int64_t container_asks(struct value container, const struct resource *resource)
+{
+    struct value requests = value_at(container, "resources", "requests");
+    bool says = value_exists(value_get(requests, str_of(resource->name)));
+    return amount_of(says ? requests : value_at(container, "resources", "limits"), resource);
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Init containers run one after another before the rest, each beside the sidecars that came before it. */
+static int64_t pod_asks(struct value pod, const struct resource *resource)
+{
+    int64_t sum = 0, sidecars = 0, most = 0;
+    value_each (container, value_get(spec_of(pod), STR("containers")))
+        sum += container_asks(container, resource);
+    value_each (container, value_get(spec_of(pod), STR("initContainers"))) {
+        int64_t one = container_asks(container, resource);
+        most = larger(most, one + sidecars);
+        if (is_sidecar(container))
+            sidecars += one;
+    }
+    return larger(sum + sidecars, most) + amount_of(value_get(spec_of(pod), STR("overhead")), resource);
+}
+
+static bool check_amount(struct admission_refusal *refusal, const char *name, const char *reason,
+                         int64_t asked, int64_t used, int64_t there)
+{
+    return asked <= there - used ||
+           refuse(refusal, reason,
+                  "Node didn't have enough resource: %s, requested: %lld, used: %lld, capacity: %lld", name,
+                  (long long)asked, (long long)used, (long long)there);
+}
+
+static bool check_resources(const struct admission_input *input, struct admission_refusal *refusal)
+{
+    int64_t most;
+    if (str_to_int64(value_str(value_get(input->allocatable, STR("pods"))), &most) &&
+        !check_amount(refusal, "pods", "OutOfpods", 1, (int64_t)input->other_count, most))
+        return false;
+    for (size_t i = 0; i < COUNT(resources); i++) {
+        const struct resource *resource = &resources[i];
+        int64_t asked = pod_asks(input->pod, resource), used = 0;
+        if (asked == 0 || !value_exists(value_get(input->allocatable, str_of(resource->name))))
+            continue;
+        for (size_t other = 0; other < input->other_count; other++)
+            used += pod_asks(input->others[other], resource);
+        if (!check_amount(refusal, resource->name, resource->reason, asked, used,
+                          amount_of(input->allocatable, resource)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- where it wants to be ---- */
+
+static bool check_affinity(const struct admission_input *input, struct admission_refusal *refusal)
+{
+    struct value required = value_at(spec_of(input->pod), "affinity", "nodeAffinity",
+                                     "requiredDuringSchedulingIgnoredDuringExecution");
+    return (selector_has_pairs(value_get(spec_of(input->pod), STR("nodeSelector")), input->labels) &&
+            selector_matches_node(required, input->labels, input->node)) ||
+           refuse_predicate(refusal, "NodeAffinity", "node(s) didn't match Pod's node affinity/selector");
+}
+
+static bool check_name(const struct admission_input *input, struct admission_refusal *refusal)
+{
+    return value_is(value_get(spec_of(input->pod), STR("nodeName")), input->node) ||
+           refuse_predicate(refusal, "NodeName", "node(s) didn't match the requested node name");
+}
+
+/* ---- ports of the node ---- */
+
+/* Calls for each port that it wants of the node, until `meets` says true. */
+typedef bool meets_fn(struct value port, struct value context);
+
+static bool any_in(struct value containers, bool only_sidecars, meets_fn *meets, struct value context)
+{
+    value_each (container, containers)
+        if (!only_sidecars || is_sidecar(container))
+            value_each (port, value_get(container, STR("ports")))
+                if (value_int_or(value_get(port, STR("hostPort")), 0) != 0 && meets(port, context))
+                    return true;
+    return false;
+}
+
+static bool any_port(struct value pod, meets_fn *meets, struct value context)
+{
+    return any_in(value_get(spec_of(pod), STR("containers")), false, meets, context) ||
+           any_in(value_get(spec_of(pod), STR("initContainers")), true, meets, context);
+}
+
+static struct str text_or(struct value text, const char *otherwise)
+{
+    struct str says = value_str(text);
+    return says.length != 0 ? says : str_of(otherwise);
+}
+
+/* An address of 0.0.0.0, which is the default, is all of them. */
+static bool collides(struct value a, struct value b)
+{
+    struct str address_a = text_or(value_get(a, STR("hostIP")), "0.0.0.0");
+    struct str address_b = text_or(value_get(b, STR("hostIP")), "0.0.0.0");
+    return value_equal(value_get(a, STR("hostPort")), value_get(b, STR("hostPort"))) &&
+           str_equal(text_or(value_get(a, STR("protocol")), "TCP"),
+                     text_or(value_get(b, STR("protocol")), "TCP")) &&
+           (str_equal(address_a, address_b) || str_is(address_a, "0.0.0.0") || str_is(address_b, "0.0.0.0"));
+}
+
+static bool is_wanted_too(struct value port, struct value other)
+{
+    return any_port(other, collides, port);
+}
+
+static bool check_ports(const struct admission_input *input, struct admission_refusal *refusal)
+{
+    for (size_t i = 0; i < input->other_count; i++)
+        if (any_port(input->pod, is_wanted_too, input->others[i]))
+            return refuse_predicate(refusal, "NodePorts",
+                                    "node(s) didn't have free ports for the requested pod ports");
+    return true;
+}
+
+/* ---- taints ---- */
+
+/* The others are the scheduler's affair. */
+static bool check_taints(const struct admission_input *input, struct admission_refusal *refusal)
+{
+    struct value tolerations = value_get(spec_of(input->pod), STR("tolerations"));
+    value_each (taint, input->taints)
+        if (value_is(value_get(taint, STR("effect")), "NoExecute") && !taint_is_tolerated(taint, tolerations))
+            return refuse_predicate(refusal, "TaintToleration",
+                                    "node(s) had taints that the pod didn't tolerate");
+    return true;
+}
+
+/* ---- the chain ---- */
+
+static bool (*const checks[])(const struct admission_input *input, struct admission_refusal *refusal) = {
+    check_sysctls,  check_system_label, check_system, check_resources,
+    check_affinity, check_name,         check_ports,  check_taints,
+};
+
+bool admission_check(const struct admission_input *input, struct admission_refusal *refusal)
+{
+    for (size_t i = 0; i < COUNT(checks); i++)
+        if (!checks[i](input, refusal))
+            return false;
+    return true;
+}
