@@ -23,7 +23,7 @@ struct probe_run {
     void *context;
     struct loop_source *timer, *source; /* its end or its timeout; its socket */
     int socket;
-    bool http, connected;
+    bool http, connected, any_answer;
     struct probe_url url; /* of a tcpSocket only host and port */
     int redirects;
     struct buf request, received;
@@ -290,7 +290,9 @@ static void judge(struct probe_run *run, const struct probe_http_answer *answer)
     if (redirect(run, answer))
         return;
     buf_clear(&run->output);
-    if (answer->status < 200 || answer->status >= 400) {
+    if (run->any_answer) {
+        buf_add_str(&run->output, answer->body);
+    } else if (answer->status < 200 || answer->status >= 400) {
         buf_addf(&run->output, "HTTP probe failed with statuscode: %d", answer->status);
         outcome = PROBE_FAILED;
     } else {
@@ -434,6 +436,7 @@ struct probe_run *probe_run_start(struct loop *loop, const struct probe_target *
                               .exec = target->exec,
                               .namespace = -1,
                               .timeout_ms = target->timeout_ms,
+                              .any_answer = target->any_answer,
                               .done = done,
                               .context = context,
                               .socket = -1};

@@ -43,6 +43,7 @@ struct probe_target {
     int namespace;       /* its network: a pidfd of the sandbox (or an open ns/net); -1: the node's.
                             It stays the caller's, and open as long as the probe runs. */
     struct probe_exec exec;
+    bool any_answer; /* of HTTP: whatever its status says */
 };
 
 /* `output` lives until the call returns; the probe_run is gone then. */
