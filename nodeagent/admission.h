@@ -1,5 +1,5 @@
-/* May a pod that is bound to this node run on it? The last word, after the scheduler's: somebody may have bound
- * it by hand, or two pods at once may have got the last of something. A pure function.
+/* May a pod that is bound to this node run on it? The last word, after the scheduler's: somebody may have
+ * bound it by hand, or two pods at once may have got the last of something. A pure function.
  *
  * The checks are those of Kubernetes 1.32's kubelet, in its order (the sysctl handler, then
  * pkg/kubelet/lifecycle/predicate.go with the scheduler's AdmissionCheck); the first one that refuses counts,

@@ -59,14 +59,21 @@ static const struct view bound_pod_view = {
     .fill = fill_bound_pod,
 };
 
-/* Of nodes it only matters whether this one is there; of ConfigMaps and Secrets when they change: what they
- * say is read when it is wanted (pod_objects.c). */
-static const struct view present_node_view = {
+static void fill_own_node(struct keeper *keeper, struct value object, void *view)
+{
+    struct own_node *node = view;
+    if (str_is(node->meta.name, own_node))
+        node->taints = keep_value(keeper, value_at(object, "spec", "taints"));
+}
+
+/* Of nodes it only matters whether this one is there, and what it is; of ConfigMaps and Secrets when they
+ * change: what they say is read when it is wanted (pod_objects.c). */
+static const struct view own_node_view = {
     .resource = "nodes",
     .api_version = "v1",
     .kind = "Node",
-    .size = sizeof(struct meta),
-    .metadata_only = true,
+    .size = sizeof(struct own_node),
+    .fill = fill_own_node,
 };
 static const struct view configmap_view = {
     .resource = "configmaps",
@@ -83,8 +90,15 @@ static const struct view secret_view = {
     .metadata_only = true,
 };
 
-static const struct view *const followed[AGENT_FOLLOWS] = {&bound_pod_view, &present_node_view,
-                                                           &configmap_view, &secret_view};
+static const struct view *const followed[AGENT_FOLLOWS] = {&bound_pod_view, &own_node_view, &configmap_view,
+                                                           &secret_view};
+
+const struct own_node *agent_own_node(const struct agent *agent)
+{
+    if (agent->cache == NULL)
+        return NULL;
+    return cache_get(agent->cache, &own_node_view, (struct key){STR(""), str_of(own_node)});
+}
 
 static bool is_ours(const struct bound_pod *pod)
 {
@@ -135,7 +149,7 @@ static void on_changed(void *context, const void *before, const void *now)
     const struct meta *object = meta_of(now != NULL ? now : before);
     if (object->view == &bound_pod_view)
         on_pod_changed(context, before, now);
-    else if (object->view == &present_node_view)
+    else if (object->view == &own_node_view)
         on_node_changed(context, before, now);
     else
         on_object_changed(context, object);
@@ -538,7 +552,7 @@ static void stop_when_empty(void *context)
 struct agent *agent_new(struct loop *loop, const struct agent_options *options, struct error **err)
 {
     struct agent *agent = memory_zeroed(1, sizeof(*agent));
-    *agent = (struct agent){.loop = loop, .options = *options, .images = -1};
+    *agent = (struct agent){.loop = loop, .options = *options, .images = -1, .begun_ms = clock_wall_ms()};
     struct runtime_listener listener = {on_sandbox_ended, on_container_ended, agent};
     own_node = options->node;
     agent->address = node_address();

@@ -1,6 +1,8 @@
 /* What the agent's files share: agent.c follows the tree and the machine, pod.c brings one pod along,
- * pod_environment.c knows its containers' variables, pod_image.c their images, and pod_say.c tells the tree
- * of it; agent_images.c looks after the images of all. */
+ * pod_end.c ends its containers, pod_admission.c may refuse it, pod_environment.c knows its containers'
+ * variables, pod_image.c their images, pod_probe.c tries their probes, pod_hook.c runs their hooks, and
+ * pod_say.c tells the tree of it; agent_images.c looks after the images of all, agent_usage.c says what is
+ * used. */
 #ifndef PODTREE_AGENT_PRIVATE_H
 #define PODTREE_AGENT_PRIVATE_H
 
@@ -23,10 +25,18 @@ struct pod {
     struct loop_source *timer;
     bool finishing; /* the tree has been asked to let it go */
     struct image_wait *image_waits;
+    struct pod_check *checks; /* pod_probe.c's: the probes of its containers */
+    struct pod_hook *hooks;   /* pod_hook.c's: hooks that are running */
 };
 
 /* The kinds that it follows: pods, nodes, ConfigMaps, Secrets. */
 enum { AGENT_FOLLOWS = 4 };
+
+/* Of nodes it only matters whether this one is there, and what it is. */
+struct own_node {
+    struct meta meta;
+    struct value taints;
+};
 
 struct agent {
     struct loop *loop;
@@ -38,9 +48,10 @@ struct agent {
     struct callers *callers;
     struct usage *usage;
     struct loop_source *usage_timer;
-    char *address;   /* of this machine */
-    struct map pods; /* by uid */
-    bool ready;      /* it is known what should be: the tree has been read once, or all shall end */
+    char *address;    /* of this machine */
+    struct map pods;  /* by uid */
+    int64_t begun_ms; /* wall clock: since when it runs */
+    bool ready;       /* it is known what should be: the tree has been read once, or all shall end */
     /* agent.c's own */
     struct cache *cache;
     bool changed[AGENT_FOLLOWS], read_all;
@@ -70,12 +81,24 @@ static inline const struct place *pod_place(const struct pod *pod)
 /* After the machine (not the pod) failed to do something. */
 #define MACHINE_RETRY_MS 1000
 
+/* Where its containers listen. */
+static inline const char *pod_address(const struct pod *pod)
+{
+    bool of_node = value_true(value_at(pod_document(pod), "spec", "hostNetwork"));
+    return of_node && pod->agent->address != NULL ? pod->agent->address : "127.0.0.1";
+}
+
 /* ---- agent_usage.c ---- */
 
 /* Says what is used, now and from time to time. */
 void agent_say_usage(void *agent);
 /* Nobody has told the tree yet: the object is made, and soon filled. */
 void agent_say_usage_exists(struct agent *agent);
+
+/* ---- agent.c ---- */
+
+/* This machine's node as the tree has it; NULL when it isn't there. */
+const struct own_node *agent_own_node(const struct agent *agent);
 
 /* ---- pod.c ---- */
 
@@ -91,10 +114,21 @@ void pod_sync(struct pod *pod);
 void pod_sync_later(struct pod *pod, int64_t after_ms);
 /* Something that it may wait for has come (an image, an object): tries again now. */
 void pod_retry(struct pod *pod);
+/* A verb of the runtime on its way: of which pod and container. A pod isn't freed while one is. Names,
+ * because containers may find another place in the record meanwhile. */
+struct step {
+    struct pod *pod;
+    char *container; /* NULL: the sandbox */
+    int64_t begun_us;
+};
+struct step *step_new(struct pod *pod, const struct container_record *container);
+void step_free(struct step *step);
+/* It has ended: says whose it was (the container isn't busy any more; NULL for the sandbox), and how many
+ * milliseconds it took. Frees it. */
+int64_t step_end(void *step, struct pod **pod, struct container_record **container);
+
 /* Writes its record. */
 void pod_save(struct pod *pod);
-/* What the runtime has told. */
-void pod_container_ended(struct pod *pod, const char *name, int attempt, const struct runtime_end *end);
 /* Looks what has become of what its record says. */
 void pod_adopt(struct pod *pod);
 /* Nothing of it is left, neither here nor in the tree. */
@@ -156,6 +190,45 @@ void pod_forget_images(struct pod *pod);
 /* Sets the agent's puller and collector. */
 int agent_open_images(struct agent *agent, struct error **err);
 void agent_close_images(struct agent *agent);
+
+/* ---- pod_end.c ---- */
+
+/* Its grace begins: it has to be ended, or another image is asked for. */
+void pod_stop_container(struct pod *pod, struct container_record *container);
+void pod_change_container(struct pod *pod, struct container_record *container);
+/* Sends the signal that asks it to stop; the one that it can't refuse. */
+void pod_signal_container(struct pod *pod, struct container_record *container);
+void pod_kill_container(struct pod *pod, struct container_record *container);
+/* Takes away what there is of its newest attempt. */
+void pod_remove_container(struct pod *pod, struct container_record *container);
+/* How it ended, into the record. */
+void pod_note_end(struct pod *pod, struct container_record *container, const struct runtime_end *end);
+/* What the runtime has told. */
+void pod_container_ended(struct pod *pod, const char *name, int attempt, const struct runtime_end *end);
+
+/* ---- pod_admission.c ---- */
+
+/* Decides once whether the node takes it. One that it refuses is over, and has failed; the tree is told. */
+void pod_admit(struct pod *pod);
+
+/* ---- pod_probe.c ---- */
+
+/* Tries the probes that are due, and brings what they say into the record: which containers have started, are
+ * ready, have to be ended. Brings *wake_ms forward to when to look again. To be called before anything is
+ * decided. */
+void pod_probe(struct pod *pod, int64_t now_ms, int64_t *wake_ms);
+/* Gives up all tries. */
+void pod_forget_probes(struct pod *pod);
+
+/* ---- pod_hook.c ---- */
+
+enum pod_hook_kind { HOOK_POST_START, HOOK_PRE_STOP };
+
+bool pod_has_hook(const struct pod *pod, const struct container_record *container, enum pod_hook_kind kind);
+/* Runs it; when it has ended the record says so, and the pod is looked at again. */
+void pod_run_hook(struct pod *pod, struct container_record *container, enum pod_hook_kind kind);
+/* Gives up what runs of that container; NULL: of all. */
+void pod_forget_hooks(struct pod *pod, const char *container);
 
 /* ---- pod_environment.c ---- */
 

@@ -7,6 +7,7 @@
 #include "nodeagent/namespaces.h"
 #include "nodeagent/seccomp.h"
 #include "nodeagent/security.h"
+#include "nodeagent/termination.h"
 #include "nodeagent/volume_mounts.h"
 #include <errno.h>
 #include <signal.h>
@@ -99,6 +100,10 @@ static void add_mounts(struct value root, const struct oci_input *input)
         add_mount(array, shared_files[i].destination, "bind", source,
                   fixed ? "rbind,rprivate,ro" : "rbind,rprivate,rw");
     }
+    struct str path = termination_path(input->container);
+    autofree char *said = str_dup(path);
+    if (path.length != 0 && input->termination_log != NULL)
+        add_mount(array, said, "bind", input->termination_log, "rbind,rprivate,rw");
 }
 
 static void add_namespaces(struct value linux_part, const struct oci_input *input)

@@ -6,34 +6,38 @@
 #include "nodeagent/agent_private.h"
 #include "nodeagent/decide.h"
 #include "nodeagent/image.h"
-#include "nodeagent/oci.h"
 #include "nodeagent/quality.h"
 #include "nodeagent/security.h"
 #include "nodeagent/status.h"
 #include <errno.h>
 #include <signal.h>
 
-/* A verb on its way: of which pod and container. A pod isn't freed while one is. */
-struct step {
-    struct pod *pod;
-    int container;
-};
-
-static struct step *step_new(struct pod *pod, int container)
+struct step *step_new(struct pod *pod, const struct container_record *container)
 {
     struct step *step = memory_new(sizeof(*step));
-    *step = (struct step){pod, container};
+    *step = (struct step){.pod = pod,
+                          .container = container != NULL ? str_dup(str_of(container->name)) : NULL,
+                          .begun_us = clock_us()};
     return step;
 }
 
-static void step_end(void *context, struct pod **pod, struct container_record **container)
+void step_free(struct step *step)
 {
-    autofree struct step *step = context;
+    free(step->container);
+    free(step);
+}
+
+int64_t step_end(void *context, struct pod **pod, struct container_record **container)
+{
+    struct step *step = context;
+    int64_t taken_ms = (clock_us() - step->begun_us) / 1000;
     *pod = step->pod;
-    if (container == NULL)
-        return;
-    *container = &step->pod->record->containers[step->container];
-    (*container)->busy = false;
+    if (container != NULL) {
+        *container = record_container(step->pod->record, step->container);
+        (*container)->busy = false;
+    }
+    step_free(step);
+    return taken_ms;
 }
 
 struct pod *pod_new(struct agent *agent, struct pod_record *record)
@@ -50,6 +54,8 @@ void pod_free(struct pod *pod)
     map_remove(&pod->agent->pods, &pod->by_uid);
     loop_remove(pod->timer);
     pod_forget_images(pod);
+    pod_forget_probes(pod);
+    pod_forget_hooks(pod, NULL);
     doc_free(pod->document);
     doc_free(pod->status);
     record_free(pod->record);
@@ -76,12 +82,13 @@ static void on_created(void *context, struct error *error)
 {
     struct pod *pod;
     struct container_record *container;
-    step_end(context, &pod, &container);
+    int64_t taken_ms = step_end(context, &pod, &container);
     if (error != NULL) {
         fail_to_make(pod, container, error_message(error));
     } else {
         container->state = CONTAINER_CREATED;
-        pod_say_event(pod, "Normal", "Created", "Created container %s", container->name);
+        pod_say_event(pod, "Normal", "Created", "Created container %s in %lld ms", container->name,
+                      (long long)taken_ms);
     }
     pod_sync(pod);
 }
@@ -90,7 +97,7 @@ static void on_started(void *context, struct error *error)
 {
     struct pod *pod;
     struct container_record *container;
-    step_end(context, &pod, &container);
+    int64_t taken_ms = step_end(context, &pod, &container);
     if (container->state != CONTAINER_CREATED) {
         pod_sync(pod); /* it has ended already */
         return;
@@ -100,8 +107,10 @@ static void on_started(void *context, struct error *error)
     } else {
         container->state = CONTAINER_RUNNING;
         container->started_ms = clock_wall_ms();
+        container->post_start_due = pod_has_hook(pod, container, HOOK_POST_START);
         pod_save(pod);
-        pod_say_event(pod, "Normal", "Started", "Started container %s", container->name);
+        pod_say_event(pod, "Normal", "Started", "Started container %s in %lld ms", container->name,
+                      (long long)taken_ms);
     }
     pod_sync(pod);
 }
@@ -185,9 +194,9 @@ static void create_container(struct pod *pod, int i)
                                        .image = doc_root(image),
                                        .hostname = pod_hostname(pod, hostname),
                                        .oom_score = oom_score(pod, spec)};
-    struct step *step = step_new(pod, i);
+    struct step *step = step_new(pod, container);
     if (runtime_create_container(pod->agent->runtime, &config, on_created, step, &error) < 0) {
-        free(step);
+        step_free(step);
         hold_back(pod, container, "CreateContainerError", error_message(error));
         return;
     }
@@ -201,117 +210,7 @@ static void start_container(struct pod *pod, int i)
     struct container_record *container = &pod->record->containers[i];
     container->busy = true;
     runtime_start_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
-                            on_started, step_new(pod, i));
-}
-
-/* ---- ending containers ---- */
-
-static int stop_signal(const struct pod *pod, const struct container_record *container)
-{
-    autodoc struct doc *image =
-        container->image != NULL ? image_find(pod_place(pod)->state, container->image, NULL) : NULL;
-    return oci_stop_signal(value_get(doc_root(image), STR("config")));
-}
-
-/* Whether the signal comes to a process or not: its end will be told, or has been on its way already. */
-static void ask_to_stop(struct pod *pod, struct container_record *container)
-{
-    container->asked_ms = clock_wall_ms();
-    pod_save(pod);
-    runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
-                             stop_signal(pod, container));
-}
-
-static void ask_container(struct pod *pod, int i)
-{
-    struct container_record *container = &pod->record->containers[i];
-    ask_to_stop(pod, container);
-    pod_say_event(pod, "Normal", "Killing", "Stopping container %s", container->name);
-}
-
-/* As it is said in Kubernetes. */
-static void change_container(struct pod *pod, int i)
-{
-    struct container_record *container = &pod->record->containers[i];
-    container->again = true;
-    ask_to_stop(pod, container);
-    pod_say_event(pod, "Normal", "Killing", "Container %s definition changed, will be restarted",
-                  container->name);
-}
-
-static void kill_container(struct pod *pod, int i)
-{
-    struct container_record *container = &pod->record->containers[i];
-    container->killed = true;
-    pod_save(pod);
-    if (container->asked_ms == 0)
-        pod_say_event(pod, "Normal", "Killing", "Killing container %s", container->name);
-    runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
-                             SIGKILL);
-}
-
-static void on_removed(void *context, struct error *error)
-{
-    struct pod *pod;
-    struct container_record *container;
-    step_end(context, &pod, &container);
-    if (error != NULL) {
-        log_error("pod " POD_FORMAT ": cannot remove container %s: %s", POD_ARGS(pod), container->name,
-                  error_message(error));
-        pod_sync_later(pod, MACHINE_RETRY_MS);
-        return;
-    }
-    if (container->state != CONTAINER_NONE)
-        record_undo_attempt(container);
-    container->remains = false;
-    pod_save(pod);
-    pod_sync(pod);
-}
-
-static void remove_container(struct pod *pod, int i)
-{
-    struct container_record *container = &pod->record->containers[i];
-    container->busy = true;
-    runtime_remove_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
-                             on_removed, step_new(pod, i));
-}
-
-static const char *reason_of(const struct runtime_end *end)
-{
-    return end->lost             ? "ContainerStatusUnknown"
-           : end->out_of_memory  ? "OOMKilled"
-           : end->exit_code == 0 ? "Completed"
-                                 : "Error";
-}
-
-static void note_end(struct container_record *container, const struct runtime_end *end)
-{
-    if (container->started_ms == 0)
-        container->started_ms = end->finished_ms;
-    record_end(container, end->exit_code, end->finished_ms, reason_of(end),
-               end->lost ? "the container's monitor was lost" : NULL);
-}
-
-void pod_container_ended(struct pod *pod, const char *name, int attempt, const struct runtime_end *end)
-{
-    struct container_record *container = record_container(pod->record, name);
-    if (container == NULL || container->attempt != attempt ||
-        (container->state != CONTAINER_RUNNING && container->state != CONTAINER_CREATED))
-        return;
-    if (end->never_ran && container->adopted) {
-        /* The agent that was about to start it died over it: this attempt is not spent. */
-        container->state = CONTAINER_CREATING;
-        pod_sync(pod);
-        return;
-    }
-    note_end(container, end);
-    pod_save(pod);
-    int64_t now = clock_wall_ms();
-    if (pod->document != NULL && decide_restarts(pod_document(pod), container) &&
-        record_backoff_until(container) > now)
-        pod_say_event(pod, "Warning", "BackOff", "Back-off restarting failed container %s in pod %s_%s(%s)",
-                      name, pod->record->name, pod->record->namespace, pod->record->uid);
-    pod_sync(pod);
+                            on_started, step_new(pod, container));
 }
 
 /* ---- bringing it along ---- */
@@ -326,6 +225,11 @@ static void finish(struct pod *pod)
         pod_forget(pod);
     else if (!pod->finishing)
         pod_say_finished(pod);
+}
+
+static struct container_record *container_of(const struct pod *pod, const struct action *action)
+{
+    return &pod->record->containers[action->container];
 }
 
 static void perform(struct pod *pod, const struct action *action)
@@ -346,17 +250,26 @@ static void perform(struct pod *pod, const struct action *action)
     case ACTION_START:
         start_container(pod, action->container);
         break;
+    case ACTION_POST_START:
+        pod_run_hook(pod, container_of(pod, action), HOOK_POST_START);
+        break;
     case ACTION_ASK:
-        ask_container(pod, action->container);
+        pod_stop_container(pod, container_of(pod, action));
         break;
     case ACTION_CHANGE:
-        change_container(pod, action->container);
+        pod_change_container(pod, container_of(pod, action));
+        break;
+    case ACTION_PRE_STOP:
+        pod_run_hook(pod, container_of(pod, action), HOOK_PRE_STOP);
+        break;
+    case ACTION_SIGNAL:
+        pod_signal_container(pod, container_of(pod, action));
         break;
     case ACTION_KILL:
-        kill_container(pod, action->container);
+        pod_kill_container(pod, container_of(pod, action));
         break;
     case ACTION_REMOVE:
-        remove_container(pod, action->container);
+        pod_remove_container(pod, container_of(pod, action));
         break;
     case ACTION_FINISH:
         finish(pod);
@@ -384,7 +297,12 @@ void pod_sync(struct pod *pod)
     struct circumstances circumstances = {
         .pod = pod_document(pod), .now_ms = clock_wall_ms(), .ending_all = pod->agent->options.end_pods};
     struct decision decision = {0};
+    pod_admit(pod);
+    bool was_over = pod->record->over;
+    pod_probe(pod, circumstances.now_ms, &decision.wake_ms);
     decide(pod->record, &circumstances, &decision);
+    if (!was_over && pod->record->failure_reason != NULL)
+        pod_say_event(pod, "Normal", pod->record->failure_reason, "%s", pod->record->failure_message);
     int64_t wake_ms = decision.wake_ms;
     bool last = false;
     for (int i = 0; i < decision.count && !last; i++) {
@@ -468,19 +386,21 @@ static void adopt_container(struct pod *pod, struct container_record *container)
     container->adopted = true;
     switch (found) {
     case RUNTIME_RUNNING:
-        if (!was_running)
+        if (!was_running) {
             container->started_ms = clock_wall_ms();
+            container->post_start_due = true; /* if it has one */
+        }
         container->state = CONTAINER_RUNNING;
         break;
     case RUNTIME_CREATED:
         container->state = CONTAINER_CREATED;
         break;
     case RUNTIME_ENDED:
-        note_end(container, &end);
+        pod_note_end(pod, container, &end);
         break;
     case RUNTIME_ABSENT:
         if (was_running)
-            note_end(container, &end);
+            pod_note_end(pod, container, &end);
         else
             container->state = CONTAINER_CREATING; /* its remains will be removed, and it made again */
         break;

@@ -33,14 +33,18 @@ static void fail(struct pod *pod, const char *what, const struct error *error)
 
 static void on_run(void *context, struct error *error)
 {
-    struct pod *pod = context;
+    struct pod *pod;
+    int64_t taken_ms = step_end(context, &pod, NULL);
     pod->record->sandbox_busy = false;
     if (error != NULL) {
         fail(pod, "make", error);
     } else {
         pod->record->sandbox = SANDBOX_READY;
         pod->record->sandbox_failures = 0;
+        record_renew_sandbox(pod->record);
         free(take_pointer(pod->record->sandbox_complaint));
+        pod_say_event(pod, "Normal", "SandboxCreated", "Created the pod's sandbox in %lld ms",
+                      (long long)taken_ms);
     }
     pod_sync(pod);
 }
@@ -95,7 +99,17 @@ static void begin(struct pod *pod, const char *hostname, const struct security_s
     };
     pod_save(pod);
     pod->record->sandbox_busy = true;
-    runtime_run_sandbox(pod->agent->runtime, &config, on_run, pod);
+    runtime_run_sandbox(pod->agent->runtime, &config, on_run, step_new(pod, NULL));
+}
+
+static int set_up_volumes(struct pod *pod, struct error **err)
+{
+    int64_t begun_us = clock_us();
+    int result = pod_set_up_volumes(pod, err);
+    if (result == 0 && value_count(value_at(pod_document(pod), "spec", "volumes")) != 0)
+        pod_say_event(pod, "Normal", "SuccessfulMountVolume", "Set up the pod's volumes in %lld ms",
+                      (long long)(clock_us() - begun_us) / 1000);
+    return result;
 }
 
 void pod_run_sandbox(struct pod *pod)
@@ -107,7 +121,7 @@ void pod_run_sandbox(struct pod *pod)
         say_what_has_no_effect(pod);
     if (security_sysctls(&sysctls, pod_document(pod), &error) < 0 || find_hostname(pod, hostname, &error) < 0)
         fail(pod, "make", error);
-    else if (pod_set_up_volumes(pod, &error) < 0)
+    else if (set_up_volumes(pod, &error) < 0)
         hold_back(pod, "FailedMount", str_dup(str_of(error_message(error))));
     else
         begin(pod, hostname, &sysctls);

@@ -9,6 +9,7 @@
 #include "nodeagent/oci.h"
 #include "nodeagent/rootfs.h"
 #include "nodeagent/security.h"
+#include "nodeagent/termination.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -321,6 +322,9 @@ static int write_config(const struct job *job, const struct runtime_container *c
     autofree char *cgroup = place_container_cgroup(place, job->uid, job->name, job->attempt);
     autofree char *pod_directory = place_pod_run(place, job->uid);
     autofree char *volumes = place_volumes(place, job->uid);
+    autofree char *termination_log = termination_make(job->bundle, err);
+    if (termination_log == NULL)
+        return -EIO;
     struct oci_input input = {
         .pod = container->pod,
         .container = container->spec,
@@ -333,6 +337,7 @@ static int write_config(const struct job *job, const struct runtime_container *c
         .oom_score = container->oom_score,
         .cgroup = cgroup,
         .pod_directory = pod_directory,
+        .termination_log = termination_log,
         .volumes = volumes,
         .sandbox = sandbox->pid,
     };

@@ -201,6 +201,101 @@ pods_are_at_least() {
     [ "$(cat "$K8S/pods/bad/observed/containerStatuses/0/state/terminated/exitCode")" = 7 ]
 }
 
+# Pods that show a step of their life each, all at once.
+pods_with_steps() {
+    local image="image: \"podtree/demo:1\", command" stays='[sh, -c, "trap \"exit 0\" TERM; while :; do sleep 0.1; done"]'
+    cat <<YAML
+apiVersion: v1
+kind: Pod
+metadata: {name: ordered}
+spec:
+  restartPolicy: Never
+  initContainers:
+  - {name: first, $image: ["true"]}
+  - {name: side, restartPolicy: Always, $image: $stays, startupProbe: {periodSeconds: 1, exec: {command: ["true"]}}}
+  - {name: second, $image: ["true"]}
+  containers:
+  - name: main
+    image: podtree/demo:1
+    command: [sh, -c, "until [ -e /tmp/greeted ]; do sleep 0.05; done; echo -n bye >/dev/termination-log"]
+    lifecycle: {postStart: {exec: {command: [touch, /tmp/greeted]}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: unfit}
+spec:
+  restartPolicy: Never
+  initContainers: [{name: first, $image: [sh, -c, "exit 5"]}]
+  containers: [{name: main, $image: $stays}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: probed}
+spec:
+  containers:
+  - name: main
+    image: podtree/demo:1
+    command: $stays
+    readinessProbe: {periodSeconds: 1, timeoutSeconds: 20, exec: {command: [cat, /tmp/ready]}}
+    livenessProbe: {periodSeconds: 1, timeoutSeconds: 20, failureThreshold: 1, exec: {command: [sh, -c, "[ ! -e /tmp/sick ]"]}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: late}
+spec:
+  activeDeadlineSeconds: 1000
+  containers:
+  - name: main
+    image: podtree/demo:1
+    command: $stays
+    lifecycle: {preStop: {exec: {command: [sh, -c, "echo -n stopped >/dev/termination-log"]}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: misplaced}
+spec:
+  nodeName: node-a
+  nodeSelector: {disk: none}
+  containers: [{name: main, $image: $stays}]
+YAML
+}
+
+@test "pods begin, are watched and end step by step" {
+    pods_with_steps | apply
+    is_phase() { reads "$K8S/pods/$1/observed/phase" "$2"; }
+    wait_until "$K8S/pods/misplaced/status" is_phase misplaced Failed
+    [ "$(cat "$K8S/pods/misplaced/observed/reason")" = NodeAffinity ]
+    wait_until "$K8S/pods/unfit/status" is_phase unfit Failed
+    [ "$(cat "$K8S/pods/unfit/observed/initContainerStatuses/0/state/terminated/exitCode")" = 5 ]
+    [ "$(cat "$K8S/pods/unfit/observed/containerStatuses/0/state/waiting/reason")" = PodInitializing ]
+
+    wait_until "$K8S/pods/ordered/status" is_phase ordered Succeeded
+    grep -q "Normal Admitted .*Admitted by node node-a in [0-9]* ms" "$K8S/pods/ordered/events"
+    diff -u - <(grep -o "Started container [a-z]*" "$K8S/pods/ordered/events") <<'TEXT'
+Started container first
+Started container side
+Started container second
+Started container main
+TEXT
+    [ "$(cat "$K8S/pods/ordered/observed/containerStatuses/0/state/terminated/message")" = bye ]
+    [ "$(cat "$K8S/pods/ordered/observed/initContainerStatuses/1/state/terminated/exitCode")" = 0 ]
+
+    in_container() { echo "/proc/$(pid_of_container probed)/root$1"; }
+    wait_until "$K8S/pods/probed/events" contains "$K8S/pods/probed/events" "Warning Unhealthy.*Readiness probe failed: cat: can't open '/tmp/ready'"
+    says probed "Running ready=0/1"
+    touch "$(in_container /tmp/ready)"
+    wait_until "$K8S/pods/probed/status" says probed "Running ready=1/1 restarts=0"
+    touch "$(in_container /tmp/sick)"
+    wait_until "$K8S/pods/probed/status" says probed "restarts=1"
+    grep -q "Killing.*Container main failed liveness probe, will be restarted" "$K8S/pods/probed/events"
+
+    wait_until "$K8S/pods/late/status" is_phase late Running
+    echo 1 >"$K8S/pods/late/activeDeadlineSeconds"
+    wait_until "$K8S/pods/late/status" is_phase late Failed
+    [ "$(cat "$K8S/pods/late/observed/reason")" = DeadlineExceeded ]
+    [ "$(cat "$K8S/pods/late/observed/containerStatuses/0/state/terminated/message")" = stopped ]
+}
+
 # told POD STATE: the first line of its status in that state and its first event that is a warning, without what
 # differs from run to run
 told() {

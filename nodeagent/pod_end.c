@@ -1,0 +1,141 @@
+/* How the containers of one pod end: asked, signalled, killed, and what is left of them removed; and what is
+ * noted when one has ended, by itself or not. When each of that is to be done is decided elsewhere. */
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/log.h"
+#include "nodeagent/agent_private.h"
+#include "nodeagent/decide.h"
+#include "nodeagent/image.h"
+#include "nodeagent/oci.h"
+#include "nodeagent/termination.h"
+#include <signal.h>
+
+static int stop_signal(const struct pod *pod, const struct container_record *container)
+{
+    autodoc struct doc *image =
+        container->image != NULL ? image_find(pod_place(pod)->state, container->image, NULL) : NULL;
+    return oci_stop_signal(value_get(doc_root(image), STR("config")));
+}
+
+/* Its grace begins. */
+static void ask_container(struct pod *pod, struct container_record *container, const char *why)
+{
+    container->asked_ms = clock_wall_ms();
+    container->pre_stop_due = pod_has_hook(pod, container, HOOK_PRE_STOP);
+    container->grace_seconds = container->unfit != NULL ? container->unfit_grace_seconds : -1;
+    container->hooking = false;
+    pod_forget_hooks(pod, container->name);
+    pod_save(pod);
+    pod_say_event(pod, "Normal", "Killing", "%s", why);
+}
+
+void pod_stop_container(struct pod *pod, struct container_record *container)
+{
+    autofree char *why = container->unfit != NULL ? str_dup(str_of(container->unfit))
+                                                  : path_format("Stopping container %s", container->name);
+    ask_container(pod, container, why);
+}
+
+/* As it is said in Kubernetes. */
+void pod_change_container(struct pod *pod, struct container_record *container)
+{
+    autofree char *why = path_format("Container %s definition changed, will be restarted", container->name);
+    container->again = true;
+    ask_container(pod, container, why);
+}
+
+/* Whether the signal comes to a process or not: its end will be told, or has been on its way already. A hook
+ * that still runs has taken all of the grace. */
+void pod_signal_container(struct pod *pod, struct container_record *container)
+{
+    container->signalled_ms = clock_wall_ms();
+    pod_forget_hooks(pod, container->name);
+    pod_save(pod);
+    runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
+                             stop_signal(pod, container));
+}
+
+void pod_kill_container(struct pod *pod, struct container_record *container)
+{
+    container->killed = true;
+    pod_forget_hooks(pod, container->name);
+    pod_save(pod);
+    if (container->asked_ms == 0)
+        pod_say_event(pod, "Normal", "Killing", "Killing container %s", container->name);
+    runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
+                             SIGKILL);
+}
+
+static void on_removed(void *context, struct error *error)
+{
+    struct pod *pod;
+    struct container_record *container;
+    step_end(context, &pod, &container);
+    if (error != NULL) {
+        log_error("pod " POD_FORMAT ": cannot remove container %s: %s", POD_ARGS(pod), container->name,
+                  error_message(error));
+        pod_sync_later(pod, MACHINE_RETRY_MS);
+        return;
+    }
+    if (container->state != CONTAINER_NONE)
+        record_undo_attempt(container);
+    container->remains = false;
+    pod_save(pod);
+    pod_sync(pod);
+}
+
+void pod_remove_container(struct pod *pod, struct container_record *container)
+{
+    container->busy = true;
+    runtime_remove_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
+                             on_removed, step_new(pod, container));
+}
+
+static const char *reason_of(const struct runtime_end *end)
+{
+    return end->lost             ? "ContainerStatusUnknown"
+           : end->out_of_memory  ? "OOMKilled"
+           : end->exit_code == 0 ? "Completed"
+                                 : "Error";
+}
+
+void pod_note_end(struct pod *pod, struct container_record *container, const struct runtime_end *end)
+{
+    struct termination termination = {
+        .place = pod_place(pod),
+        .uid = pod->record->uid,
+        .name = container->name,
+        .attempt = container->attempt,
+        .container = record_spec(container, pod_document(pod)),
+        .failed = end->exit_code != 0,
+        .containers = pod->record->container_count,
+    };
+    autofree char *message =
+        end->lost ? str_dup(STR("the container's monitor was lost")) : termination_message(&termination);
+    if (container->started_ms == 0)
+        container->started_ms = end->finished_ms;
+    record_end(container, end->exit_code, end->finished_ms, reason_of(end), message);
+}
+
+void pod_container_ended(struct pod *pod, const char *name, int attempt, const struct runtime_end *end)
+{
+    struct container_record *container = record_container(pod->record, name);
+    if (container == NULL || container->attempt != attempt ||
+        (container->state != CONTAINER_RUNNING && container->state != CONTAINER_CREATED))
+        return;
+    if (end->never_ran && container->adopted) {
+        /* The agent that was about to start it died over it: this attempt is not spent. */
+        container->state = CONTAINER_CREATING;
+        pod_sync(pod);
+        return;
+    }
+    pod_forget_hooks(pod, name);
+    pod_note_end(pod, container, end);
+    pod_save(pod);
+    int64_t now = clock_wall_ms();
+    if (pod->document != NULL && !pod->record->over && decide_restarts(pod_document(pod), container) &&
+        record_backoff_until(container) > now)
+        pod_say_event(pod, "Warning", "BackOff", "Back-off restarting failed container %s in pod %s_%s(%s)",
+                      name, pod->record->name, pod->record->namespace, pod->record->uid);
+    pod_sync(pod);
+}
