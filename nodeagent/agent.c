@@ -290,11 +290,13 @@ static void on_pod_answer(struct agent *agent, enum message_kind kind, const cha
                           struct str message)
 {
     struct pod *pod = find_pod(agent, str_of(uid));
-    bool gone = str_is(error, "ENOENT");
-    if (error.length != 0 && !gone)
+    bool gone = str_is(error, "ENOENT"), outdated = str_is(error, "EAGAIN");
+    if (error.length != 0 && !gone && !outdated)
         log_warning("pod %s: the tree refuses: " STR_FORMAT, uid, STR_ARGS(message));
     if (pod == NULL)
         return;
+    if (kind == MESSAGE_STATUS && outdated)
+        pod_status_refused(pod);
     if (kind == MESSAGE_FINISH && (error.length == 0 || gone)) {
         pod_forget(pod);
     } else if (kind == MESSAGE_FINISH) {

@@ -243,6 +243,8 @@ __attribute__((format(printf, 4, 5))) void pod_say_event(const struct pod *pod, 
                                                          const char *reason, const char *format, ...);
 /* Says how it is, if that is not what was said last. */
 void pod_say_status(struct pod *pod, int64_t now_ms);
+/* The tree would not have it, because another has changed the pod meanwhile: it is said again. */
+void pod_status_refused(struct pod *pod);
 /* Asks the tree to let it go. */
 void pod_say_finished(struct pod *pod);
 

@@ -3,6 +3,9 @@
 #include "nodeagent/agent_private.h"
 #include "nodeagent/status.h"
 
+/* After another has changed the pod: by then that has been seen. */
+#define STATUS_RETRY_MS 100
+
 static struct value begin_request(struct doc *doc, const struct pod *pod, const char *operation)
 {
     struct value request = doc_root(doc);
@@ -45,12 +48,21 @@ void pod_say_status(struct pod *pod, int64_t now_ms)
     struct value request = begin_request(doc, pod, "status");
     if (!status_difference(value_set_object(request, STR("merge")), doc_root(pod->status), doc_root(now)))
         return;
+    /* Others write conditions of this pod: what they have said since it was last seen must not be lost. */
+    if (value_count(value_at(pod_document(pod), "spec", "readinessGates")) != 0)
+        value_set_copy(request, STR("rv"), value_at(pod_document(pod), "metadata", "resourceVersion"));
     /* Whole, not only what differs: a message that takes the place of one that was not sent must say that
      * too. */
     value_merge(value_get(request, STR("merge")), doc_root(now));
     outbox_put(agent->outbox, MESSAGE_STATUS, pod->record->uid, request);
     doc_free(pod->status);
     pod->status = take_pointer(now);
+}
+
+void pod_status_refused(struct pod *pod)
+{
+    doc_free(take_pointer(pod->status));
+    pod_sync_later(pod, STATUS_RETRY_MS);
 }
 
 void pod_say_finished(struct pod *pod)
