@@ -534,12 +534,15 @@ static void test_an_agent_may_be_killed_at_any_moment(void **state)
 {
     (void)state;
     stop_agent();
-    make_pod(SLEEPS, "");
+    make_pod(SLEEPS, "  initContainers: [{name: i, image: \"podtree/demo:1\", command: [\"true\"]}]\n");
     for (int turns = 1; turns < 25; turns++)
         run_agent_for(turns);
     start_agent(false);
     wait_for_phase("Running");
     assert_says(container_says("restartCount"), "0");
+    struct value first = value_element(value_at(pod_named("web"), "status", "initContainerStatuses"), 0);
+    assert_says(value_str(value_get(first, STR("restartCount"))), "0");
+    assert_says(value_str(value_at(first, "state", "terminated", "reason")), "Completed");
     autofree char *uid = str_dup(value_str(value_at(pod_named("web"), "metadata", "uid")));
     autofree char *id = place_container_id(uid, "c", 0);
     assert_int_equal(count_processes_with_argument(id), 1);
