@@ -73,9 +73,10 @@ static void an_unknown_kind_is_told_with_what_comes_near(void **state)
          "no kind \"Deploymnet\" in \"apps/v1\": did you mean \"Deployment\" (apps/v1)?"},
         {"{apiVersion: extensions/v1beta1, kind: Deployment}",
          "no kind \"Deployment\" in \"extensions/v1beta1\": its apiVersion is apps/v1"},
-        {"{apiVersion: v1, kind: PersistentVolume}", "no kind \"PersistentVolume\" in \"v1\"; there are "
-                                                     "ConfigMap, Deployment, Lease, Namespace, Node, Pod, "
-                                                     "ReplicaSet, Secret, ServiceAccount"},
+        {"{apiVersion: v1, kind: PersistentVolume}",
+         "no kind \"PersistentVolume\" in \"v1\"; there are "
+         "ConfigMap, Deployment, Lease, Namespace, NodeMetrics, Node, Pod, "
+         "ReplicaSet, Secret, ServiceAccount"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         autodoc struct doc *doc = must_yaml(rows[i].manifest);
