@@ -36,16 +36,10 @@ static void add_words(struct command *command, const char *const *words)
 }
 #define ADD_WORDS(command, ...) add_words((command), (const char *const[]){__VA_ARGS__, NULL})
 
-/* The registry's host and port: what stands before the first slash, if that looks like one. Without it the
- * name is one of docker.io's. */
 static struct str registry_of(const char *name)
 {
-    struct str rest = str_of(name), host;
-    if (str_split(&rest, '/', &host) && rest.at != NULL &&
-        (memchr(host.at, '.', host.length) != NULL || memchr(host.at, ':', host.length) != NULL ||
-         str_is(host, "localhost")))
-        return host;
-    return STR("docker.io");
+    struct str registry = image_registry(str_of(name));
+    return registry.length != 0 ? registry : STR("docker.io");
 }
 
 /* The beginning of a command about an image; the option that takes certificates is called differently. */

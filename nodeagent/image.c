@@ -14,6 +14,26 @@
 
 /* ---- names ---- */
 
+struct str image_repository(struct str name)
+{
+    const char *at = memchr(name.at, '@', name.length);
+    if (at != NULL)
+        name.length = (size_t)(at - name.at);
+    for (size_t i = name.length; i > 0 && name.at[i - 1] != '/'; i--)
+        if (name.at[i - 1] == ':')
+            name.length = i - 1;
+    return name;
+}
+
+struct str image_registry(struct str name)
+{
+    struct str rest = name, host = STR_NONE;
+    bool is_one = str_split(&rest, '/', &host) && rest.at != NULL &&
+                  (memchr(host.at, '.', host.length) != NULL || memchr(host.at, ':', host.length) != NULL ||
+                   str_is(host, "localhost"));
+    return is_one ? host : STR_NONE;
+}
+
 static bool is_name_character(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -27,6 +47,11 @@ static bool is_sensible(struct str name)
         return false;
     for (size_t i = 0; i < name.length; i++)
         if (!is_name_character(name.at[i]) || (i > 0 && name.at[i] == '/' && name.at[i - 1] == '/'))
+            return false;
+    /* Capitals are for hosts and tags. */
+    struct str repository = image_repository(name);
+    for (size_t i = image_registry(name).length; i < repository.length; i++)
+        if (repository.at[i] >= 'A' && repository.at[i] <= 'Z')
             return false;
     return true;
 }
@@ -58,17 +83,6 @@ char *image_normalize(struct str name, struct error **err)
     return path_format(STR_FORMAT "%s", STR_ARGS(name), has_tag_or_digest(name) ? "" : ":latest");
 }
 
-struct str image_repository(struct str name)
-{
-    const char *at = memchr(name.at, '@', name.length);
-    if (at != NULL)
-        name.length = (size_t)(at - name.at);
-    for (size_t i = name.length; i > 0 && name.at[i - 1] != '/'; i--)
-        if (name.at[i - 1] == ':')
-            name.length = i - 1;
-    return name;
-}
-
 struct str image_tag(struct str name)
 {
     struct str rest = str_cut(name, image_repository(name).length + 1, name.length), tag = STR_NONE;
@@ -80,14 +94,12 @@ struct str image_tag(struct str name)
 char *image_reference(struct value image)
 {
     struct str repository = image_repository(value_str(value_get(image, STR("name"))));
-    struct str digest = value_str(value_get(image, STR("digest"))), rest = repository, first = STR_NONE;
+    struct str digest = value_str(value_get(image, STR("digest")));
     if (digest.length == 0)
         return str_dup(value_str(value_get(image, STR("id"))));
-    str_split(&rest, '/', &first);
-    bool has_registry =
-        rest.at != NULL && (memchr(first.at, '.', first.length) != NULL ||
-                            memchr(first.at, ':', first.length) != NULL || str_is(first, "localhost"));
-    const char *prefix = has_registry ? "" : rest.at != NULL ? "docker.io/" : "docker.io/library/";
+    const char *prefix = image_registry(repository).length != 0                  ? ""
+                         : memchr(repository.at, '/', repository.length) != NULL ? "docker.io/"
+                                                                                 : "docker.io/library/";
     return path_format("%s" STR_FORMAT "@" STR_FORMAT, prefix, STR_ARGS(repository), STR_ARGS(digest));
 }
 

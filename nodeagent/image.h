@@ -22,6 +22,9 @@ char *image_normalize(struct str name, struct error **err);
 
 /* The name without tag and digest. */
 struct str image_repository(struct str name);
+/* The registry's host and port in it: what stands before the first slash, if that looks like one. STR_NONE:
+ * it says none, and is a name of docker.io's. */
+struct str image_registry(struct str name);
 /* Of a name in its one form the tag; where it has none the digest. */
 struct str image_tag(struct str name);
 

@@ -96,6 +96,9 @@ static void test_names_have_one_form(void **state)
         {"a//b", NULL},
         {"../a", NULL},
         {"a:", NULL},
+        {"Team/a", NULL},
+        {"LOCALHOST:5000/a:B", "LOCALHOST:5000/a:B"},
+        {"LOCALHOST:5000/A:B", NULL},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         autofree char *name = image_normalize(str_of(rows[i][0]), NULL);
