@@ -212,7 +212,7 @@ spec:
   restartPolicy: Never
   initContainers:
   - {name: first, $image: ["true"]}
-  - {name: side, restartPolicy: Always, $image: $stays, startupProbe: {periodSeconds: 1, exec: {command: ["true"]}}}
+  - {name: side, restartPolicy: Always, $image: $stays, startupProbe: {periodSeconds: 1, timeoutSeconds: 20, exec: {command: ["true"]}}}
   - {name: second, $image: ["true"]}
   containers:
   - name: main
