@@ -1,5 +1,6 @@
 #include "nodeagent/termination.h"
 
+#include "lib/container_log.h"
 #include "lib/file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -47,32 +48,31 @@ static void read_end(const char *path, size_t most, struct buf *out)
     out->length += length > 0 ? (size_t)length : 0;
 }
 
-/* A line of a log is "<time> <stdout or stderr> <F or P> <text>"; P: it goes on in the next one. */
-static bool read_line(struct str line, struct str *text, bool *whole)
+/* The next line that is whole: the first one may be cut. */
+static bool next_line(struct str *rest, struct log_line *line)
 {
-    struct str piece, tag;
-    *text = line;
-    if (!str_split(text, ' ', &piece) || !str_split(text, ' ', &piece) || !str_split(text, ' ', &tag) ||
-        text->at == NULL)
-        return false;
-    *whole = str_is(tag, "F");
-    return str_is(tag, "F") || str_is(tag, "P");
+    struct str text;
+    while (str_split(rest, '\n', &text)) {
+        *line = log_line_parse(text);
+        if (line->time.length != 0)
+            return true;
+    }
+    return false;
 }
 
 static void add_last_lines(struct buf *out, const char *log)
 {
     autobuf struct buf read = {0};
-    struct str line, text, rest;
-    bool whole;
+    struct log_line line;
     int lines = 0, passed = 0;
     read_end(log, LOG_READ, &read);
-    for (rest = buf_str(&read); str_split(&rest, '\n', &line);)
-        lines += read_line(line, &text, &whole);
-    for (rest = buf_str(&read); str_split(&rest, '\n', &line);) {
-        if (!read_line(line, &text, &whole) || passed++ < lines - LOG_LINES)
+    for (struct str rest = buf_str(&read); next_line(&rest, &line);)
+        lines++;
+    for (struct str rest = buf_str(&read); next_line(&rest, &line);) {
+        if (passed++ < lines - LOG_LINES)
             continue;
-        buf_add_str(out, text);
-        if (whole)
+        buf_add_str(out, line.content);
+        if (!line.partial)
             buf_add_char(out, '\n');
     }
     if (out->length > LOG_BYTES)
