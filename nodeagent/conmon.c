@@ -186,6 +186,17 @@ static void on_timeout(void *context)
     finish(launch);
 }
 
+/* Puts what there is to be said of them at the end of the arguments, from `at` on. */
+static void add_files(const char **argv, size_t at, const struct conmon_files *files)
+{
+    if (files->terminal)
+        argv[at++] = "--terminal";
+    if (files->input)
+        argv[at++] = "--stdin";
+    if (files->input && files->input_stays)
+        argv[at++] = "--leave-stdin-open";
+}
+
 static int launch_conmon(struct launch *launch, const struct place *place, const struct cgroups *cgroups,
                          const struct conmon_plan *plan, int sync, struct error **err)
 {
@@ -202,12 +213,14 @@ static int launch_conmon(struct launch *launch, const struct place *place, const
         return error_errno(err, errno, "cannot create %s", own_log_path);
     autofree char *path =
         path_format("PATH=%s", getenv("PATH") != NULL ? getenv("PATH") : "/usr/sbin:/usr/bin");
-    const char *const argv[] = {
-        "conmon", "--api-version", "1", "--cid", plan->id, "--cuuid", plan->id, "--runtime", place->runtime,
-        /* what comes before the runtime's "create" */
-        "--runtime-arg", root, "--runtime-arg", complaints, "--runtime-arg", "--log-format=json", "--bundle",
-        plan->bundle, "--container-pidfile", pid_file, "--conmon-pidfile", conmon_pid_file, "--log-path", log,
-        "--exit-dir", exits, "--full-attach", "--no-sync-log", "--log-level", "warning", NULL};
+    const char *argv[] = {"conmon", "--api-version", "1", "--cid", plan->id, "--cuuid", plan->id, "--runtime",
+                          place->runtime,
+                          /* what comes before the runtime's "create" */
+                          "--runtime-arg", root, "--runtime-arg", complaints, "--runtime-arg",
+                          "--log-format=json", "--bundle", plan->bundle, "--container-pidfile", pid_file,
+                          "--conmon-pidfile", conmon_pid_file, "--log-path", log, "--exit-dir", exits,
+                          "--full-attach", "--no-sync-log", "--log-level", "warning", NULL, NULL, NULL, NULL};
+    add_files(argv, COUNT(argv) - 4, &plan->files);
     const char *const environment[] = {path, "_OCI_SYNCPIPE=3", NULL};
     struct process_plan conmon = {
         .argv = argv,

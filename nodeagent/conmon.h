@@ -9,12 +9,20 @@
 #include "nodeagent/cgroup.h"
 #include "nodeagent/place.h"
 
+/* What the container's first process has for its standard files. */
+struct conmon_files {
+    bool terminal;    /* one of its own, whose output becomes the log */
+    bool input;       /* it can be given input, else it reads /dev/null … */
+    bool input_stays; /* … also when the first who gave it some has gone */
+};
+
 struct conmon_plan {
     const char *id;     /* of the container */
     const char *bundle; /* where config.json is; pid files go there too */
     const char *log;    /* file */
     const char *cgroup; /* of conmon itself, and of the runtime while it makes the container: whoever wants to
                            be sure that neither is at work any more kills the group */
+    struct conmon_files files;
 };
 
 /* `pid` is the container's first process, which waits to be started, and `pidfd` is its monitor's (the

@@ -235,13 +235,14 @@ static struct str working_directory(const struct oci_input *input)
 static int add_process(struct value root, const struct oci_input *input, struct error **err)
 {
     struct value process = value_set_object(root, STR("process"));
-    value_set_bool(process, STR("terminal"), false);
+    bool terminal = value_true(value_get(input->container, STR("tty")));
+    value_set_bool(process, STR("terminal"), terminal);
     add_user(process, &input->security->user);
     int result = add_arguments(process, input, err);
     if (result < 0)
         return result;
-    environment_write(value_set_array(process, STR("env")), input->image, input->hostname,
-                      value_true(value_get(input->container, STR("tty"))), input->variables);
+    environment_write(value_set_array(process, STR("env")), input->image, input->hostname, terminal,
+                      input->variables);
     value_set_str(process, STR("cwd"), working_directory(input));
     security_add_capabilities(process, input->security);
     value_set_bool(process, STR("noNewPrivileges"), input->security->no_new_privileges);

@@ -4,6 +4,7 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/log.h"
+#include "nodeagent/effect.h"
 #include "nodeagent/namespaces.h"
 #include "nodeagent/security.h"
 #include <errno.h>
@@ -67,7 +68,7 @@ const char *pod_hostname(const struct pod *pod, char hostname[NAMES_HOSTNAME])
 static void say_what_has_no_effect(const struct pod *pod)
 {
     autobuf struct buf fields = {0};
-    security_without_effect(&fields, pod_document(pod));
+    effect_missing(&fields, pod_document(pod));
     if (fields.length != 0)
         pod_say_event(pod, "Warning", "WithoutEffect", "without effect on this node: %s", fields.at);
 }

@@ -383,7 +383,8 @@ static void begin_container(struct job *job)
     struct runtime *runtime = job->runtime;
     autofree char *log = place_log(runtime->place, job->uid, job->name, job->attempt);
     autofree char *cgroup = place_monitor_cgroup(runtime->place, job->uid, job->name, job->attempt);
-    struct conmon_plan plan = {.id = job->id, .bundle = job->bundle, .log = log, .cgroup = cgroup};
+    struct conmon_plan plan = {
+        .id = job->id, .bundle = job->bundle, .log = log, .cgroup = cgroup, .files = job->files};
     if (conmon_start(runtime->loop, runtime->place, runtime->cgroups, &plan, on_container_created, job,
                      &job->error) < 0)
         job_end(job);
@@ -393,6 +394,11 @@ int runtime_create_container(struct runtime *runtime, const struct runtime_conta
                              runtime_done_fn *done, void *context, struct error **err)
 {
     struct job *job = job_new(runtime, container->uid, container->name, container->attempt, done, context);
+    job->files = (struct conmon_files){
+        .terminal = value_true(value_get(container->spec, STR("tty"))),
+        .input = value_true(value_get(container->spec, STR("stdin"))),
+        .input_stays = !value_true(value_get(container->spec, STR("stdinOnce"))),
+    };
     int result = prepare_container(job, container, err);
     if (result < 0)
         job_free(job);

@@ -5,6 +5,7 @@
 #define PODTREE_RUNTIME_PRIVATE_H
 
 #include "lib/process.h"
+#include "nodeagent/conmon.h"
 #include "nodeagent/runtime.h"
 
 /* A `struct ward` is a sandbox or a container whose end is being waited for: of a sandbox the end of its
@@ -27,6 +28,7 @@ struct job {
     char *uid, *name, *id, *bundle;
     int attempt;
     struct sandbox_config sandbox; /* that is to be run: all in it is the job's */
+    struct conmon_files files;     /* of a container that is to be made */
     void (*begin)(struct job *job);
     struct loop_source *source; /* what is being waited for, if not a process */
     int fd;

@@ -443,8 +443,6 @@ static const char *const unsupported_spec[] = {
 };
 static const char *const unsupported_container[] = {
     "volumeDevices",
-    "stdin",
-    "tty",
 };
 
 /* Absent, false, 0, "" and what is empty ask for nothing. */

@@ -120,7 +120,7 @@ YAML
   dnsConfig: {nameservers: [192.0.2.53]}' 'stdin: false'
     run_pod own 'shareProcessNamespace: true
   hostname: db-0
-  hostAliases: [{ip: 192.0.2.7, hostnames: [cache]}]' 'stdin: false'
+  hostAliases: [{ip: 192.0.2.7, hostnames: [cache]}]' 'stdin: true, tty: true'
     local host own kind
     host=$(pid_of_container host)
     own=$(pid_of_container own)
@@ -128,5 +128,6 @@ YAML
     [ "$(cat "/proc/$host/root/etc/resolv.conf")" = "nameserver 192.0.2.53" ]
     [ "$(nsenter -t "$own" -m -p -u sh -c 'cat /proc/1/comm; hostname')" = "$(printf 'podtree-pause\ndb-0')" ]
     grep -qx "192.0.2.7	cache" "/proc/$own/root/etc/hosts"
+    [ "$(readlink "/proc/$own/fd/0")" = /dev/pts/0 ]
     [ "$(cat "$K8S/pods/host/observed/podIP")" = "$(cat "$K8S/pods/host/observed/hostIP")" ]
 }

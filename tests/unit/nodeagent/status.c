@@ -324,8 +324,8 @@ static void test_what_is_not_supported_is_named(void **state)
         {"\"runtimeClassName\":\"x\",\"containers\":[]",
          "spec.runtimeClassName is not supported by this node yet"},
         {"\"containers\":[{\"name\":\"a\",\"livenessProbe\":{\"periodSeconds\":1}}]", NULL},
-        {"\"initContainers\":[{\"name\":\"a\",\"tty\":true}],\"containers\":[]",
-         "spec.initContainers[a].tty is not supported by this node yet"},
+        {"\"initContainers\":[{\"name\":\"a\",\"volumeDevices\":[1]}],\"containers\":[]",
+         "spec.initContainers[a].volumeDevices is not supported by this node yet"},
         {"\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"X\",\"valueFrom\":{\"fieldRef\":{}}}]}]",
          NULL},
     };

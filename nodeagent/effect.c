@@ -1,0 +1,84 @@
+#include "nodeagent/effect.h"
+
+#include "nodeagent/security.h"
+#include "nodeagent/volume_files.h"
+
+struct field {
+    const char *member, *cause;
+    const char *harmless; /* the value with which nothing is asked for, as JSON; NULL: only an empty one */
+};
+
+static const struct field of_spec[] = {
+    {"hostUsers", "there are no user namespaces", "true"},
+    {"overhead", "no runtime class asks for it", NULL},
+    {"ephemeralContainers", "use podtree exec", NULL},
+    {"resources", "only those of containers count", NULL},
+};
+static const struct field of_container[] = {
+    {"resizePolicy", "resources are changed by making the container anew", NULL},
+};
+
+static bool asks_for(struct value v, const char *harmless)
+{
+    enum value_type type = value_type(v);
+    if (type == VALUE_NONE || type == VALUE_NULL)
+        return false;
+    if ((type == VALUE_ARRAY || type == VALUE_OBJECT) && value_count(v) == 0)
+        return false;
+    autobuf struct buf text = {0};
+    value_write(&text, v);
+    return harmless == NULL || !str_is(buf_str(&text), harmless);
+}
+
+static void say(struct buf *out, struct str where, const char *member, const char *cause)
+{
+    buf_addf(out, "%s" STR_FORMAT ".%s (%s)", out->length != 0 ? ", " : "", STR_ARGS(where), member, cause);
+}
+
+static void find(struct buf *out, struct value object, struct str where, const struct field *fields,
+                 size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (asks_for(value_get(object, str_of(fields[i].member)), fields[i].harmless))
+            say(out, where, fields[i].member, fields[i].cause);
+}
+
+static void add_place(struct buf *where, const char *list, struct value member)
+{
+    buf_addf(where, "spec.%s[" STR_FORMAT "]", list, STR_ARGS(value_str(value_get(member, STR("name")))));
+}
+
+static void find_in_containers(struct buf *out, struct value spec)
+{
+    static const char *const lists[] = {"initContainers", "containers"};
+    for (size_t i = 0; i < COUNT(lists); i++)
+        value_each (container, value_get(spec, str_of(lists[i]))) {
+            autobuf struct buf where = {0};
+            add_place(&where, lists[i], container);
+            find(out, container, buf_str(&where), of_container, COUNT(of_container));
+        }
+}
+
+static void find_in_volumes(struct buf *out, struct value spec)
+{
+    value_each (volume, value_get(spec, STR("volumes"))) {
+        const char *source = volume_files_unsupported(volume);
+        autobuf struct buf where = {0};
+        add_place(&where, "volumes", volume);
+        buf_add_text(&where, ".projected.sources");
+        if (source != NULL)
+            say(out, buf_str(&where), source, "this cluster issues none");
+    }
+}
+
+void effect_missing(struct buf *out, struct value pod)
+{
+    struct value spec = value_get(pod, STR("spec"));
+    find(out, spec, STR("spec"), of_spec, COUNT(of_spec));
+    find_in_containers(out, spec);
+    find_in_volumes(out, spec);
+    autobuf struct buf security = {0};
+    security_without_effect(&security, pod);
+    if (security.length != 0)
+        buf_addf(out, "%s%s", out->length != 0 ? ", " : "", security.at);
+}

@@ -1,0 +1,38 @@
+/* What is said of fields that do nothing here. */
+#include "nodeagent/effect.h"
+#include "tests/unit/lib/test.h"
+
+static void test_only_what_is_asked_for_in_vain_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pod, *said;
+    } rows[] = {
+        {"{\"spec\":{\"hostUsers\":true,\"overhead\":{},\"containers\":[{\"name\":\"a\",\"resizePolicy\":[]}]"
+         "}}",
+         ""},
+        {"{\"spec\":{\"hostUsers\":false,\"containers\":[]}}",
+         "spec.hostUsers (there are no user namespaces)"},
+        {"{\"spec\":{\"containers\":[{\"name\":\"a\",\"resizePolicy\":[{\"resourceName\":\"cpu\"}]}]}}",
+         "spec.containers[a].resizePolicy (resources are changed by making the container anew)"},
+        {"{\"spec\":{\"volumes\":[{\"name\":\"v\",\"projected\":{\"sources\":[{\"serviceAccountToken\":{}}]}}"
+         "],"
+         "\"securityContext\":{\"seLinuxOptions\":{\"type\":\"x\"}}}}",
+         "spec.volumes[v].projected.sources.serviceAccountToken (this cluster issues none), "
+         "spec.securityContext.seLinuxOptions (SELinux is not used)"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autodoc struct doc *pod = must_parse(rows[i].pod);
+        autobuf struct buf said = {0};
+        effect_missing(&said, doc_root(pod));
+        assert_string_equal(said.at != NULL ? said.at : "", rows[i].said);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_only_what_is_asked_for_in_vain_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
