@@ -221,10 +221,11 @@ static void finish(struct pod *pod)
     if (pod_tear_down_volumes(pod, &error) < 0) {
         log_error("pod " POD_FORMAT ": %s", POD_ARGS(pod), error_message(error));
         pod_sync_later(pod, MACHINE_RETRY_MS);
-    } else if (pod->document == NULL || pod->agent->outbox == NULL)
+    } else if (pod->document == NULL || pod->agent->outbox == NULL) {
         pod_forget(pod);
-    else if (!pod->finishing)
+    } else if (!pod->finishing) {
         pod_say_finished(pod);
+    }
 }
 
 static struct container_record *container_of(const struct pod *pod, const struct action *action)
