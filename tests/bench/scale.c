@@ -4,8 +4,10 @@
  *         sets the replicas of a deployment: seconds until so many pods are Running
  *     scale apply MANIFEST APPLY POD_DIRECTORY PODS
  *         copies the manifest into the file apply: seconds until so many pods are Running
- *     scale one DEPLOYMENT POD_DIRECTORY FIRST N
- *         N times one replica more: ms from write to bound, p50 and p99
+ *     scale pods MANIFEST APPLY POD_DIRECTORY N
+ *         N times a pod more, by the manifest with NAME in it replaced by pod-1, pod-2 …: ms from write to
+ * Ready, p50 and p99 scale one DEPLOYMENT POD_DIRECTORY FIRST N N times one replica more: ms from write to
+ * bound, p50 and p99
  *
  * DEPLOYMENT and POD_DIRECTORY are directories of the tree. It watches as any program does: inotify on
  * .version, then .since.
@@ -24,8 +26,8 @@ struct follower {
     const char *pods;
     int inotify;
     long long version;
-    size_t bound, running;
-    /* what is known of each pod, by a hash of its name: bit 1 bound, bit 2 running */
+    size_t bound, running, ready;
+    /* what is known of each pod, by a hash of its name: bit 1 bound, bit 2 running, bit 3 ready */
     struct {
         uint64_t hash;
         unsigned state;
@@ -49,15 +51,25 @@ static unsigned *state_of(struct follower *follower, struct str name)
     return &follower->states[place].state;
 }
 
+static bool is_ready(struct value pod)
+{
+    value_each (condition, value_at(pod, "status", "conditions"))
+        if (value_is(value_get(condition, STR("type")), "Ready"))
+            return value_is(value_get(condition, STR("status")), "True");
+    return false;
+}
+
 static void note(struct follower *follower, struct value pod)
 {
     unsigned *state = state_of(follower, value_str(value_at(pod, "metadata", "name"))), old = *state;
     bool gone = value_true(value_get(pod, STR("deleted")));
     *state = gone ? 0
                   : (value_str(value_at(pod, "spec", "nodeName")).length != 0 ? 2u : 0u) |
-                        (value_is(value_at(pod, "status", "phase"), "Running") ? 4u : 0u);
+                        (value_is(value_at(pod, "status", "phase"), "Running") ? 4u : 0u) |
+                        (is_ready(pod) ? 8u : 0u);
     follower->bound += ((*state & 2) != 0) - ((old & 2) != 0);
     follower->running += ((*state & 4) != 0) - ((old & 4) != 0);
+    follower->ready += ((*state & 8) != 0) - ((old & 8) != 0);
 }
 
 static void catch_up(struct follower *follower)
@@ -140,6 +152,13 @@ static int many(const char *deployment, const char *pods, size_t replicas)
 }
 
 /* As cp does it: what the manifest is wrong about, closing says. */
+static void write_whole(const char *file, struct str text)
+{
+    int fd = open(file, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (fd < 0 || write(fd, text.at, text.length) != (ssize_t)text.length || close(fd) < 0)
+        die(file);
+}
+
 static int apply(const char *manifest, const char *file, const char *pods, size_t count)
 {
     struct follower follower;
@@ -148,9 +167,7 @@ static int apply(const char *manifest, const char *file, const char *pods, size_
         die(manifest);
     follow(&follower, pods);
     int64_t start = clock_us();
-    int fd = open(file, O_WRONLY | O_TRUNC | O_CLOEXEC);
-    if (fd < 0 || write(fd, text.at, text.length) != (ssize_t)text.length || close(fd) < 0)
-        die(file);
+    write_whole(file, buf_str(&text));
     return until_running(&follower, start, count);
 }
 
@@ -158,6 +175,47 @@ static int by_number(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x > y) - (x < y);
+}
+
+/* Takes the times. */
+static int say_percentiles(int64_t *times, size_t count)
+{
+    qsort(times, count, sizeof(*times), by_number);
+    printf("%.2f %.2f\n", (double)times[count / 2] / 1000, (double)times[count * 99 / 100] / 1000);
+    free(times);
+    return 0;
+}
+
+static void fill_in(struct buf *out, const char *template, size_t number)
+{
+    const char *name;
+    for (; (name = strstr(template, "NAME")) != NULL; template = name + 4) {
+        buf_add(out, template, (size_t)(name - template));
+        buf_addf(out, "pod-%zu", number);
+    }
+    buf_add_text(out, template);
+}
+
+static int each(const char *manifest, const char *file, const char *pods, size_t count)
+{
+    struct follower follower;
+    autobuf struct buf template = {0};
+    int64_t *times = memory_zeroed(count, sizeof(*times));
+    if (file_read(manifest, &template, NULL) < 0)
+        die(manifest);
+    follow(&follower, pods);
+    size_t before = follower.ready;
+    for (size_t i = 0; i < count; i++) {
+        autobuf struct buf text = {0};
+        fill_in(&text, template.at, i + 1);
+        int64_t start = clock_us();
+        write_whole(file, buf_str(&text));
+        while (follower.ready <= before + i)
+            await(&follower);
+        times[i] = clock_us() - start;
+    }
+    free(follower.states);
+    return say_percentiles(times, count);
 }
 
 static int one(const char *deployment, const char *pods, size_t first, size_t count)
@@ -174,11 +232,8 @@ static int one(const char *deployment, const char *pods, size_t first, size_t co
         while (follower.running < first + i)
             await(&follower);
     }
-    qsort(times, count, sizeof(*times), by_number);
-    printf("%.2f %.2f\n", (double)times[count / 2] / 1000, (double)times[count * 99 / 100] / 1000);
-    free(times);
     free(follower.states);
-    return 0;
+    return say_percentiles(times, count);
 }
 
 int main(int argc, char **argv)
@@ -187,10 +242,12 @@ int main(int argc, char **argv)
         return many(argv[2], argv[3], strtoul(argv[4], NULL, 10));
     if (argc == 6 && strcmp(argv[1], "apply") == 0)
         return apply(argv[2], argv[3], argv[4], strtoul(argv[5], NULL, 10));
+    if (argc == 6 && strcmp(argv[1], "pods") == 0)
+        return each(argv[2], argv[3], argv[4], strtoul(argv[5], NULL, 10));
     if (argc == 6 && strcmp(argv[1], "one") == 0)
         return one(argv[2], argv[3], strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
     fprintf(stderr,
             "usage: scale many DEPLOYMENT POD_DIRECTORY REPLICAS | apply MANIFEST APPLY POD_DIRECTORY PODS"
-            " | one DEPLOYMENT POD_DIRECTORY FIRST N\n");
+            " | pods MANIFEST APPLY POD_DIRECTORY N | one DEPLOYMENT POD_DIRECTORY FIRST N\n");
     return 2;
 }
