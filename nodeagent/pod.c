@@ -392,6 +392,7 @@ static void adopt_container(struct pod *pod, struct container_record *container)
             container->post_start_due = true; /* if it has one */
         }
         container->state = CONTAINER_RUNNING;
+        container->killed = false; /* it was written down before it was done */
         break;
     case RUNTIME_CREATED:
         container->state = CONTAINER_CREATED;

@@ -45,14 +45,15 @@ void pod_change_container(struct pod *pod, struct container_record *container)
 }
 
 /* Whether the signal comes to a process or not: its end will be told, or has been on its way already. A hook
- * that still runs has taken all of the grace. */
+ * that still runs has taken all of the grace. It is written down afterwards: an agent that dies in between
+ * leaves a container that is signalled twice, rather than one that never hears it and is killed. */
 void pod_signal_container(struct pod *pod, struct container_record *container)
 {
     container->signalled_ms = clock_wall_ms();
     pod_forget_hooks(pod, container->name);
-    pod_save(pod);
     runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
                              stop_signal(pod, container));
+    pod_save(pod);
 }
 
 void pod_kill_container(struct pod *pod, struct container_record *container)

@@ -4,6 +4,7 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/process.h"
+#include "nodeagent/record.h"
 #include "tests/unit/lib/world.h"
 #include <dirent.h>
 #include <setjmp.h>
@@ -548,6 +549,25 @@ static void test_an_agent_may_be_killed_at_any_moment(void **state)
     assert_int_equal(count_processes_with_argument(id), 1);
 }
 
+/* An agent writes down that it kills a container before it does: its successor doesn't rely on that. */
+static void test_a_container_that_was_about_to_be_killed_is_killed_by_the_next_agent(void **state)
+{
+    (void)state;
+    make_pod(SLEEPS, "");
+    wait_for_phase("Running");
+    autofree char *uid = str_dup(value_str(value_at(pod_named("web"), "metadata", "uid")));
+    pid_t container = pid_of_container(0);
+    stop_agent();
+    autorecord struct pod_record *record = record_load(&fixture.place, uid, NULL);
+    assert_non_null(record);
+    record->containers[0].asked_ms = record->containers[0].signalled_ms = clock_wall_ms();
+    record->containers[0].killed = true;
+    assert_int_equal(record_save(&fixture.place, record, NULL), 0);
+    start_agent(false);
+    delete_and_wait("web");
+    assert_int_equal(kill(container, 0), -1);
+}
+
 static void test_a_pod_that_went_while_nobody_looked_is_ended(void **state)
 {
     (void)state;
@@ -639,6 +659,7 @@ int main(int argc, char **argv)
         ROW(test_what_can_not_be_done_is_said_and_not_left_out),
         ROW(test_containers_survive_their_agent),
         ROW(test_an_agent_may_be_killed_at_any_moment),
+        ROW(test_a_container_that_was_about_to_be_killed_is_killed_by_the_next_agent),
         ROW(test_a_pod_that_went_while_nobody_looked_is_ended),
         ROW(test_a_sandbox_that_dies_is_made_again),
         ROW(test_a_container_that_ignores_the_request_is_killed_after_its_grace),
