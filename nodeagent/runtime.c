@@ -244,13 +244,22 @@ void job_end(struct job *job)
 
 /* ---- sandboxes ---- */
 
+/* One whose end would not be heard is ended: it could not be removed while it lives. Takes the descriptor. */
+static int ward_sandbox(struct runtime *runtime, const char *uid, pid_t pid, int pidfd, struct error **err)
+{
+    int result = add_ward(runtime, uid, NULL, 0, pid, pidfd, err);
+    if (result < 0)
+        sandbox_stop(runtime->place, uid);
+    return result;
+}
+
 static void on_sandbox_started(void *context, pid_t pid, int pidfd, struct error *error)
 {
     struct job *job = context;
     if (error != NULL)
         error_make(&job->error, error->number, "%s", error->message);
     else
-        add_ward(job->runtime, job->uid, NULL, 0, pid, pidfd, &job->error);
+        ward_sandbox(job->runtime, job->uid, pid, pidfd, &job->error);
     job_end(job);
 }
 
@@ -513,7 +522,7 @@ pid_t runtime_adopt_sandbox(struct runtime *runtime, const char *uid)
 {
     int pidfd;
     pid_t pid = sandbox_find(runtime->place, uid, &pidfd);
-    if (pid > 0 && add_ward(runtime, uid, NULL, 0, pid, pidfd, NULL) < 0)
+    if (pid > 0 && ward_sandbox(runtime, uid, pid, pidfd, NULL) < 0)
         return 0;
     return pid;
 }
