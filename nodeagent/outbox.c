@@ -95,7 +95,8 @@ static void send_all(void *context)
 /* Where only the last word counts. */
 static bool supersedes(enum message_kind kind)
 {
-    return kind == MESSAGE_STATUS || kind == MESSAGE_NODE_STATUS || kind == MESSAGE_LEASE_RENEW;
+    return kind == MESSAGE_STATUS || kind == MESSAGE_NODE_STATUS || kind == MESSAGE_LEASE_RENEW ||
+           kind == MESSAGE_USAGE;
 }
 
 static struct message *place_for(struct outbox *outbox, enum message_kind kind, const char *subject)
