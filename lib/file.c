@@ -113,19 +113,47 @@ int directory_make(const char *path, mode_t mode, struct error **err)
     return error_errno(err, errno, "cannot make directory %s", path);
 }
 
-static int remove_entries(int directory, const char *path, dev_t device, struct error **err);
+/* A tree may be deeper than a process can have descriptors, or stack: whoever writes into it can make it so.
+ * What lies deeper than this is moved up into the uppermost directory, and removed from there. */
+#define REMOVAL_DEPTH 64
 
-static int remove_entry(int parent, const char *name, const char *path, dev_t device, struct error **err)
+struct removal {
+    int top;
+    dev_t device;
+    int depth;
+    unsigned moved, names;
+};
+
+static int remove_entries(struct removal *removal, int directory, const char *path, struct error **err);
+
+static int move_up(struct removal *removal, int parent, const char *name, const char *path,
+                   struct error **err)
+{
+    char fresh[32];
+    int result;
+    do
+        snprintf(fresh, sizeof(fresh), ".deep.%u", removal->names++);
+    while ((result = renameat2(parent, name, removal->top, fresh, RENAME_NOREPLACE)) < 0 && errno == EEXIST);
+    removal->moved++;
+    return result == 0 ? 0 : error_errno(err, errno, "cannot move %s/%s up", path, name);
+}
+
+static int remove_entry(struct removal *removal, int parent, const char *name, const char *path,
+                        struct error **err)
 {
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
         return 0;
     if (errno != EISDIR && errno != EPERM)
         return error_errno(err, errno, "cannot remove %s/%s", path, name);
+    if (removal->depth == REMOVAL_DEPTH)
+        return unlinkat(parent, name, AT_REMOVEDIR) == 0 ? 0 : move_up(removal, parent, name, path, err);
     autofree char *below = path_format("%s/%s", path, name);
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return error_errno(err, errno, "cannot open %s", below);
-    int result = remove_entries(fd, below, device, err);
+    removal->depth++;
+    int result = remove_entries(removal, fd, below, err);
+    removal->depth--;
     if (result == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
         result = error_errno(err, errno, "cannot remove %s", below);
     return result;
@@ -146,7 +174,7 @@ int directory_names(const char *path, struct buf *names, struct error **err)
 }
 
 /* Takes the descriptor. */
-static int remove_entries(int directory, const char *path, dev_t device, struct error **err)
+static int remove_entries(struct removal *removal, int directory, const char *path, struct error **err)
 {
     struct stat here;
     DIR *entries = fdopendir(directory);
@@ -158,28 +186,32 @@ static int remove_entries(int directory, const char *path, dev_t device, struct 
     int result = 0;
     if (fstat(directory, &here) < 0)
         result = error_errno(err, errno, "cannot look at %s", path);
-    else if (here.st_dev != device)
+    else if (here.st_dev != removal->device)
         result = error_make(err, EBUSY, "cannot remove %s: something is mounted there", path);
     struct dirent *entry;
     while (result == 0 && (entry = readdir(entries)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            result = remove_entry(directory, entry->d_name, path, device, err);
+            result = remove_entry(removal, directory, entry->d_name, path, err);
     closedir(entries);
     return result;
 }
 
 int directory_remove(const char *path, struct error **err)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? 0 : error_errno(err, errno, "cannot open %s", path);
     struct stat here;
-    if (fstat(fd, &here) < 0) {
-        int number = errno;
-        close(fd);
-        return error_errno(err, number, "cannot look at %s", path);
-    }
-    int result = remove_entries(fd, path, here.st_dev, err);
+    if (fstat(fd, &here) < 0)
+        return error_errno(err, errno, "cannot look at %s", path);
+    struct removal removal = {.top = fd, .device = here.st_dev};
+    int result = 0;
+    do {
+        removal.moved = 0;
+        int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        result = again >= 0 ? remove_entries(&removal, again, path, err)
+                            : error_errno(err, errno, "cannot open %s", path);
+    } while (result == 0 && removal.moved != 0);
     if (result == 0 && rmdir(path) < 0 && errno != ENOENT)
         result = error_errno(err, errno, "cannot remove %s", path);
     return result;

@@ -33,8 +33,8 @@ int directory_names(const char *path, struct buf *names, struct error **err);
     for (const char *name = (names).at; name != NULL && name < (names).at + (names).length; \
          name += strlen(name) + 1)
 
-/* rm -rf that does not cross into other mounts nor follow symlinks; fine when it isn't there. A mount below
- * gives -EBUSY. */
+/* rm -rf, however deep, that does not cross into other mounts nor follow symlinks; fine when it isn't there.
+ * A mount below gives -EBUSY. */
 int directory_remove(const char *path, struct error **err);
 
 #endif

@@ -2,7 +2,9 @@
 
 #include "tests/unit/lib/test.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static char scratch[] = "/tmp/podtree-test-XXXXXX";
@@ -144,6 +146,32 @@ static void removing_takes_everything_below_but_follows_no_symlink(void **state)
     assert_int_equal(directory_remove(tree, NULL), 0);
 }
 
+/* Deeper than there may be descriptors: programs make such, if only by mistake. */
+static void removing_takes_the_deepest_tree(void **state)
+{
+    (void)state;
+    autofree char *tree = path_format("%s/deep", scratch);
+    assert_int_equal(directory_make(tree, 0755, NULL), 0);
+    int here = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(mkdirat(here, "d", 0755), 0);
+        assert_int_equal(mkdirat(here, ".deep.1", 0755), 0);
+        int below = openat(here, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(below >= 0);
+        close(here);
+        here = below;
+    }
+    close(here);
+    struct rlimit before, few = {128, 128};
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int result = directory_remove(tree, NULL);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(result, 0);
+    assert_false(is_there(tree));
+}
+
 static void removing_through_a_symlink_is_refused(void **state)
 {
     (void)state;
@@ -166,6 +194,7 @@ int main(void)
         cmocka_unit_test(directories_are_made_with_their_parents),
         cmocka_unit_test(a_directory_tells_its_names_but_those_with_a_dot),
         cmocka_unit_test(removing_takes_everything_below_but_follows_no_symlink),
+        cmocka_unit_test(removing_takes_the_deepest_tree),
         cmocka_unit_test(removing_through_a_symlink_is_refused),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
