@@ -134,14 +134,27 @@ int rootfs_unmount_below(const char *directory, struct error **err)
 
 /* ---- users ---- */
 
+/* Looked at before it is opened: what an image has there may be a device, and that would be the machine's. */
+static int open_inside(const char *target, const char *path)
+{
+    struct stat there;
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    autoclose int root = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    autoclose int found = root >= 0 ? (int)syscall(SYS_openat2, root, path, &how, sizeof(how)) : -1;
+    if (found < 0 || fstat(found, &there) < 0)
+        return -errno;
+    if (!S_ISREG(there.st_mode))
+        return -EINVAL;
+    autofree char *again = path_format("/proc/self/fd/%d", found);
+    int fd = open(again, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 ? fd : -errno;
+}
+
 static int read_inside(const char *target, const char *path, struct buf *out)
 {
-    autoclose int root = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-    autoclose int fd = root >= 0 ? (int)syscall(SYS_openat2, root, path, &how, sizeof(how)) : -1;
+    autoclose int fd = open_inside(target, path);
     if (fd < 0)
-        return -errno;
+        return fd;
     while (out->length < 1024 * 1024) {
         ssize_t n = read(fd, buf_reserve(out, 8192), 8192);
         if (n <= 0)

@@ -3,7 +3,9 @@
 #include "lib/file.h"
 #include "tests/unit/lib/test.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 static char state[64];
 
@@ -37,6 +39,29 @@ static void make_layer(int i)
     assert_int_equal(directory_make(directory, 0755, NULL), 0);
     assert_int_equal(file_write(own, str_of(text), 0644, NULL), 0);
     assert_int_equal(file_write(common, str_of(text), 0644, NULL), 0);
+}
+
+/* An image may have anything in the place of its files. Were this one opened, it would be read. */
+static void test_users_are_read_from_files_only(void **unused)
+{
+    (void)unused;
+    autofree char *target = path_format("%s/root", state), *etc = path_format("%s/etc", target);
+    autofree char *passwd = path_format("%s/passwd", etc), *outside = path_format("%s/outside", state);
+    struct oci_user found;
+    assert_int_equal(directory_make(etc, 0755, NULL), 0);
+    assert_int_equal(file_write(outside, STR("web:x:7:7\n"), 0644, NULL), 0);
+    assert_int_equal(symlink("../../../outside", passwd), 0);
+    assert_true(rootfs_user(target, STR("web"), &found, NULL) < 0);
+    assert_int_equal(unlink(passwd), 0);
+    assert_int_equal(mkfifo(passwd, 0644), 0);
+    int fifo = open(passwd, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    assert_int_equal(write(fifo, "web:x:7:7\n", 10), 10);
+    assert_true(rootfs_user(target, STR("web"), &found, NULL) < 0);
+    close(fifo);
+    assert_int_equal(unlink(passwd), 0);
+    assert_int_equal(file_write(passwd, STR("web:x:7:7\n"), 0644, NULL), 0);
+    assert_int_equal(rootfs_user(target, STR("web"), &found, NULL), 0);
+    assert_int_equal(found.uid, 7);
 }
 
 static void assert_text(const char *file, const char *text)
@@ -114,6 +139,7 @@ int main(void)
         ROW(test_upper_layers_hide_lower_ones),
         ROW(test_a_layer_that_comes_again_counts_where_it_is_highest),
         ROW(test_there_may_be_more_layers_than_fit_into_a_page),
+        ROW(test_users_are_read_from_files_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
