@@ -190,7 +190,8 @@ static bool nothing_runs(const struct pod_record *record)
 
 /* As the kubelet's getPhase. A container that waits but has run before counts as stopped; when the pod has
  * been running, a sidecar that starts anew doesn't make it pending again. A pod doesn't say that it has come
- * to its end while any of its containers runs. */
+ * to its end while any of its containers runs; one that ends before all have run has failed (the status
+ * manager's TerminatePod): nobody shall wait for what will not begin any more. */
 static const char *phase_of(struct value pod, const struct pod_record *record)
 {
     struct counts n = count_containers(record);
@@ -204,7 +205,7 @@ static const char *phase_of(struct value pod, const struct pod_record *record)
     if (nothing_runs(record) && (record->failure_reason != NULL || (n.init_failed > 0 && never)))
         return "Failed";
     if (n.init_pending > 0 || n.waiting > 0 || (n.sidecar_pending > 0 && !record_is_initialized(record)))
-        return "Pending";
+        return nothing_runs(record) && (record->over || ending) ? "Failed" : "Pending";
     if (n.running > 0 || (!record->over && !ending))
         return "Running";
     return n.succeeded == n.ordinary ? "Succeeded" : "Failed";

@@ -225,6 +225,23 @@ static void test_a_pod_that_has_failed_for_a_reason_says_so_when_nothing_runs_an
     assert_str(value_str(value_at(doc_root(status), "message")), "too long");
 }
 
+/* Who waits for it learns that nothing comes any more, also where a finalizer keeps the object. */
+static void test_a_pod_that_is_deleted_before_it_has_run_has_failed(void **state)
+{
+    (void)state;
+    autodoc struct doc *doc = pod(INIT), *status = doc_new();
+    autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
+    record->admitted = true;
+    set_states(record, "R");
+    value_set_str(value_get(doc_root(doc), STR("metadata")), STR("deletionTimestamp"),
+                  STR("2026-01-01T00:00:30Z"));
+    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    assert_str(value_str(value_at(doc_root(status), "phase")), "Pending");
+    record_end(&record->containers[0], 143, NOW, "Error", NULL);
+    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    assert_str(value_str(value_at(doc_root(status), "phase")), "Failed");
+}
+
 static void test_a_pod_that_is_refused_says_nothing_of_containers(void **state)
 {
     (void)state;
@@ -348,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_a_container_with_post_start_runs_when_that_has_ended),
         cmocka_unit_test(test_gates_keep_a_pod_from_being_ready),
         cmocka_unit_test(test_a_pod_that_has_failed_for_a_reason_says_so_when_nothing_runs_any_more),
+        cmocka_unit_test(test_a_pod_that_is_deleted_before_it_has_run_has_failed),
         cmocka_unit_test(test_a_pod_that_is_refused_says_nothing_of_containers),
         cmocka_unit_test(test_a_running_container_is_ready_and_remembers_its_last_end),
         cmocka_unit_test(test_a_container_between_attempts_says_why_it_waits),
