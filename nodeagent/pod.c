@@ -115,14 +115,14 @@ static void on_started(void *context, struct error *error)
     pod_sync(pod);
 }
 
-/* It can't be made at present. */
+/* It can't be made at present. An event says only what is new. */
 static void hold_back(struct pod *pod, struct container_record *container, const char *reason,
                       const char *complaint)
 {
-    bool first = container->failures == 0;
+    bool news = container->waiting_message == NULL || strcmp(container->waiting_message, complaint) != 0;
     record_wait(container, reason, complaint, clock_wall_ms());
-    if (first)
-        pod_say_event(pod, "Warning", "Failed", "Error: %s: %s", reason, complaint);
+    if (news)
+        pod_say_event(pod, "Warning", "Failed", "Error: %s", complaint);
 }
 
 static bool is_unsupported(struct pod *pod, struct container_record *container)

@@ -62,7 +62,7 @@ void pod_kill_container(struct pod *pod, struct container_record *container)
     pod_forget_hooks(pod, container->name);
     pod_save(pod);
     if (container->asked_ms == 0)
-        pod_say_event(pod, "Normal", "Killing", "Killing container %s", container->name);
+        pod_say_event(pod, "Normal", "Killing", "Stopping container %s", container->name);
     runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
                              SIGKILL);
 }

@@ -26,10 +26,10 @@ static void hold_back(struct pod *pod, const char *reason, char *complaint)
     pod_say_event(pod, "Warning", reason, "%s", complaint);
 }
 
-static void fail(struct pod *pod, const char *what, const struct error *error)
+static void fail_to_make(struct pod *pod, const struct error *error)
 {
     hold_back(pod, "FailedCreatePodSandBox",
-              path_format("cannot %s the sandbox: %s", what, error_message(error)));
+              path_format("Failed to create pod sandbox: %s", error_message(error)));
 }
 
 static void on_run(void *context, struct error *error)
@@ -38,7 +38,7 @@ static void on_run(void *context, struct error *error)
     int64_t taken_ms = step_end(context, &pod, NULL);
     pod->record->sandbox_busy = false;
     if (error != NULL) {
-        fail(pod, "make", error);
+        fail_to_make(pod, error);
     } else {
         pod->record->sandbox = SANDBOX_READY;
         pod->record->sandbox_failures = 0;
@@ -121,7 +121,7 @@ void pod_run_sandbox(struct pod *pod)
     if (pod->record->sandbox_failures == 0)
         say_what_has_no_effect(pod);
     if (security_sysctls(&sysctls, pod_document(pod), &error) < 0 || find_hostname(pod, hostname, &error) < 0)
-        fail(pod, "make", error);
+        fail_to_make(pod, error);
     else if (set_up_volumes(pod, &error) < 0)
         hold_back(pod, "FailedMount", str_dup(str_of(error_message(error))));
     else
@@ -146,7 +146,7 @@ void pod_remove_sandbox(struct pod *pod)
     /* Processes that have just been killed take a moment to leave. */
     pod->record->sandbox_retry_ms = clock_wall_ms() + 20;
     if (error->number != EBUSY)
-        fail(pod, "remove", error);
+        hold_back(pod, "FailedKillPod", path_format("error killing pod: %s", error_message(error)));
 }
 
 void pod_sandbox_ended(struct pod *pod)
@@ -155,6 +155,7 @@ void pod_sandbox_ended(struct pod *pod)
     pod->record->sandbox_busy = false;
     pod->record->sandbox = SANDBOX_ENDED;
     if (!expected)
-        pod_say_event(pod, "Normal", "SandboxChanged", "the pod's sandbox has ended, it will be made again");
+        pod_say_event(pod, "Normal", "SandboxChanged",
+                      "Pod sandbox changed, it will be killed and re-created.");
     pod_sync(pod);
 }
