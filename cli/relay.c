@@ -29,8 +29,40 @@ struct relay {
     int terminal, signals;
     struct termios before;
     bool raw, ended;
+    int failure; /* errno: what the command says has no place to go */
     struct door_answer answer;
 };
+
+/* ---- the terminal ---- */
+
+static void pass_size(const struct relay *relay)
+{
+    struct winsize size;
+    if (relay->terminal >= 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+        ioctl(relay->terminal, TIOCSWINSZ, &size);
+}
+
+static void take_terminal(struct relay *relay)
+{
+    struct termios raw;
+    relay->streams[INPUT] = (struct stream){.from = STDIN_FILENO, .to = relay->terminal};
+    relay->streams[OUTPUT] = (struct stream){.from = relay->terminal, .to = STDOUT_FILENO};
+    fcntl(relay->terminal, F_SETFL, O_NONBLOCK);
+    pass_size(relay);
+    if (tcgetattr(STDIN_FILENO, &relay->before) < 0)
+        return;
+    raw = relay->before;
+    cfmakeraw(&raw);
+    relay->raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
+}
+
+static void give_terminal_back(struct relay *relay)
+{
+    if (relay->raw)
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &relay->before);
+    if (relay->terminal >= 0)
+        close(relay->terminal);
+}
 
 /* ---- one stream ---- */
 
@@ -65,10 +97,12 @@ static void stream_drain(struct relay *relay, struct stream *stream)
         return;
     if (length < 0 && stream != &relay->streams[INPUT] && errno == EPIPE) {
         /* Nobody reads what we print: so ends every program, and the command with us. */
+        give_terminal_back(relay);
         signal(SIGPIPE, SIG_DFL);
         raise(SIGPIPE);
     }
-    if (length < 0) {
+    if (length < 0) { /* a command that closes its input is content; one that isn't heard is not */
+        relay->failure = stream != &relay->streams[INPUT] ? errno : 0;
         stream_close(relay, stream);
         return;
     }
@@ -81,37 +115,6 @@ static struct pollfd stream_poll(const struct stream *stream)
     if (stream->length > 0)
         return (struct pollfd){.fd = stream->to, .events = POLLOUT};
     return (struct pollfd){.fd = stream->from, .events = POLLIN};
-}
-
-/* ---- the terminal ---- */
-
-static void pass_size(const struct relay *relay)
-{
-    struct winsize size;
-    if (relay->terminal >= 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
-        ioctl(relay->terminal, TIOCSWINSZ, &size);
-}
-
-static void take_terminal(struct relay *relay)
-{
-    struct termios raw;
-    relay->streams[INPUT] = (struct stream){.from = STDIN_FILENO, .to = relay->terminal};
-    relay->streams[OUTPUT] = (struct stream){.from = relay->terminal, .to = STDOUT_FILENO};
-    fcntl(relay->terminal, F_SETFL, O_NONBLOCK);
-    pass_size(relay);
-    if (tcgetattr(STDIN_FILENO, &relay->before) < 0)
-        return;
-    raw = relay->before;
-    cfmakeraw(&raw);
-    relay->raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
-}
-
-static void give_terminal_back(struct relay *relay)
-{
-    if (relay->raw)
-        tcsetattr(STDIN_FILENO, TCSADRAIN, &relay->before);
-    if (relay->terminal >= 0)
-        close(relay->terminal);
 }
 
 /* ---- the talk ---- */
@@ -161,12 +164,14 @@ static int turn(struct relay *relay, struct error **err)
         [SIGNALS] = {.fd = relay->signals, .events = POLLIN}};
     if (relay->ended)
         stream_close(relay, &relay->streams[INPUT]);
-    bool open = !relay->ended;
+    bool open = !relay->ended, holds = false;
     for (int i = 0; i < STREAMS; i++) {
         polled[i] = stream_poll(&relay->streams[i]);
         open |= polled[i].fd >= 0;
+        holds |= relay->streams[i].length > 0;
     }
-    int ready = open ? poll(polled, POLLED, relay->ended ? LINGER_MS : -1) : 0;
+    /* Whoever reads slowly gets all of it; only for what may never come there is an end. */
+    int ready = open ? poll(polled, POLLED, relay->ended && !holds ? LINGER_MS : -1) : 0;
     if (ready < 0)
         return errno == EINTR ? 0 : error_errno(err, errno, "cannot wait for the command");
     if (ready == 0)
@@ -179,6 +184,8 @@ static int turn(struct relay *relay, struct error **err)
         else
             stream_fill(relay, &relay->streams[i]);
     }
+    if (relay->failure != 0)
+        return error_errno(err, relay->failure, "cannot write what the command says");
     if (polled[SIGNALS].revents != 0)
         pass_signal(relay);
     return polled[LEASH].revents != 0 ? hear(relay, err) : 0;
