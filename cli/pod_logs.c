@@ -19,9 +19,8 @@
 #include <sys/stat.h>
 
 #define LOOK_MS 200
-#define ASK_LOOKS                                                                            \
-    10 /* so many looks, and it is asked for changes where inotify is silent: over a network \
-        */
+/* So many looks, and it is asked for changes also where inotify is silent: over a network. */
+#define ASK_LOOKS  10
 #define READ_BYTES (64 << 10)
 
 struct wishes {
@@ -216,8 +215,10 @@ static int64_t place_of_tail(int fd, int64_t count)
         int64_t from = wanted < attributes.st_size ? attributes.st_size - wanted : 0;
         size_t size = (size_t)(attributes.st_size - from), length = 0;
         autofree char *text = memory_new(size + 1);
-        for (ssize_t n = 1; n > 0 && length<size; length += n> 0 ? (size_t)n : 0)
+        for (ssize_t n = 1; n > 0 && length < size;) {
             n = pread(fd, text + length, size - length, from + (int64_t)length);
+            length += n > 0 ? (size_t)n : 0;
+        }
         int64_t place = container_lines_last((struct str){text, length}, from == 0, count);
         if (place >= 0)
             return from + place;

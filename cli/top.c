@@ -50,7 +50,7 @@ int command_top(int argc, char **argv, struct error **err)
     size_t rows = pods ? usage_pods(doc_root(metrics), all ? NULL : namespace, containers, &table)
                        : usage_nodes(doc_root(metrics), doc_root(nodes), &table);
     if (rows == 0)
-        return error_make(err, ENOENT, "nothing is known yet: nodes say what is used every %d seconds", 15);
+        return error_make(err, ENOENT, "nothing is known yet: nodes say every 15 seconds what is used");
     fputs(table.at, stdout);
     return EXIT_SUCCESS;
 }

@@ -105,12 +105,14 @@ static int pack_directory(struct packing *packing, int fd, const char *path, int
         close(fd);
         return error_errno(err, errno, "cannot read %s", path);
     }
-    while (result == 0 && (entry = readdir(entries)) != NULL) {
+    while (result == 0 && (errno = 0, entry = readdir(entries)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         autofree char *below = path_format("%s/%s", path, entry->d_name);
         result = pack_entry(packing, fd, entry->d_name, below, depth + 1, err);
     }
+    if (result == 0 && errno != 0)
+        result = error_errno(err, errno, "cannot list %s", path);
     closedir(entries);
     return result < 0 ? result : write_item(packing, 'u', 0, ".", err);
 }
@@ -217,11 +219,11 @@ static int read_item(struct unpacking *unpacking, struct item *item, struct erro
     line[length] = '\0';
     unsigned mode;
     int name_at = 0;
-    if (c != 0 || sscanf(line, "%c %o %n", &item->type, &mode, &name_at) != 2 || name_at == 0 ||
-        length - (size_t)name_at > NAME_MAX)
+    if (c != 0 || sscanf(line, "%c %o%n", &item->type, &mode, &name_at) != 2 || line[name_at] != ' ' ||
+        length - (size_t)name_at - 1 > NAME_MAX)
         return broken(err);
     item->mode = mode & 0777;
-    strcpy(item->name, line + name_at);
+    strcpy(item->name, line + name_at + 1);
     return 0;
 }
 

@@ -11,8 +11,11 @@
  *
  *     d 755 etc      a directory; the items behind it are in it, until
  *     u 0 .          (up)
- *     f 644 passwd   a file: blocks of a length (4 bytes, big-endian) and so many bytes, an empty block ends
- * it l 0 name       a symlink: its target likewise s 0 name       something that was left out e 0 . the end
+ *     f 644 passwd   a file: blocks, each a length (4 bytes, big-endian)
+ *                    and so many bytes; an empty one ends it
+ *     l 0 name       a symlink: its target likewise
+ *     s 0 name       something that was left out
+ *     e 0 .          the end
  */
 #ifndef PODTREE_PARCEL_H
 #define PODTREE_PARCEL_H

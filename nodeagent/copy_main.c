@@ -1,8 +1,9 @@
 /* podtree-copy: packs or unpacks a parcel (lib/parcel.h) in a container's filesystem: nothing of it needs to
  * be in the container.
  *
- *     podtree-copy in|out PID PATH NAME       with the stream as 0 or 1, the leash as 3, the pidfd of PID as
- * 4
+ *     podtree-copy in|out PID PATH NAME
+ *
+ * Its descriptors are the stream (0 or 1), the leash (3) and the pidfd of PID (4).
  *
  * Before it touches a path this process goes to where the container's first process is: into its mount
  * namespace and below its root, so that every path and symlink means what it means there; and it takes that

@@ -135,6 +135,8 @@ static void test_directories_go_with_all_that_is_in_them(void **state)
     write_text("d/empty", "", 0644);
     assert_int_equal(symlink("/etc/passwd", "d/link"), 0);
     assert_int_equal(mkfifo("d/fifo", 0600), 0);
+    write_text("d/ ", "space", 0644);
+    write_text("d/\n line", "line", 0644);
     struct buf large = {0};
     for (int i = 0; i < 300000; i++)
         buf_add_char(&large, (char)('a' + i % 26));
@@ -143,6 +145,8 @@ static void test_directories_go_with_all_that_is_in_them(void **state)
     assert_string_equal(left_out, "d/fifo ");
     assert_text("new/e/f", "deep");
     assert_text("new/empty", "");
+    assert_text("new/ ", "space");
+    assert_text("new/\n line", "line");
     assert_text("new/large", large.at);
     buf_free(&large);
     char target[32] = "";
