@@ -1,11 +1,15 @@
 /* The image store: STATE/images.
  *
- *     layers/<digest>/     one unpacked layer (whiteouts as overlayfs wants them), shared by all images that
- *                          have it; named by the first 32 digits of the sha256 of its uncompressed tar, so
- * that the many layers of one mount fit into the page that mount(2) takes names/<name>.json    one image: its
- * name, id, layers from the lowest up, and the configuration that it was built with ('/' in the name as %2F)
- *     scratch/<random>/    an import on its way; each is locked by its owner, so that those of the dead are
- * told from the living lock                 held for the moment in which something here changes
+ *     layers/<digest>/    one unpacked layer (whiteouts as overlayfs wants them), shared by all
+ *                         images that have it
+ *     names/<name>.json   one image: its name, id, layers from the lowest up, and the configuration
+ *                         that it was built with ('/' in the name as %2F)
+ *     scratch/<random>/   an import on its way
+ *     lock                held for the moment in which something here changes
+ *
+ * A layer is named by the first 32 digits of the sha256 of its uncompressed tar, so that the many layers of
+ * one mount fit into the page that mount(2) takes. Each import holds a lock on its directory in scratch: so
+ * those of the dead are told from the living.
  *
  * A name appears by rename, after its layers have reached the disk: an image is there whole or not at all.
  *

@@ -9,7 +9,7 @@
 #include <sys/xattr.h>
 
 #define PREFIX    ".wh."
-#define AUFS_MARK ".wh..wh."
+#define AUFS_MARK ".wh..wh." /* all but the next: bookkeeping of a filesystem long gone */
 #define OPAQUE    ".wh..wh..opq"
 
 static int convert_directory(int directory, const char *path, struct error **err);
@@ -17,25 +17,46 @@ static int convert_directory(int directory, const char *path, struct error **err
 static int convert_below(int parent, const char *path, const char *name, struct error **err)
 {
     autofree char *below = path_format("%s/%s", path, name);
+    if (strncmp(name, AUFS_MARK, strlen(AUFS_MARK)) == 0)
+        return directory_remove(below, err);
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? error_errno(err, errno, "cannot open %s", below) : convert_directory(fd, below, err);
+}
+
+static int mark_opaque(int directory, const char *path, struct error **err)
+{
+    return fsetxattr(directory, "trusted.overlay.opaque", "y", 1, 0) == 0
+               ? 0
+               : error_errno(err, errno, "cannot mark %s as opaque", path);
+}
+
+/* Hides what the layers below have under a name. This one may have something of its own there, which stays;
+ * of a directory nothing of theirs shows through then. */
+static int hide(int parent, const char *path, const char *hidden, struct error **err)
+{
+    struct stat own;
+    if (mknodat(parent, hidden, S_IFCHR, makedev(0, 0)) == 0)
+        return 0;
+    if (errno != EEXIST || strcmp(hidden, ".") == 0 || strcmp(hidden, "..") == 0 ||
+        fstatat(parent, hidden, &own, AT_SYMLINK_NOFOLLOW) < 0)
+        return error_errno(err, errno, "cannot make the whiteout %s/%s", path, hidden);
+    if (!S_ISDIR(own.st_mode))
+        return 0;
+    autoclose int fd = openat(parent, hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    autofree char *below = path_format("%s/%s", path, hidden);
+    return fd < 0 ? error_errno(err, errno, "cannot open %s", below) : mark_opaque(fd, below, err);
 }
 
 static int convert_entry(int parent, const char *path, const char *name, struct error **err)
 {
     if (strncmp(name, PREFIX, strlen(PREFIX)) != 0)
         return 0;
-    if (strcmp(name, OPAQUE) == 0 && fsetxattr(parent, "trusted.overlay.opaque", "y", 1, 0) < 0)
-        return error_errno(err, errno, "cannot mark %s as opaque", path);
     if (unlinkat(parent, name, 0) < 0)
         return error_errno(err, errno, "cannot remove %s/%s", path, name);
-    /* The other names with the double prefix are bookkeeping of a filesystem long gone. */
-    if (strncmp(name, AUFS_MARK, strlen(AUFS_MARK)) == 0)
-        return 0;
-    const char *hidden = name + strlen(PREFIX);
-    if (mknodat(parent, hidden, S_IFCHR, makedev(0, 0)) < 0)
-        return error_errno(err, errno, "cannot make the whiteout %s/%s", path, hidden);
-    return 0;
+    if (strcmp(name, OPAQUE) == 0)
+        return mark_opaque(parent, path, err);
+    return strncmp(name, AUFS_MARK, strlen(AUFS_MARK)) == 0 ? 0
+                                                            : hide(parent, path, name + strlen(PREFIX), err);
 }
 
 /* Takes the descriptor. Names are collected first: converting changes the directory. */

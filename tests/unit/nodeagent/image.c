@@ -355,6 +355,26 @@ static void test_opaque_directories_are_marked(void **state)
     assert_int_equal(access(mark, F_OK), -1);
 }
 
+static void test_whiteouts_hide_nothing_of_their_own_layer(void **state)
+{
+    (void)state;
+    if (must_skip("tar"))
+        return;
+    shell(
+        "mkdir -p root/d root/.wh..wh.plnk; echo x >root/d/new; : >root/.wh.d; echo y >root/f; : >root/.wh.f;"
+        " : >root/.wh.gone; : >root/.wh..wh.plnk/7; tar -C root -cf a.tar .");
+    must_import("a.tar", "own");
+    autofree char *path = in_layer("own", 0, "d"), *root = in_layer("own", 0, ".");
+    char value[2] = "";
+    assert_int_equal(getxattr(path, "trusted.overlay.opaque", value, sizeof(value)), 1);
+    autofree char *check = path_format("cd %s && test -c gone && test \"$(cat d/new f)\" = \"x\ny\" && "
+                                       "test \"$(ls -A | tr '\n' ' ')\" = 'd f gone '",
+                                       root);
+    shell(check);
+    shell("rm -r root && mkdir root && : >root/.wh... && tar -C root -cf a.tar .");
+    assert_null(import("a.tar", "bad", NULL));
+}
+
 int main(void)
 {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -371,6 +391,7 @@ int main(void)
         ROW(test_a_layer_that_is_not_what_its_digest_says_is_refused),
         ROW(test_what_is_no_archive_is_refused),
         ROW(test_opaque_directories_are_marked),
+        ROW(test_whiteouts_hide_nothing_of_their_own_layer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
