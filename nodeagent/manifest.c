@@ -52,18 +52,30 @@ bool manifest_is_index(struct value manifest)
     return value_exists(value_get(manifest, STR("manifests")));
 }
 
+/* A processor may be of a later variant than another image needs: one that asks for no variant, or for the
+ * only one that there has been, runs everywhere. */
+static bool runs_everywhere(struct value platform)
+{
+    struct str variant = value_str(value_get(platform, STR("variant")));
+    return variant.length == 0 || str_is(variant, "v1") ||
+           (str_is(variant, "v8") && value_is(value_get(platform, STR("architecture")), "arm64"));
+}
+
 struct value manifest_choose(struct value index)
 {
-    struct value any = VALUE_ABSENT;
+    struct value any = VALUE_ABSENT, ours = VALUE_ABSENT;
     value_each (descriptor, value_get(index, STR("manifests"))) {
         struct value platform = value_get(descriptor, STR("platform"));
-        if (!value_exists(platform))
+        if (!value_exists(platform)) {
             any = descriptor;
-        else if (value_is(value_get(platform, STR("os")), "linux") &&
-                 value_is(value_get(platform, STR("architecture")), node_architecture()))
-            return descriptor;
+        } else if (value_is(value_get(platform, STR("os")), "linux") &&
+                   value_is(value_get(platform, STR("architecture")), node_architecture())) {
+            if (runs_everywhere(platform))
+                return descriptor;
+            ours = value_exists(ours) ? ours : descriptor;
+        }
     }
-    return any;
+    return value_exists(ours) ? ours : any;
 }
 
 int64_t manifest_size(struct value manifest)

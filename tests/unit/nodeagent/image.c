@@ -4,6 +4,8 @@
 #include "lib/process.h"
 #include "nodeagent/image_collect.h"
 #include "nodeagent/import.h"
+#include "nodeagent/manifest.h"
+#include "nodeagent/node.h"
 #include "tests/unit/lib/test.h"
 
 #include <stdio.h>
@@ -355,6 +357,34 @@ static void test_opaque_directories_are_marked(void **state)
     assert_int_equal(access(mark, F_OK), -1);
 }
 
+static void check_chosen(const char *platforms, const char *expected)
+{
+    autofree char *text = path_format("{\"manifests\":[%s]}", platforms);
+    autodoc struct doc *index = doc_parse(str_of(text), NULL);
+    assert_non_null(index);
+    assert_true(str_is(value_str(value_get(manifest_choose(doc_root(index)), STR("digest"))), expected));
+}
+
+#define IMAGE(digest, more) \
+    "{\"digest\":\"" digest "\",\"platform\":{\"os\":\"linux\",\"architecture\":\"%1$s\"" more "}}"
+#define UNNAMED "{\"digest\":\"unnamed\"}"
+#define CHECK(platforms, expected)                                        \
+    do {                                                                  \
+        autofree char *own = path_format(platforms, node_architecture()); \
+        check_chosen(own, expected);                                      \
+    } while (0)
+
+static void test_of_several_images_the_one_that_runs_here_is_chosen(void **state)
+{
+    (void)state;
+    check_chosen("{\"digest\":\"x\",\"platform\":{\"os\":\"linux\",\"architecture\":\"s390x\"}}", "");
+    check_chosen("{\"digest\":\"x\",\"platform\":{\"os\":\"linux\",\"architecture\":\"s390x\"}}," UNNAMED,
+                 "unnamed");
+    CHECK(UNNAMED "," IMAGE("plain", ""), "plain");
+    CHECK(IMAGE("late", ",\"variant\":\"v9\"") "," IMAGE("plain", ""), "plain");
+    CHECK(IMAGE("late", ",\"variant\":\"v9\"") "," IMAGE("later", ",\"variant\":\"v10\""), "late");
+}
+
 static void test_whiteouts_hide_nothing_of_their_own_layer(void **state)
 {
     (void)state;
@@ -391,6 +421,7 @@ int main(void)
         ROW(test_a_layer_that_is_not_what_its_digest_says_is_refused),
         ROW(test_what_is_no_archive_is_refused),
         ROW(test_opaque_directories_are_marked),
+        cmocka_unit_test(test_of_several_images_the_one_that_runs_here_is_chosen),
         ROW(test_whiteouts_hide_nothing_of_their_own_layer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
