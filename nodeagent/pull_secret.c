@@ -92,10 +92,15 @@ static char *full_name(struct str image)
     return full;
 }
 
-/* Part by part between the dots, so that a star stands for one part. */
+/* Part by part between the dots, so that a star stands for one part. What stands behind a colon must be the
+ * same: a star is for no port. */
 static bool hosts_match(struct str pattern, struct str host)
 {
-    struct str wanted, part;
+    struct str wanted_port = pattern, port = host, wanted, part;
+    str_split(&wanted_port, ':', &pattern);
+    str_split(&port, ':', &host);
+    if (!str_equal(wanted_port, port))
+        return false;
     for (;;) {
         bool more = str_split(&pattern, '.', &wanted), has_more = str_split(&host, '.', &part);
         if (!more || !has_more)

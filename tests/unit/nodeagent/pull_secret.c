@@ -17,7 +17,8 @@ static const struct secret {
      "{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"ZTpl\"},\"docker.io/"
      "team\":{\"auth\":\"Zjpm\"}}}"},
     {"stars", "kubernetes.io/dockerconfigjson", ".dockerconfigjson",
-     "{\"auths\":{\"*.0.0.1:5000\":{\"auth\":\"Zzpn\"},\"*.1:5000\":{\"auth\":\"aDpo\"}}}"},
+     "{\"auths\":{\"*.0.0.1:5000\":{\"auth\":\"Zzpn\"},\"*.1:5000\":{\"auth\":\"aDpo\"},"
+     "\"registry.*\":{\"auth\":\"ajpq\"}}}"},
     {"opaque", "Opaque", ".dockerconfigjson", "{\"auths\":{\"127.0.0.1:5000\":{\"auth\":\"aTpp\"}}}"},
     {"broken", "kubernetes.io/dockerconfigjson", ".dockerconfigjson", "{\"auths\":"},
 };
@@ -99,6 +100,8 @@ static void test_a_star_stands_for_one_part_of_a_host(void **state)
 {
     (void)state;
     check("stars", "127.0.0.1:5000/app:1", "[" FILE_FOR("127.0.0.1:5000", "Zzpn") "]");
+    check("stars", "registry.test/app:1", "[" FILE_FOR("registry.test", "ajpq") "]");
+    check("stars", "registry.test:5000/app:1", "[]"); /* … and for no port */
 }
 
 static void test_what_is_no_such_secret_is_named_and_gives_nothing(void **state)
