@@ -233,30 +233,39 @@ int image_lock(const char *state, enum image_lock_mode mode, struct error **err)
 }
 
 /* An owner locks its directory as soon as it has made it, under the store's lock: so one that can be locked
- * belongs to nobody. */
-static void remove_dead_scratch(const char *directory)
+ * belongs to nobody. Whoever has locked it removes it, and needs the store's lock no longer: it may be large.
+ */
+static void remove_if_dead(const char *state, const char *path)
+{
+    autoclose int store = image_lock(state, IMAGE_LOCK_EXCLUSIVE, NULL);
+    autoclose int fd = store >= 0 ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return;
+    close(take_fd(store));
+    directory_remove(path, NULL);
+}
+
+static void remove_dead_scratch(const char *state, const char *directory)
 {
     autobuf struct buf names = {0};
     directory_names(directory, &names, NULL);
     names_each(name, names)
     {
         autofree char *path = path_format("%s/%s", directory, name);
-        autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-            directory_remove(path, NULL);
+        remove_if_dead(state, path);
     }
 }
 
 char *image_scratch(const char *state, int *lock, struct error **err)
 {
-    autoclose int store = image_lock(state, IMAGE_LOCK_EXCLUSIVE, err);
-    if (store < 0)
-        return NULL;
     autofree char *directory = path_format("%s/images/scratch", state);
     if (directory_make(directory, 0700, err) < 0)
         return NULL;
-    remove_dead_scratch(directory);
+    remove_dead_scratch(state, directory);
     autofree char *path = path_format("%s/XXXXXX", directory);
+    autoclose int store = image_lock(state, IMAGE_LOCK_EXCLUSIVE, err);
+    if (store < 0)
+        return NULL;
     if (mkdtemp(path) == NULL) {
         error_errno(err, errno, "cannot make a directory in %s", directory);
         return NULL;
