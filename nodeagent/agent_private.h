@@ -156,6 +156,8 @@ struct pod_objects {
 };
 /* Reads all that there are. An error says that it can't be told which there are. To be freed in any case. */
 int pod_objects_read(struct pod_objects *objects, const struct pod *pod, struct error **err);
+/* The same of its imagePullSecrets alone, or its account and those of that (pull_secret.h). */
+int pod_objects_read_passwords(struct pod_objects *objects, const struct pod *pod, struct error **err);
 /* The object, or absent; environment_find_fn with the pod_objects as context. */
 struct value pod_objects_find(void *context, const char *kind, struct str name);
 void pod_objects_free(struct pod_objects *objects);

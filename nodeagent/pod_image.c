@@ -171,7 +171,7 @@ static void begin_pull(struct image_wait *wait)
     autoobjects struct pod_objects objects = {0};
     autoerror struct error *error = NULL;
     /* Where it can't be told which Secrets there are it goes on without them. */
-    if (pod_objects_read(&objects, pod, &error) < 0)
+    if (pod_objects_read_passwords(&objects, pod, &error) < 0)
         log_warning("pod %s/%s: its Secrets can't be read: %s", pod->record->namespace, pod->record->name,
                     error_message(error));
     autodoc struct doc *secrets =

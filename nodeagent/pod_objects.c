@@ -3,12 +3,13 @@
 #include "nodeagent/agent_private.h"
 
 #include "nodeagent/environment.h"
+#include "nodeagent/pull_secret.h"
 #include <errno.h>
 
 /* By kind: where objects of it are in the tree. */
 static const struct {
     const char *kind, *resource;
-} places[] = {{"ConfigMap", "configmaps"}, {"Secret", "secrets"}};
+} places[] = {{"ConfigMap", "configmaps"}, {"Secret", "secrets"}, {"ServiceAccount", "serviceaccounts"}};
 
 static const char *resource_of(const char *kind)
 {
@@ -49,15 +50,31 @@ static void read_one(void *context, const char *kind, struct str name)
     objects->docs[objects->count++] = doc;
 }
 
-int pod_objects_read(struct pod_objects *objects, const struct pod *pod, struct error **err)
+static int result_of(struct pod_objects *objects, struct error **err)
 {
-    *objects = (struct pod_objects){.pod = pod};
-    environment_references(pod_document(pod), read_one, objects);
     if (objects->error == NULL)
         return 0;
     int result = -objects->error->number;
     error_move(err, take_pointer(objects->error));
     return result;
+}
+
+int pod_objects_read(struct pod_objects *objects, const struct pod *pod, struct error **err)
+{
+    *objects = (struct pod_objects){.pod = pod};
+    environment_references(pod_document(pod), read_one, objects);
+    return result_of(objects, err);
+}
+
+int pod_objects_read_passwords(struct pod_objects *objects, const struct pod *pod, struct error **err)
+{
+    struct str account = pull_account(pod_document(pod));
+    *objects = (struct pod_objects){.pod = pod};
+    if (account.length != 0)
+        read_one(objects, "ServiceAccount", account);
+    value_each (reference, pull_references(pod_document(pod), pod_objects_find, objects))
+        read_one(objects, "Secret", value_str(value_get(reference, STR("name"))));
+    return result_of(objects, err);
 }
 
 struct value pod_objects_find(void *context, const char *kind, struct str name)

@@ -154,6 +154,24 @@ static void write_entry(struct value files, const struct entry *entry, struct st
     value_set_str(value_set_object(auths, host), STR("auth"), str_of(entry->password));
 }
 
+struct str pull_account(struct value pod)
+{
+    struct str name = value_str(value_at(pod, "spec", "serviceAccountName"));
+    if (value_count(value_at(pod, "spec", "imagePullSecrets")) != 0)
+        return STR_NONE;
+    return name.length != 0 ? name : STR("default");
+}
+
+/* Kubernetes' admission copies them from the account into the pod. */
+struct value pull_references(struct value pod, environment_find_fn *find, void *context)
+{
+    struct value own = value_at(pod, "spec", "imagePullSecrets");
+    struct str account = pull_account(pod);
+    if (account.length == 0 || find == NULL)
+        return own;
+    return value_get(find(context, "ServiceAccount", account), STR("imagePullSecrets"));
+}
+
 struct doc *pull_secrets(struct value pod, struct str image, environment_find_fn *find, void *context,
                          struct buf *missing)
 {
@@ -164,7 +182,7 @@ struct doc *pull_secrets(struct value pod, struct str image, environment_find_fn
     /* The names in the entries are borrowed from what they were read from. */
     autodoc struct doc *read = doc_new();
     struct value kept = value_set_array(doc_root(read), STR("secrets"));
-    value_each (reference, value_at(pod, "spec", "imagePullSecrets")) {
+    value_each (reference, pull_references(pod, find, context)) {
         struct str name = value_str(value_get(reference, STR("name")));
         struct value secret = find != NULL ? find(context, "Secret", name) : VALUE_ABSENT;
         autodoc struct doc *auths = read_secret(secret);

@@ -23,11 +23,13 @@ static const struct secret {
     {"broken", "kubernetes.io/dockerconfigjson", ".dockerconfigjson", "{\"auths\":"},
 };
 
-static struct doc *namespace;
+static struct doc *namespace, *accounts;
 
 static struct value find(void *context, const char *kind, struct str name)
 {
     (void)context;
+    if (strcmp(kind, "ServiceAccount") == 0)
+        return value_at(doc_root(accounts), str_is(name, "default") ? "default" : "builder");
     assert_string_equal(kind, "Secret");
     return value_get(doc_root(namespace), name);
 }
@@ -36,6 +38,7 @@ static int setup(void **state)
 {
     (void)state;
     namespace = doc_new();
+    accounts = must_parse("{\"default\":{},\"builder\":{\"imagePullSecrets\":[{\"name\":\"old\"}]}}");
     for (size_t i = 0; i < COUNT(secrets); i++) {
         struct value secret = value_set_object(doc_root(namespace), str_of(secrets[i].name));
         autobuf struct buf encoded = {0};
@@ -50,6 +53,7 @@ static int teardown(void **state)
 {
     (void)state;
     doc_free(namespace);
+    doc_free(accounts);
     return 0;
 }
 
@@ -119,6 +123,26 @@ static void test_what_is_no_such_secret_is_named_and_gives_nothing(void **state)
     assert_string_equal(all.at, "opaque, broken, here, nosuch");
 }
 
+static void test_a_pod_that_names_none_has_those_of_its_account(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec, *files;
+    } rows[] = {
+        {"{\"spec\":{}}", "[]"},
+        {"{\"spec\":{\"serviceAccountName\":\"builder\"}}", "[" FILE_FOR("127.0.0.1:5000", "ZDpk") "]"},
+        {"{\"spec\":{\"serviceAccountName\":\"builder\",\"imagePullSecrets\":[{\"name\":\"docker\"}]}}",
+         "[]"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autodoc struct doc *pod = must_parse(rows[i].spec);
+        autobuf struct buf missing = {0};
+        autodoc struct doc *found =
+            pull_secrets(doc_root(pod), STR("127.0.0.1:5000/other/app:1"), find, NULL, &missing);
+        assert_json(value_get(doc_root(found), STR("files")), rows[i].files);
+        assert_int_equal(missing.length, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_names_without_a_registry_are_dockers),
         cmocka_unit_test(test_a_star_stands_for_one_part_of_a_host),
         cmocka_unit_test(test_what_is_no_such_secret_is_named_and_gives_nothing),
+        cmocka_unit_test(test_a_pod_that_names_none_has_those_of_its_account),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
