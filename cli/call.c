@@ -5,9 +5,6 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-/* Of what could not be begun the reason has been said; a shell says 126 then, too. */
-#define EXIT_NOT_BEGUN 126
-
 static void close_one(int *fd)
 {
     if (*fd >= 0)
@@ -103,7 +100,7 @@ int call_result(const struct door_answer *answer, struct error **err)
 {
     if (answer->word == DOOR_ERROR)
         return error_make(err, EIO, STR_FORMAT, STR_ARGS(answer->sentence));
-    return answer->word == DOOR_EXIT ? answer->exit_code : EXIT_NOT_BEGUN;
+    return answer->exit_code;
 }
 
 int call_finish(struct call *call, struct error **err)

@@ -9,7 +9,7 @@ void door_say(int leash, const struct door_answer *answer, int terminal)
 {
     autobuf struct buf line = {0};
     buf_add_text(&line, words[answer->word]);
-    if (answer->word == DOOR_EXIT)
+    if (answer->word == DOOR_EXIT || answer->word == DOOR_FAILED)
         buf_addf(&line, " %d", answer->exit_code);
     if (answer->word == DOOR_ERROR)
         buf_addf(&line, " " STR_FORMAT, STR_ARGS(answer->sentence));
@@ -37,8 +37,8 @@ bool door_next(struct str *rest, struct door_answer *answer)
     int64_t number = 0;
     if (str_is(word, words[DOOR_TERMINAL]))
         *answer = (struct door_answer){.word = DOOR_TERMINAL};
-    else if (str_is(word, words[DOOR_FAILED]))
-        *answer = (struct door_answer){.word = DOOR_FAILED};
+    else if (str_is(word, words[DOOR_FAILED]) && str_to_int64(more, &number))
+        *answer = (struct door_answer){.word = DOOR_FAILED, .exit_code = (int)number};
     else if (str_is(word, words[DOOR_EXIT]) && str_to_int64(more, &number))
         *answer = (struct door_answer){.word = DOOR_EXIT, .exit_code = (int)number};
     else

@@ -16,8 +16,10 @@
  *
  *     terminal         with the master of a new terminal, whose slave the command has instead of the pipes
  *     exit 7           it has ended so (128 + signal when one killed it)
- *     failed           it could not be begun; why has been said on the standard errors
+ *     failed 127       it could not be begun; why has been said on the standard errors
  *     error SENTENCE
+ *
+ * (failed as a shell has it: 127 where there is no such program, 126 otherwise.)
  *
  * The last three end the talk. A connection that ends without one of them was cut. A byte that the caller
  * sends is the number of a signal for the command.
@@ -36,7 +38,7 @@ enum door_word { DOOR_TERMINAL, DOOR_EXIT, DOOR_FAILED, DOOR_ERROR };
 
 struct door_answer {
     enum door_word word;
-    int exit_code;       /* DOOR_EXIT */
+    int exit_code;       /* DOOR_EXIT, DOOR_FAILED */
     struct str sentence; /* DOOR_ERROR */
 };
 

@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -33,6 +34,9 @@
 #define START_TIMEOUT_MS 60000
 #define SWEEP_MS         5
 #define SWEEPS           2000
+
+/* As a shell says it. */
+enum { EXIT_NOT_BEGUN = 126, EXIT_NOT_THERE = 127 };
 
 static const char *runtime = "runc", *root, *directory;
 static bool terminal;
@@ -68,6 +72,7 @@ struct session {
     struct loop_source *leash, *consoles;
     int console_directory, console; /* where the runtime brings the terminal to */
     char console_name[32];
+    int complaints; /* what the runtime complains of, once more: a file in memory */
     pid_t command;
     int pending; /* a signal that came before the command was there */
 };
@@ -236,6 +241,20 @@ static int follow_command(struct session *session, struct error **err)
     return 0;
 }
 
+/* No two runtimes have the same words for it, but these are in what all of them say: of a name alone that it
+ * is not in the path, of a path what the kernel says. */
+static int exit_code_of_failure(const struct session *session)
+{
+    static const char *const signs[] = {"not found in $PATH", "no such file or directory"};
+    char text[4096];
+    ssize_t length = pread(session->complaints, text, sizeof(text) - 1, 0);
+    text[length > 0 ? length : 0] = '\0';
+    for (size_t i = 0; i < COUNT(signs); i++)
+        if (strcasestr(text, signs[i]) != NULL)
+            return EXIT_NOT_THERE;
+    return EXIT_NOT_BEGUN;
+}
+
 static void on_started(void *context, const struct process_result *result)
 {
     struct session *session = context;
@@ -245,7 +264,8 @@ static void on_started(void *context, const struct process_result *result)
                    (long long)timeout_ms);
         finish_with_error(session, error);
     } else if (result->status != 0) {
-        finish(session, &(struct door_answer){.word = DOOR_FAILED});
+        finish(session,
+               &(struct door_answer){.word = DOOR_FAILED, .exit_code = exit_code_of_failure(session)});
     } else if (follow_command(session, &error) < 0) {
         finish_with_error(session, error);
     }
@@ -301,9 +321,10 @@ static int start(struct session *session, const char *id, char **command, int wo
     autofree char *root_option = path_format("--root=%s", root);
     autofree char *console = path_format("--console-socket=/proc/%d/fd/%d/%s", (int)getpid(),
                                          session->console_directory, session->console_name);
-    /* What the runtime complains of comes as a plain sentence on the standard errors. As containerd does it,
-     * a command with a terminal knows which. */
-    const char *const plain[] = {runtime, root_option, "--log=/dev/null", "exec", "--detach", NULL};
+    autofree char *log = path_format("--log=/proc/%d/fd/%d", (int)getpid(), session->complaints);
+    /* With a log what the runtime complains of comes as a plain sentence on the standard errors. As
+     * containerd does it, a command with a terminal knows which. */
+    const char *const plain[] = {runtime, root_option, log, "exec", "--detach", NULL};
     const char *const with_terminal[] = {"--tty", console, "--env", "TERM=xterm", NULL};
     autofree const char **argv = memory_zeroed((size_t)words + 16, sizeof(*argv));
     size_t count = 0;
@@ -340,6 +361,9 @@ static int work(struct session *session, char **words, int count, struct error *
     int result = session->leash != NULL ? 0 : -EIO;
     if (result == 0 && terminal)
         result = listen_for_console(session, err);
+    session->complaints = memfd_create("complaints", MFD_CLOEXEC);
+    if (result == 0 && session->complaints < 0)
+        result = error_errno(err, errno, "cannot make a file in memory");
     if (result == 0)
         result = start(session, words[0], words + 1, count - 1, err);
     if (result == 0)
@@ -349,7 +373,7 @@ static int work(struct session *session, char **words, int count, struct error *
 
 static int run(char **words, int count, struct error **err)
 {
-    struct session session = {.console = -1, .console_directory = -1};
+    struct session session = {.console = -1, .console_directory = -1, .complaints = -1};
     if (root == NULL || behind == 0)
         return error_make(err, EINVAL, "something is missing (usage: %s)", usage.synopsis);
     if (fcntl(DOOR_LEASH, F_SETFD, FD_CLOEXEC) < 0)

@@ -466,7 +466,8 @@ processes_in_web() {
     [ "$(in_web web -- sh -c 'head -c 3000000 /dev/zero' | wc -c)" = 3000000 ]
     [ "$(seq 1000000 | in_web -i web -- cat | head -n 1)" = 1 ]
     [ "$(in_web web -- cat)" = "" ]
-    run -126 in_web web nosuch
+    run -126 in_web web /etc
+    run -127 in_web web nosuch
     [[ $output == *'exec: "nosuch": executable file not found in $PATH'* ]]
     run -1 in_web nosuch true
     [[ $output == *"there is no pod default/nosuch"* ]]

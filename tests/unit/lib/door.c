@@ -25,7 +25,7 @@ static void test_answers_are_lines(void **state)
     (void)state;
     expect("terminal\n", DOOR_TERMINAL, 0, NULL);
     expect("exit 7\n", DOOR_EXIT, 7, NULL);
-    expect("failed\n", DOOR_FAILED, 0, NULL);
+    expect("failed 127\n", DOOR_FAILED, 127, NULL);
     expect("error the pod is gone\n", DOOR_ERROR, 0, "the pod is gone");
     expect("exit x\n", DOOR_ERROR, 0, "exit x");
     expect("what\n", DOOR_ERROR, 0, "what");
