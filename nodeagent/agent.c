@@ -4,6 +4,7 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/process.h"
+#include "nodeagent/discard.h"
 #include "nodeagent/image.h"
 #include "nodeagent/log_rotation.h"
 #include "nodeagent/node.h"
@@ -446,6 +447,7 @@ static void recover(struct agent *agent)
     load_records(agent);
     runtime_list(agent->runtime, on_found, agent);
     each_pod(agent, pod_adopt);
+    discard_rest(agent->options.place->state);
     log_info("found %zu pods here", agent->pods.count);
 }
 
@@ -548,6 +550,7 @@ static void stop_when_empty(void *context)
         return;
     }
     runtime_clear(agent->runtime);
+    discard_wait();
     loop_stop(agent->loop);
 }
 

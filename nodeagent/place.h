@@ -6,6 +6,7 @@
  *     STATE/pods/<uid>/<container>/<attempt>.log.<n>  what was put aside of it (log_rotation.h)
  *     STATE/pods/<uid>/<container>/<attempt>/{upper,work}   what it has written, for overlayfs
  *     STATE/pods/<uid>/volumes.d/         its volumes (volume.h); a container can be called volumes
+ *     STATE/discarded/                    what is being removed (discard.h)
  *     STATE/seccomp/                      profiles that pods name (type Localhost)
  *     STATE/registries/<host[:port]>/     certificates for pulling images from there (fetch.h)
  *     RUN/runc/                           runc's own state: runc --root RUN/runc list

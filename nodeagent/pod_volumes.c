@@ -59,5 +59,5 @@ int pod_bind_volumes(struct pod *pod, struct value container, struct value varia
 int pod_tear_down_volumes(const struct pod *pod, struct error **err)
 {
     autofree char *volumes = volumes_of(pod);
-    return volumes_tear_down(volumes, err);
+    return volumes_tear_down(volumes, pod_place(pod)->state, err);
 }

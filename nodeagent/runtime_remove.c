@@ -2,6 +2,7 @@
 
 #include "lib/file.h"
 #include "lib/log.h"
+#include "nodeagent/discard.h"
 #include "nodeagent/rootfs.h"
 #include <errno.h>
 
@@ -32,7 +33,7 @@ static int remove_files(const struct job *job, struct error **err)
     autofree char *exit_file = place_exit_file(place, job->id);
     int result = remove_directory(state, err);
     if (result < 0 || (result = remove_directory(job->bundle, err)) < 0 ||
-        (result = directory_remove(layer, err)) < 0)
+        (result = discard(place->state, layer, err)) < 0)
         return result;
     if (unlink(exit_file) < 0 && errno != ENOENT)
         return error_errno(err, errno, "cannot remove %s", exit_file);

@@ -3,6 +3,7 @@
 #include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/quantity.h"
+#include "nodeagent/discard.h"
 #include "nodeagent/rootfs.h"
 #include "nodeagent/volume_write.h"
 #include <errno.h>
@@ -263,12 +264,12 @@ int volumes_update(const char *volumes, const struct volume_world *world, struct
     return set_up_some(volumes, world, false, err);
 }
 
-int volumes_tear_down(const char *volumes, struct error **err)
+int volumes_tear_down(const char *volumes, const char *state, struct error **err)
 {
     if (access(volumes, F_OK) < 0 && errno == ENOENT)
         return 0;
     int result = rootfs_unmount_below(volumes, err);
-    return result < 0 ? result : directory_remove(volumes, err);
+    return result < 0 ? result : discard(state, volumes, err);
 }
 
 /* ---- part of a volume ---- */

@@ -42,8 +42,9 @@ int volumes_set_up(const char *volumes, const struct volume_world *world, struct
 /* The same for those that are made from objects and the pod's metadata: when one of them has changed. */
 int volumes_update(const char *volumes, const struct volume_world *world, struct error **err);
 
-/* Unmounts and removes everything below; fine when nothing is there. No container may be left. */
-int volumes_tear_down(const char *volumes, struct error **err);
+/* Unmounts everything below, and discards it (discard.h: STATE); fine when nothing is there. No container may
+ * be left. */
+int volumes_tear_down(const char *volumes, const char *state, struct error **err);
 
 /* Checks that the machine's path is what the hostPath's type says, and makes what it says is to be made. */
 int volume_host_path(struct value source, struct error **err);

@@ -3,6 +3,7 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/process.h"
+#include "nodeagent/discard.h"
 #include "nodeagent/image.h"
 #include <sched.h>
 #include <setjmp.h>
@@ -127,6 +128,7 @@ void fixture_close(struct fixture *fixture)
     assert_int_equal(cgroups_kill(cgroups, fixture->place.cgroup), 0);
     assert_int_equal(cgroups_remove(cgroups, fixture->place.cgroup, NULL), 0);
     cgroups_close(cgroups);
+    discard_wait();
     close_runtime(fixture);
     doc_free(fixture->image);
     doc_free(fixture->pod);

@@ -1,6 +1,7 @@
 /* Volumes come about, are changed, and go: with real mounts, in a mount namespace of the test's own. */
 #include "nodeagent/volume.h"
 #include "lib/file.h"
+#include "nodeagent/discard.h"
 #include "nodeagent/volume_mounts.h"
 #include "tests/unit/lib/test.h"
 
@@ -28,7 +29,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    return volumes_tear_down(directory, NULL);
+    discard_wait();
+    return volumes_tear_down(directory, directory, NULL);
 }
 
 static struct value find(void *context, const char *kind, struct str name)
@@ -286,10 +288,10 @@ static void test_tearing_down_leaves_nothing_but_the_machines_own(void **state)
     assert_int_equal(symlink(host, link), 0);
     assert_int_equal(volume_bind(host, "precious", target, NULL), 0);
     assert_text("volumes/subPath~c/0", "text");
-    assert_int_equal(volumes_tear_down(path, NULL), 0);
+    assert_int_equal(volumes_tear_down(path, directory, NULL), 0);
     assert_int_not_equal(access(path, F_OK), 0);
     assert_text("host/precious", "text");
-    assert_int_equal(volumes_tear_down(path, NULL), 0);
+    assert_int_equal(volumes_tear_down(path, directory, NULL), 0);
 }
 
 static void test_a_sub_path_stays_in_its_volume(void **state)
