@@ -37,7 +37,7 @@ static void wait_at_gate(void)
         ;
 }
 
-void fault_reached(const char *name)
+void fault_reached_with(const char *name, pid_t victim)
 {
     if (strcmp(name, wanted_name) != 0)
         return;
@@ -45,5 +45,10 @@ void fault_reached(const char *name)
     if (gate[0] != '\0' && left <= 1)
         wait_at_gate();
     else if (left == 1)
-        (void)kill(getpid(), SIGKILL);
+        (void)kill(victim, SIGKILL);
+}
+
+void fault_reached(const char *name)
+{
+    fault_reached_with(name, getpid());
 }

@@ -1,6 +1,7 @@
 #include "nodeagent/agent_private.h"
 
 #include "lib/clock.h"
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/process.h"
@@ -296,9 +297,10 @@ static void on_pod_answer(struct agent *agent, enum message_kind kind, const cha
         log_warning("pod %s: the tree refuses: " STR_FORMAT, uid, STR_ARGS(message));
     if (pod == NULL)
         return;
-    if (kind == MESSAGE_STATUS && outdated)
-        pod_status_refused(pod);
+    if (kind == MESSAGE_STATUS && error.length != 0 && !gone)
+        pod_status_refused(pod, outdated);
     if (kind == MESSAGE_FINISH && (error.length == 0 || gone)) {
+        fault_point("finish-answered");
         pod_forget(pod);
     } else if (kind == MESSAGE_FINISH) {
         pod->finishing = false;

@@ -24,6 +24,7 @@ struct pod {
     struct doc *status;   /* what was last said of it; NULL: nothing yet */
     struct loop_source *timer;
     bool finishing; /* the tree has been asked to let it go */
+    bool unsaved;   /* what its record says is not on the disk */
     struct image_wait *image_waits;
     struct pod_check *checks; /* pod_probe.c's: the probes of its containers */
     struct pod_hook *hooks;   /* pod_hook.c's: hooks that are running */
@@ -127,8 +128,9 @@ void step_free(struct step *step);
  * milliseconds it took. Frees it. */
 int64_t step_end(void *step, struct pod **pod, struct container_record **container);
 
-/* Writes its record. */
-void pod_save(struct pod *pod);
+/* Writes its record; false when that can't be done. Then nothing is begun that an agent which only knows the
+ * older record would begin once more (pod_sync()), and it is tried again. */
+bool pod_save(struct pod *pod);
 /* Looks what has become of what its record says. */
 void pod_adopt(struct pod *pod);
 /* Nothing of it is left, neither here nor in the tree. */
@@ -245,8 +247,9 @@ __attribute__((format(printf, 4, 5))) void pod_say_event(const struct pod *pod, 
                                                          const char *reason, const char *format, ...);
 /* Says how it is, if that is not what was said last. */
 void pod_say_status(struct pod *pod, int64_t now_ms);
-/* The tree would not have it, because another has changed the pod meanwhile: it is said again. */
-void pod_status_refused(struct pod *pod);
+/* The tree would not have it, because another has changed the pod meanwhile or for a reason of its own: it is
+ * said again. */
+void pod_status_refused(struct pod *pod, bool outdated);
 /* Asks the tree to let it go. */
 void pod_say_finished(struct pod *pod);
 

@@ -1,6 +1,7 @@
 #include "nodeagent/conmon.h"
 
 #include "lib/doc.h"
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/process.h"
 #include <errno.h>
@@ -10,8 +11,6 @@
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 
-/* A runtime that takes longer hangs. */
-#define CREATE_TIMEOUT_MS 120000
 /* The number of the descriptor over which conmon says how making the container went. */
 #define SYNC_FD 3
 
@@ -22,6 +21,7 @@ struct launch {
     char *id, *bundle;
     int sync;
     struct loop_source *source, *timer;
+    int64_t timeout_ms;
     struct process *process; /* conmon before it is a daemon */
     bool answered;
     struct buf answer;
@@ -106,6 +106,20 @@ static char *runtime_complaint(const char *bundle)
     return last;
 }
 
+/* The runtime says everything in one way. These words are about the machine: with any other container it
+ * would have said the same, and of this one perhaps not again. */
+static bool is_of_machine(const char *complaint)
+{
+    static const char *const troubles[] = {"no space left on device", "disk quota exceeded",
+                                           "signal: killed",          "cannot allocate memory",
+                                           "too many open files",     "resource temporarily unavailable",
+                                           "device or resource busy"};
+    for (size_t i = 0; i < COUNT(troubles); i++)
+        if (strstr(complaint, troubles[i]) != NULL)
+            return true;
+    return false;
+}
+
 static pid_t read_answer(struct launch *launch)
 {
     autodoc struct doc *doc = doc_parse(str_trim(buf_str(&launch->answer)), NULL);
@@ -114,10 +128,10 @@ static pid_t read_answer(struct launch *launch)
         return (pid_t)pid;
     autofree char *complaint = runtime_complaint(launch->bundle);
     struct str message = str_trim(value_str(value_at(doc_root(doc), "message")));
+    if (complaint == NULL && message.length != 0)
+        complaint = str_dup(message);
     if (complaint != NULL)
-        error_make(&launch->error, EIO, "%s", complaint);
-    else if (message.length != 0)
-        error_make(&launch->error, EIO, STR_FORMAT, STR_ARGS(message));
+        error_make(&launch->error, is_of_machine(complaint) ? EIO : EINVAL, "%s", complaint);
     else
         error_make(&launch->error, EIO, "the container's monitor died while it was making the container");
     return 0;
@@ -126,6 +140,7 @@ static pid_t read_answer(struct launch *launch)
 static void finish(struct launch *launch)
 {
     int pidfd = -1;
+    fault_point("container-made");
     pid_t pid = launch->error == NULL ? read_answer(launch) : 0;
     if (launch->error == NULL && conmon_find(launch->bundle, launch->id, &pidfd) == 0) {
         /* It ended before we looked: then so has the container, and the exit file says how. */
@@ -177,8 +192,8 @@ static void on_timeout(void *context)
 {
     struct launch *launch = context;
     launch->timer = NULL;
-    error_make(&launch->error, ETIMEDOUT, "the container could not be made within %d seconds",
-               CREATE_TIMEOUT_MS / 1000);
+    error_make(&launch->error, ETIMEDOUT, "the container could not be made within %lld seconds",
+               (long long)launch->timeout_ms / 1000);
     pid_t pid = read_pid(launch->bundle, "conmon.pid");
     /* It leads a session in which the runtime is too. */
     if (pid > 0 && has_argument(pid, launch->id))
@@ -230,7 +245,11 @@ static int launch_conmon(struct launch *launch, const struct place *place, const
         .fd_count = 3,
         .quiet = true};
     launch->process = cgroups_start(cgroups, plan->cgroup, launch->loop, &conmon, on_daemon, launch, err);
-    return launch->process != NULL ? 0 : -EIO;
+    if (launch->process == NULL)
+        return -EIO;
+    fault_child("monitor", process_pid(launch->process));
+    fault_point("monitor-begun");
+    return 0;
 }
 
 /* conmon ends, and its container with it, when it can't say how it went because the agent has died. So it
@@ -258,6 +277,7 @@ int conmon_start(struct loop *loop, const struct place *place, const struct cgro
                               .id = str_dup(str_of(plan->id)),
                               .bundle = str_dup(str_of(plan->bundle)),
                               .sync = ends[0],
+                              .timeout_ms = place->runtime_timeout_ms,
                               .done = done,
                               .context = context};
     launch->source = loop_fd(loop, launch->sync, EPOLLIN, on_sync, launch, err);
@@ -265,6 +285,6 @@ int conmon_start(struct loop *loop, const struct place *place, const struct cgro
         launch_free(launch);
         return -EIO;
     }
-    launch->timer = loop_timer(loop, CREATE_TIMEOUT_MS, on_timeout, launch);
+    launch->timer = loop_timer(loop, launch->timeout_ms, on_timeout, launch);
     return 0;
 }

@@ -26,7 +26,8 @@ struct conmon_plan {
 };
 
 /* `pid` is the container's first process, which waits to be started, and `pidfd` is its monitor's (the
- * callee's); error is NULL then. */
+ * callee's); error is NULL then. Else its number is EINVAL when the OCI runtime would not make such a
+ * container, anything else when that may go better next time. */
 typedef void conmon_done_fn(void *context, pid_t pid, int pidfd, struct error *error);
 
 /* On failure `done` is not called. */

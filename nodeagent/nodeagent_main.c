@@ -1,4 +1,5 @@
 /* podtree-nodeagent: runs the pods that are bound to this node. */
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/options.h"
@@ -13,7 +14,7 @@
 static const char *mount_point = "/k8s", *state = "/var/lib/podtree", *run = "/run/podtree";
 static const char *node, *runtime = "runc";
 static bool end_pods;
-static int64_t report;
+static int64_t report, runtime_timeout = PLACE_RUNTIME_TIMEOUT_MS / 1000;
 
 static const struct option_row options[] = {
     {.name = "mount", .argument = "DIR", .help = "where the tree is (/k8s)", .text = &mount_point},
@@ -24,6 +25,10 @@ static const struct option_row options[] = {
      .argument = "PROGRAM",
      .help = "an OCI runtime with runc's command line (runc)",
      .text = &runtime},
+    {.name = "runtime-timeout",
+     .argument = "SECONDS",
+     .help = "what takes it longer hangs, and is tried again (120)",
+     .number = &runtime_timeout},
     {.name = "end-pods", .help = "end every container and sandbox here, and exit", .flag = &end_pods},
     {.name = "report-fd",
      .argument = "N",
@@ -101,6 +106,7 @@ static int prepare_and_work(struct error **err)
     struct place place;
     if (result < 0 || (result = place_open(&place, state, run, runtime, err)) < 0)
         return result;
+    place.runtime_timeout_ms = runtime_timeout * 1000;
     struct loop *loop = loop_new(err);
     result = loop != NULL ? work(loop, &place, err) : -EIO;
     loop_free(loop);
@@ -114,6 +120,7 @@ int main(int argc, char **argv)
     char **words;
     int count;
     log_init("nodeagent");
+    fault_init();
     int result = options_parse(&usage, argc, argv, &words, &count, &error);
     if (result > 0)
         return 0;

@@ -1,5 +1,6 @@
 #include "nodeagent/outbox.h"
 
+#include "lib/fault.h"
 #include "lib/log.h"
 
 #define RETRY_FIRST_MS 50
@@ -79,7 +80,9 @@ static void send_all(void *context)
     for (size_t i = 0; i < outbox->count; i++)
         buf_add_str(&requests, buf_str(&outbox->messages[i].line));
     autoerror struct error *error = NULL;
+    fault_point("saying");
     if (tree_bulk(outbox->tree, buf_str(&requests), outbox->count, &results, &error) == 0) {
+        fault_point("said");
         outbox->retry_ms = 0;
         take_answers(outbox, buf_str(&results));
         return;

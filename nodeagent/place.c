@@ -51,7 +51,7 @@ static char *find_program(const char *name, struct error **err)
 int place_open(struct place *place, const char *state, const char *run, const char *runtime,
                struct error **err)
 {
-    *place = (struct place){.state = absolute(state, err)};
+    *place = (struct place){.state = absolute(state, err), .runtime_timeout_ms = PLACE_RUNTIME_TIMEOUT_MS};
     if (place->state != NULL)
         place->run = absolute(run, err);
     if (place->run != NULL)

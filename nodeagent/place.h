@@ -24,17 +24,22 @@
 
 #include "lib/error.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 struct place {
-    char *state;   /* absolute */
-    char *run;     /* absolute */
-    char *cgroup;  /* "/podtree/1f0c43aa" */
-    char *runtime; /* the OCI runtime's program */
-    char *pause;   /* podtree-pause */
-    char *exec;    /* podtree-exec */
-    char *copy;    /* podtree-copy */
-    char *image;   /* podtree-image */
+    char *state;                /* absolute */
+    char *run;                  /* absolute */
+    char *cgroup;               /* "/podtree/1f0c43aa" */
+    char *runtime;              /* the OCI runtime's program */
+    int64_t runtime_timeout_ms; /* how long a call of it may take: then it hangs, and is killed */
+    char *pause;                /* podtree-pause */
+    char *exec;                 /* podtree-exec */
+    char *copy;                 /* podtree-copy */
+    char *image;                /* podtree-image */
 };
+
+/* As the kubelet's runtimeRequestTimeout. */
+#define PLACE_RUNTIME_TIMEOUT_MS 120000
 
 /* Makes the directories. Programs are looked for beside this one first, then where they are installed. */
 int place_open(struct place *place, const char *state, const char *run, const char *runtime,

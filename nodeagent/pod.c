@@ -1,5 +1,6 @@
 /* One pod: asks decide() what to do, has the runtime do it, writes down what happens, and tells the tree. */
 #include "lib/clock.h"
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/quantity.h"
@@ -62,11 +63,14 @@ void pod_free(struct pod *pod)
     free(pod);
 }
 
-void pod_save(struct pod *pod)
+bool pod_save(struct pod *pod)
 {
     autoerror struct error *error = NULL;
-    if (record_save(pod_place(pod), pod->record, &error) < 0)
-        log_error("pod " POD_FORMAT ": %s", POD_ARGS(pod), error_message(error));
+    bool told = pod->unsaved;
+    pod->unsaved = record_save(pod_place(pod), pod->record, &error) < 0;
+    if (pod->unsaved && !told)
+        log_error("pod " POD_FORMAT ": cannot write its record: %s", POD_ARGS(pod), error_message(error));
+    return !pod->unsaved;
 }
 
 /* ---- making containers ---- */
@@ -78,13 +82,28 @@ static void fail_to_make(struct pod *pod, struct container_record *container, co
     pod_say_event(pod, "Warning", "Failed", "Error: %s", message);
 }
 
+/* It can't be made at present. An event says only what is new. */
+static void hold_back(struct pod *pod, struct container_record *container, const char *reason,
+                      const char *complaint)
+{
+    bool news = container->waiting_message == NULL || strcmp(container->waiting_message, complaint) != 0;
+    record_wait(container, reason, complaint, clock_wall_ms());
+    if (news)
+        pod_say_event(pod, "Warning", "Failed", "Error: %s", complaint);
+}
+
+/* What the runtime says against the container itself is an end of it; after anything else it is made again,
+ * whatever its pod's policy is: it has not run. */
 static void on_created(void *context, struct error *error)
 {
     struct pod *pod;
     struct container_record *container;
     int64_t taken_ms = step_end(context, &pod, &container);
-    if (error != NULL) {
+    fault_point("container-created");
+    if (error != NULL && error->number == EINVAL) {
         fail_to_make(pod, container, error_message(error));
+    } else if (error != NULL) {
+        hold_back(pod, container, "CreateContainerError", error_message(error));
     } else {
         container->state = CONTAINER_CREATED;
         pod_say_event(pod, "Normal", "Created", "Created container %s in %lld ms", container->name,
@@ -108,21 +127,13 @@ static void on_started(void *context, struct error *error)
         container->state = CONTAINER_RUNNING;
         container->started_ms = clock_wall_ms();
         container->post_start_due = pod_has_hook(pod, container, HOOK_POST_START);
+        fault_point("started");
         pod_save(pod);
+        fault_point("start-recorded");
         pod_say_event(pod, "Normal", "Started", "Started container %s in %lld ms", container->name,
                       (long long)taken_ms);
     }
     pod_sync(pod);
-}
-
-/* It can't be made at present. An event says only what is new. */
-static void hold_back(struct pod *pod, struct container_record *container, const char *reason,
-                      const char *complaint)
-{
-    bool news = container->waiting_message == NULL || strcmp(container->waiting_message, complaint) != 0;
-    record_wait(container, reason, complaint, clock_wall_ms());
-    if (news)
-        pod_say_event(pod, "Warning", "Failed", "Error: %s", complaint);
 }
 
 static bool is_unsupported(struct pod *pod, struct container_record *container)
@@ -175,15 +186,20 @@ static void create_container(struct pod *pod, int i)
         hold_back(pod, container, "CreateContainerConfigError", error_message(error));
         return;
     }
+    fault_point("volumes-bound");
     if (container->end.valid)
         record_raise_backoff(container, clock_wall_ms());
     container->attempt++;
-    container->adopted = container->again = false;
+    container->adopted = container->again = container->start_asked = false;
     container->state = CONTAINER_CREATING;
     container->remains = true;
     free(container->image_id);
     container->image_id = image_reference(doc_root(image));
-    pod_save(pod);
+    if (!pod_save(pod)) {
+        hold_back(pod, container, "CreateContainerError", "cannot write the pod's record");
+        return;
+    }
+    fault_point("container-recorded");
     char hostname[NAMES_HOSTNAME];
     struct runtime_container config = {.uid = pod->record->uid,
                                        .name = container->name,
@@ -208,6 +224,10 @@ static void create_container(struct pod *pod, int i)
 static void start_container(struct pod *pod, int i)
 {
     struct container_record *container = &pod->record->containers[i];
+    container->start_asked = true;
+    if (!pod_save(pod))
+        return;
+    fault_point("start-asked");
     container->busy = true;
     runtime_start_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
                             on_started, step_new(pod, container));
@@ -221,7 +241,10 @@ static void finish(struct pod *pod)
     if (pod_tear_down_volumes(pod, &error) < 0) {
         log_error("pod " POD_FORMAT ": %s", POD_ARGS(pod), error_message(error));
         pod_sync_later(pod, MACHINE_RETRY_MS);
-    } else if (pod->document == NULL || pod->agent->outbox == NULL) {
+        return;
+    }
+    fault_point("volumes-removed");
+    if (pod->document == NULL || pod->agent->outbox == NULL) {
         pod_forget(pod);
     } else if (!pod->finishing) {
         pod_say_finished(pod);
@@ -278,6 +301,16 @@ static void perform(struct pod *pod, const struct action *action)
     }
 }
 
+/* What an agent would do again that only knows what was last written down; but not of a pod that is to go:
+ * none of its containers is run again, and perhaps it is its going that makes room for records. */
+static bool needs_record(const struct pod *pod, enum action_kind kind)
+{
+    bool goes =
+        pod->document == NULL || value_exists(value_at(pod_document(pod), "metadata", "deletionTimestamp"));
+    return kind == ACTION_CREATE || kind == ACTION_START || kind == ACTION_RUN_SANDBOX ||
+           (kind == ACTION_REMOVE && !goes);
+}
+
 static void on_due(void *context)
 {
     struct pod *pod = context;
@@ -305,16 +338,16 @@ void pod_sync(struct pod *pod)
     if (!was_over && pod->record->failure_reason != NULL)
         pod_say_event(pod, "Normal", pod->record->failure_reason, "%s", pod->record->failure_message);
     int64_t wake_ms = decision.wake_ms;
-    bool last = false;
+    bool last = false, saved = !pod->unsaved || decision.count == 0 || pod_save(pod);
     for (int i = 0; i < decision.count && !last; i++) {
         last = decision.actions[i].kind == ACTION_FINISH;
-        if (!last)
+        if (!last && (saved || !needs_record(pod, decision.actions[i].kind)))
             perform(pod, &decision.actions[i]);
     }
     pod_say_status(pod, circumstances.now_ms);
     /* What was done at once may make the next thing possible; what was begun calls back. */
     if (decision.count > 0 && !last)
-        pod_sync_later(pod, 0);
+        pod_sync_later(pod, pod->unsaved ? MACHINE_RETRY_MS : 0);
     else if (wake_ms != 0)
         pod_sync_later(pod, wake_ms - circumstances.now_ms);
     decision_free(&decision);
@@ -369,9 +402,14 @@ void pod_forget(struct pod *pod)
 {
     autofree char *directory = place_pod_state(pod_place(pod), pod->record->uid);
     autoerror struct error *error = NULL;
-    if (directory_remove(directory, &error) < 0)
-        log_error("pod " POD_FORMAT ": %s", POD_ARGS(pod), error_message(error));
-    pod_free(pod);
+    if (directory_remove(directory, &error) == 0) {
+        fault_point("pod-forgotten");
+        pod_free(pod);
+        return;
+    }
+    log_error("pod " POD_FORMAT ": %s", POD_ARGS(pod), error_message(error));
+    doc_free(take_pointer(pod->document));
+    pod_sync_later(pod, MACHINE_RETRY_MS);
 }
 
 /* ---- after a restart ---- */
@@ -381,9 +419,9 @@ static void adopt_container(struct pod *pod, struct container_record *container)
     struct runtime_end end = {.exit_code = 128 + SIGKILL, .finished_ms = clock_wall_ms(), .lost = true};
     if (container->state == CONTAINER_NONE)
         return;
-    enum runtime_state found = runtime_adopt_container(pod->agent->runtime, pod->record->uid, container->name,
-                                                       container->attempt, &end);
-    bool was_running = container->state == CONTAINER_RUNNING;
+    struct runtime_target target = {pod->record->uid, container->name, container->attempt};
+    bool was_running = container->state == CONTAINER_RUNNING, asked = was_running || container->start_asked;
+    enum runtime_state found = runtime_adopt_container(pod->agent->runtime, &target, asked, &end);
     container->adopted = true;
     switch (found) {
     case RUNTIME_RUNNING:
@@ -398,13 +436,11 @@ static void adopt_container(struct pod *pod, struct container_record *container)
         container->state = CONTAINER_CREATED;
         break;
     case RUNTIME_ENDED:
-        pod_note_end(pod, container, &end);
-        break;
     case RUNTIME_ABSENT:
-        if (was_running)
+        if (asked && !end.never_ran)
             pod_note_end(pod, container, &end);
         else
-            container->state = CONTAINER_CREATING; /* its remains will be removed, and it made again */
+            record_unmake(container);
         break;
     }
 }
@@ -414,6 +450,7 @@ void pod_adopt(struct pod *pod)
     struct pod_record *record = pod->record;
     for (int i = 0; i < record->container_count; i++)
         adopt_container(pod, &record->containers[i]);
+    pod->unsaved = true; /* what was found out now can't be once more when remains have been removed */
     record->sandbox =
         runtime_adopt_sandbox(pod->agent->runtime, record->uid) > 0 ? SANDBOX_READY : SANDBOX_ENDED;
 }

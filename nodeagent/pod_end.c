@@ -1,6 +1,7 @@
 /* How the containers of one pod end: asked, signalled, killed, and what is left of them removed; and what is
  * noted when one has ended, by itself or not. When each of that is to be done is decided elsewhere. */
 #include "lib/clock.h"
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/log.h"
 #include "nodeagent/agent_private.h"
@@ -26,6 +27,7 @@ static void ask_container(struct pod *pod, struct container_record *container, c
     container->hooking = false;
     pod_forget_hooks(pod, container->name);
     pod_save(pod);
+    fault_point("end-asked");
     pod_say_event(pod, "Normal", "Killing", "%s", why);
 }
 
@@ -53,6 +55,7 @@ void pod_signal_container(struct pod *pod, struct container_record *container)
     pod_forget_hooks(pod, container->name);
     runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
                              stop_signal(pod, container));
+    fault_point("signalled");
     pod_save(pod);
 }
 
@@ -65,6 +68,7 @@ void pod_kill_container(struct pod *pod, struct container_record *container)
         pod_say_event(pod, "Normal", "Killing", "Stopping container %s", container->name);
     runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
                              SIGKILL);
+    fault_point("killed");
 }
 
 static void on_removed(void *context, struct error *error)
@@ -82,6 +86,7 @@ static void on_removed(void *context, struct error *error)
         record_undo_attempt(container);
     container->remains = false;
     pod_save(pod);
+    fault_point("removal-recorded");
     pod_sync(pod);
 }
 
@@ -124,15 +129,21 @@ void pod_container_ended(struct pod *pod, const char *name, int attempt, const s
     if (container == NULL || container->attempt != attempt ||
         (container->state != CONTAINER_RUNNING && container->state != CONTAINER_CREATED))
         return;
-    if (end->never_ran && container->adopted) {
-        /* The agent that was about to start it died over it: this attempt is not spent. */
-        container->state = CONTAINER_CREATING;
+    if (end->never_ran) {
+        /* This attempt is not spent. Nothing is to blame where the agent that was about to start it died. */
+        if (!container->adopted)
+            record_wait(container, "CreateContainerError", "the container ended before it was started",
+                        clock_wall_ms());
+        record_unmake(container);
+        pod_save(pod);
         pod_sync(pod);
         return;
     }
     pod_forget_hooks(pod, name);
     pod_note_end(pod, container, end);
+    fault_point("ended");
     pod_save(pod);
+    fault_point("end-recorded");
     int64_t now = clock_wall_ms();
     if (pod->document != NULL && !pod->record->over && decide_restarts(pod_document(pod), container) &&
         record_backoff_until(container) > now)

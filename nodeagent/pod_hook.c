@@ -1,6 +1,7 @@
 /* The lifecycle hooks of one pod's containers. When one has to run is decided elsewhere; here it is run, and
  * what comes of it goes into the record. A hook that was running when its agent died is run again by the next
  * one: they run at least once. */
+#include "lib/fault.h"
 #include "lib/log.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/hook.h"
@@ -82,6 +83,7 @@ static void on_done(void *context, struct error *error)
     while (*at != hook)
         at = &(*at)->next;
     hook->hook = NULL;
+    fault_point("hook-ended");
     note_end(pod, container, hook->kind, error);
     remove_hook(at);
     pod_sync(pod);
@@ -114,4 +116,5 @@ void pod_run_hook(struct pod *pod, struct container_record *container, enum pod_
                                  .exec = reach_exec(&hook->reach)};
     container->hooking = true;
     hook->hook = hook_start(pod->agent->loop, &target, on_done, hook);
+    fault_point("hook-begun");
 }

@@ -2,6 +2,7 @@
 #include "nodeagent/agent_private.h"
 
 #include "lib/clock.h"
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/log.h"
 #include "nodeagent/effect.h"
@@ -98,7 +99,7 @@ static void begin(struct pod *pod, const char *hostname, const struct security_s
         .resolver = buf_str(&resolver),
         .sysctls = *sysctls,
     };
-    pod_save(pod);
+    fault_point("pod-recorded");
     pod->record->sandbox_busy = true;
     runtime_run_sandbox(pod->agent->runtime, &config, on_run, step_new(pod, NULL));
 }
@@ -107,6 +108,7 @@ static int set_up_volumes(struct pod *pod, struct error **err)
 {
     int64_t begun_us = clock_us();
     int result = pod_set_up_volumes(pod, err);
+    fault_point("volumes-made");
     if (result == 0 && value_count(value_at(pod_document(pod), "spec", "volumes")) != 0)
         pod_say_event(pod, "Normal", "SuccessfulMountVolume", "Set up the pod's volumes in %lld ms",
                       (long long)(clock_us() - begun_us) / 1000);
@@ -122,6 +124,8 @@ void pod_run_sandbox(struct pod *pod)
         say_what_has_no_effect(pod);
     if (security_sysctls(&sysctls, pod_document(pod), &error) < 0 || find_hostname(pod, hostname, &error) < 0)
         fail_to_make(pod, error);
+    else if (!pod_save(pod))
+        hold_back(pod, "FailedCreatePodSandBox", str_dup(STR("cannot write the pod's record")));
     else if (set_up_volumes(pod, &error) < 0)
         hold_back(pod, "FailedMount", str_dup(str_of(error_message(error))));
     else
@@ -134,6 +138,7 @@ void pod_stop_sandbox(struct pod *pod)
         pod->record->sandbox_busy = true; /* until pod_sandbox_ended */
     else
         pod->record->sandbox = SANDBOX_ENDED;
+    fault_point("sandbox-stopped");
 }
 
 void pod_remove_sandbox(struct pod *pod)

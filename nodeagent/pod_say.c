@@ -3,8 +3,9 @@
 #include "nodeagent/agent_private.h"
 #include "nodeagent/status.h"
 
-/* After another has changed the pod: by then that has been seen. */
-#define STATUS_RETRY_MS 100
+/* After another has changed the pod: by then that has been seen. After what the tree can't do at present. */
+#define STATUS_OUTDATED_MS 100
+#define STATUS_REFUSED_MS  5000
 
 static struct value begin_request(struct doc *doc, const struct pod *pod, const char *operation)
 {
@@ -59,10 +60,10 @@ void pod_say_status(struct pod *pod, int64_t now_ms)
     pod->status = take_pointer(now);
 }
 
-void pod_status_refused(struct pod *pod)
+void pod_status_refused(struct pod *pod, bool outdated)
 {
     doc_free(take_pointer(pod->status));
-    pod_sync_later(pod, STATUS_RETRY_MS);
+    pod_sync_later(pod, outdated ? STATUS_OUTDATED_MS : STATUS_REFUSED_MS);
 }
 
 void pod_say_finished(struct pod *pod)

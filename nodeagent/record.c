@@ -45,6 +45,7 @@ static void ending_clear(struct ending *end)
 static void end_attempt(struct container_record *container)
 {
     container->state = CONTAINER_NONE;
+    container->start_asked = false;
     container->asked_ms = container->signalled_ms = 0;
     container->post_start_due = container->pre_stop_due = container->hooking = container->killed = false;
     container->grace_seconds = -1;
@@ -69,6 +70,13 @@ void record_end(struct container_record *container, int exit_code, int64_t finis
     container->started_ms = 0;
     container->remains = true;
     container->done |= container->role == ROLE_INIT && exit_code == 0;
+}
+
+void record_unmake(struct container_record *container)
+{
+    container->state = CONTAINER_CREATING;
+    container->start_asked = false;
+    container->started_ms = 0;
 }
 
 void record_undo_attempt(struct container_record *container)
@@ -404,6 +412,7 @@ static void write_container(struct value object, const struct container_record *
     write_text(object, STR("state"), state_names[container->state]);
     value_set_int(object, STR("attempt"), container->attempt);
     value_set_bool(object, STR("remains"), container->remains);
+    value_set_bool(object, STR("startAsked"), container->start_asked);
     value_set_int(object, STR("started"), container->started_ms);
     write_text(object, STR("image"), container->image);
     write_text(object, STR("imageID"), container->image_id);
@@ -488,6 +497,7 @@ static void read_container(struct value object, struct container_record *contain
         .state = (enum container_state)READ_NAME(object, "state", state_names),
         .attempt = (int)read_int(object, STR("attempt"), -1),
         .remains = value_true(value_get(object, STR("remains"))),
+        .start_asked = value_true(value_get(object, STR("startAsked"))),
         .started_ms = read_int(object, STR("started"), 0),
         .image = read_text(object, STR("image")),
         .image_id = read_text(object, STR("imageID")),

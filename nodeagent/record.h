@@ -41,8 +41,9 @@ struct container_record {
     char *name;
     enum container_role role;
     enum container_state state;
-    int attempt;  /* the newest; -1: none yet */
-    bool remains; /* of the newest attempt there may be something to be removed */
+    int attempt;      /* the newest; -1: none yet */
+    bool remains;     /* of the newest attempt there may be something to be removed */
+    bool start_asked; /* it may have been started: if nobody can say what became of it, it ran */
     int64_t started_ms;
     char *image;    /* that the newest attempt was asked to be made of, in the pod's words; NULL: not known */
     char *image_id; /* what that was */
@@ -146,7 +147,9 @@ void record_set_image(struct container_record *container, struct str image);
 /* The newest attempt has ended. Takes nothing; strings are copied. */
 void record_end(struct container_record *container, int exit_code, int64_t finished_ms, const char *reason,
                 const char *message);
-/* It turns out that the newest attempt was never made. */
+/* It turns out that the newest attempt has not run, and will not: its remains are to be removed. */
+void record_unmake(struct container_record *container);
+/* They have been: there was no such attempt. */
 void record_undo_attempt(struct container_record *container);
 /* It can't be made: why, and when to try again (10 s, then twice as long each time, up to 5 minutes). */
 void record_wait(struct container_record *container, const char *reason, const char *message, int64_t now_ms);

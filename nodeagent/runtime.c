@@ -1,6 +1,7 @@
 #include "nodeagent/runtime_private.h"
 
 #include "lib/clock.h"
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/log.h"
 #include "nodeagent/conmon.h"
@@ -17,7 +18,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define RUNTIME_TIMEOUT_MS 60000
+/* For how long a verb may hold others up. */
+#define SLOT_MS 5000
 
 struct runtime *runtime_open(struct loop *loop, const struct place *place,
                              const struct runtime_listener *listener, struct error **err)
@@ -68,6 +70,28 @@ void ward_forget(struct runtime *runtime, const char *uid, const char *name, int
         ward_free(at);
 }
 
+/* ---- has it been let go on? ---- */
+
+/* The first process waits at a fifo until somebody opens its other end, and then writes a byte into it before
+ * it becomes the container's command. The kernel notes when a fifo was last written to: so it is given a time
+ * that no clock shows, and whoever comes later, even when all that had to do with it is dead, sees whether
+ * the command has begun. */
+static const struct timespec not_yet_written = {.tv_sec = 0};
+
+static void mark_as_waiting(const char *fifo)
+{
+    const struct timespec times[2] = {not_yet_written, not_yet_written};
+    if (utimensat(AT_FDCWD, fifo, times, 0) < 0 && errno != ENOENT)
+        log_warning("cannot mark %s: %m", fifo);
+}
+
+/* A process that was never asked to go on is waiting, marked or not: its agent may have died before that. */
+static bool waits_at(const char *fifo, bool asked)
+{
+    struct stat status;
+    return stat(fifo, &status) == 0 && (!asked || status.st_mtim.tv_sec == not_yet_written.tv_sec);
+}
+
 /* From conmon's exit file; false when there is none. */
 static bool read_end(const struct runtime *runtime, const char *id, const char *bundle,
                      struct runtime_end *end)
@@ -108,7 +132,7 @@ static void container_ended(struct ward *ward)
     struct runtime_end end;
     if (!read_end(runtime, id, bundle, &end))
         end_lost(runtime, uid, name, attempt, &end);
-    end.never_ran = access(fifo, F_OK) == 0;
+    end.never_ran = waits_at(fifo, ward->asked);
     runtime->listener.container_ended(runtime->listener.context, uid, name, attempt, &end);
 }
 
@@ -193,6 +217,24 @@ struct job *job_new(struct runtime *runtime, const char *uid, const char *name, 
     return job;
 }
 
+static void begin_waiting_jobs(struct runtime *runtime);
+
+static void give_up_slot(struct job *job)
+{
+    if (job->slot == NULL)
+        return;
+    loop_remove(take_pointer(job->slot));
+    job->runtime->working--;
+}
+
+static void on_slot_over(void *context)
+{
+    struct job *job = context;
+    job->slot = NULL;
+    job->runtime->working--;
+    begin_waiting_jobs(job->runtime);
+}
+
 static void begin_waiting_jobs(struct runtime *runtime)
 {
     while (runtime->working < RUNTIME_PARALLEL && runtime->first_waiting != NULL) {
@@ -201,6 +243,7 @@ static void begin_waiting_jobs(struct runtime *runtime)
         if (runtime->first_waiting == NULL)
             runtime->last_waiting = &runtime->first_waiting;
         runtime->working++;
+        job->slot = loop_timer(runtime->loop, SLOT_MS, on_slot_over, job);
         job->begin(job);
     }
 }
@@ -222,6 +265,7 @@ void job_enqueue(struct job *job, void (*begin)(struct job *))
 static void job_free(struct job *job)
 {
     loop_remove(job->source);
+    loop_remove(job->deadline);
     if (job->fd >= 0)
         close(job->fd);
     error_free(job->error);
@@ -237,8 +281,8 @@ void job_end(struct job *job)
 {
     struct runtime *runtime = job->runtime;
     job->done(job->context, job->error);
+    give_up_slot(job);
     job_free(job);
-    runtime->working--;
     begin_waiting_jobs(runtime);
 }
 
@@ -368,22 +412,37 @@ static int prepare_container(const struct job *job, const struct runtime_contain
     /* Its directory is what an attempt has once: who makes it may go on. */
     if (mkdir(job->bundle, 0700) < 0)
         return error_errno(err, errno, "cannot make container %s", job->id);
+    fault_point("bundle-made");
     autoclose int lock = image_lock(place->state, IMAGE_LOCK_SHARED, err);
     if (lock < 0)
         return lock;
     int result = rootfs_mount(place->state, container->image, layer, target, err);
-    return result < 0 ? result : write_config(job, container, target, err);
+    fault_point("rootfs-mounted");
+    if (result == 0)
+        result = write_config(job, container, target, err);
+    fault_point("config-written");
+    return result;
+}
+
+/* What the runtime says of a container whose sandbox has just died is not the container's fault. */
+static bool has_sandbox(const struct job *job)
+{
+    autoclose int pidfd = -1;
+    return sandbox_find(job->runtime->place, job->uid, &pidfd) > 0;
 }
 
 static void on_container_created(void *context, pid_t pid, int pidfd, struct error *error)
 {
     struct job *job = context;
+    autofree char *fifo = runtime_fifo_path(job->runtime, job->id);
     if (error != NULL)
-        error_make(&job->error, error->number, "%s", error->message);
+        error_make(&job->error, has_sandbox(job) ? error->number : ESRCH, "%s", error->message);
     else if (pidfd < 0)
         error_make(&job->error, ESRCH, "the container ended before it was started");
     else
         add_ward(job->runtime, job->uid, job->name, job->attempt, pid, pidfd, &job->error);
+    if (job->error == NULL)
+        mark_as_waiting(fifo);
     job_end(job);
 }
 
@@ -440,6 +499,7 @@ static void on_fifo_readable(void *context, uint32_t events)
         job->source = NULL;
         return;
     }
+    fault_point("start-answered");
     /* The runtime tells by the fifo whether a container has been started. */
     autofree char *path = runtime_fifo_path(job->runtime, job->id);
     if (unlink(path) < 0 && errno != ENOENT)
@@ -467,10 +527,27 @@ int job_run_runtime(struct job *job, const char *const *words, process_done_fn *
     const char *argv[8] = {runtime->place->runtime, root};
     for (int i = 0; words[i] != NULL; i++)
         argv[2 + i] = words[i];
-    struct process_plan plan = {.argv = argv, .timeout_ms = RUNTIME_TIMEOUT_MS};
-    return cgroups_start(runtime->cgroups, cgroup, runtime->loop, &plan, done, job, &job->error) != NULL
-               ? 0
-               : -EIO;
+    struct process_plan plan = {.argv = argv, .timeout_ms = runtime->place->runtime_timeout_ms};
+    struct process *process =
+        cgroups_start(runtime->cgroups, cgroup, runtime->loop, &plan, done, job, &job->error);
+    if (process == NULL)
+        return -EIO;
+    fault_child("runtime", process_pid(process));
+    fault_point("runtime-begun");
+    return 0;
+}
+
+/* What is left of it is removed, and then it can't go on any more. */
+static void on_start_timeout(void *context)
+{
+    struct job *job = context;
+    struct ward *ward = *find_ward(job->runtime, job->uid, job->name, job->attempt);
+    job->deadline = NULL;
+    if (ward != NULL)
+        ward->starting = NULL;
+    error_make(&job->error, ETIMEDOUT, "the container could not be started within %lld seconds",
+               (long long)job->runtime->place->runtime_timeout_ms / 1000);
+    job_end(job);
 }
 
 /* The first process waits until somebody opens a fifo. The runtime's "start" would do just that; doing it
@@ -482,12 +559,17 @@ static int begin_starting(struct job *job)
     if (ward == NULL)
         return error_make(&job->error, ESRCH, "the container ended before it was started");
     autofree char *path = runtime_fifo_path(runtime, job->id);
+    ward->asked = true;
     job->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    fault_point("start-opened");
     if (job->fd < 0)
         return job_run_runtime(job, (const char *const[]){"start", job->id, NULL}, on_started);
     job->source = loop_fd(runtime->loop, job->fd, EPOLLIN, on_fifo_readable, job, &job->error);
-    ward->starting = job->source != NULL ? job : NULL;
-    return job->source != NULL ? 0 : -EIO;
+    if (job->source == NULL)
+        return -EIO;
+    job->deadline = loop_timer(runtime->loop, runtime->place->runtime_timeout_ms, on_start_timeout, job);
+    ward->starting = job;
+    return 0;
 }
 
 static void begin_start(struct job *job)
@@ -527,46 +609,28 @@ pid_t runtime_adopt_sandbox(struct runtime *runtime, const char *uid)
     return pid;
 }
 
-/* The first process has the runtime's name until it becomes the container's command. One that has gone has
- * never been seen as that. */
-static bool has_become_command(const struct place *place, pid_t pid)
+enum runtime_state runtime_adopt_container(struct runtime *runtime, const struct runtime_target *target,
+                                           bool asked, struct runtime_end *end)
 {
-    const char *slash = strrchr(place->runtime, '/');
-    autofree char *path = path_format("/proc/%d/comm", (int)pid);
-    autobuf struct buf name = {0};
-    return file_read(path, &name, NULL) == 0 &&
-           !str_starts(buf_str(&name), str_of(slash != NULL ? slash + 1 : place->runtime));
-}
-
-/* The fifo is there until the container has been started; an agent may have died just before it could remove
- * it. */
-static bool waits_for_start(const struct runtime *runtime, const char *id, pid_t pid)
-{
-    autofree char *fifo = runtime_fifo_path(runtime, id);
-    if (access(fifo, F_OK) < 0)
-        return false;
-    if (!has_become_command(runtime->place, pid))
-        return true;
-    unlink(fifo);
-    return false;
-}
-
-enum runtime_state runtime_adopt_container(struct runtime *runtime, const char *uid, const char *name,
-                                           int attempt, struct runtime_end *end)
-{
+    const char *uid = target->uid, *name = target->name;
+    int attempt = target->attempt, pidfd;
     autofree char *id = place_container_id(uid, name, attempt);
     autofree char *bundle = place_bundle(runtime->place, uid, name, attempt);
     autofree char *fifo = runtime_fifo_path(runtime, id);
-    pid_t pid = conmon_container_pid(bundle);
-    int pidfd;
-    pid_t monitor = conmon_find(bundle, id, &pidfd);
-    if (monitor > 0 && pid > 0 && add_ward(runtime, uid, name, attempt, pid, pidfd, NULL) == 0)
-        return waits_for_start(runtime, id, pid) ? RUNTIME_CREATED : RUNTIME_RUNNING;
+    pid_t pid = conmon_container_pid(bundle), monitor = conmon_find(bundle, id, &pidfd);
+    bool waits = waits_at(fifo, asked);
+    if (!waits)
+        unlink(fifo); /* its agent died just before it could */
+    if (monitor > 0 && pid > 0 && add_ward(runtime, uid, name, attempt, pid, pidfd, NULL) == 0) {
+        (*find_ward(runtime, uid, name, attempt))->asked = asked;
+        return waits ? RUNTIME_CREATED : RUNTIME_RUNNING;
+    }
     if (monitor > 0 && pid <= 0)
         close(pidfd);
-    if (pid <= 0 || access(fifo, F_OK) == 0)
-        return RUNTIME_ABSENT; /* it never ran: not even where it has ended */
+    if (pid <= 0)
+        return RUNTIME_ABSENT;
     if (!read_end(runtime, id, bundle, end))
         end_lost(runtime, uid, name, attempt, end);
+    end->never_ran = waits;
     return RUNTIME_ENDED;
 }

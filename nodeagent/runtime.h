@@ -6,7 +6,9 @@
  * again what an earlier agent started.
  *
  * A verb that takes long calls back once; its error is NULL when all went well, and is freed after the call.
- * At most RUNTIME_PARALLEL of them are at work, the others wait in line.
+ * At most RUNTIME_PARALLEL of them are at work, the others wait in line; one that takes very long doesn't
+ * count, so that what hangs holds nobody else up. Calls of the OCI runtime are given up after
+ * place->runtime_timeout_ms.
  */
 #ifndef PODTREE_RUNTIME_H
 #define PODTREE_RUNTIME_H
@@ -27,7 +29,7 @@ struct runtime_end {
     int64_t finished_ms;
     bool out_of_memory;
     bool lost;      /* its monitor died first: the exit code is made up (137) */
-    bool never_ran; /* it ended while it waited to be started */
+    bool never_ran; /* it ended while it waited to be started: the command has not begun */
 };
 
 /* What the runtime says by itself. */
@@ -72,8 +74,10 @@ struct runtime_container {
 };
 
 /* Makes the container's directories, configuration, monitor and first process, which waits. Returns an error
- * when it can't be prepared; `done` hears whether it could be made. Whatever fails, there may be remains to
- * be removed. */
+ * when it can't be prepared; `done` hears whether it could be made: the error's number is EINVAL when the
+ * OCI runtime would not make such a container, anything else when it was the machine's fault, or somebody's
+ * who killed something, and the next attempt may go better. Whatever fails, there may be remains to be
+ * removed. */
 int runtime_create_container(struct runtime *runtime, const struct runtime_container *container,
                              runtime_done_fn *done, void *context, struct error **err);
 /* Lets the first process go on with the container's command. */
@@ -130,7 +134,7 @@ int runtime_copy_session(struct runtime *runtime, const struct runtime_target *t
 /* ---- after a restart ---- */
 
 enum runtime_state {
-    RUNTIME_ABSENT,  /* nothing, or only remains: it never ran, or that can't be known any more */
+    RUNTIME_ABSENT,  /* nothing, or only remains: whether it ran can't be known any more */
     RUNTIME_CREATED, /* the first process waits */
     RUNTIME_RUNNING,
     RUNTIME_ENDED
@@ -139,9 +143,9 @@ enum runtime_state {
 /* The pid of the pod's sandbox process, whose end will be told from now on; 0 when there is none. */
 pid_t runtime_adopt_sandbox(struct runtime *runtime, const char *uid);
 /* What has become of a container that an earlier agent made. One that runs is listened to from now on; of one
- * that has ended *end says how. */
-enum runtime_state runtime_adopt_container(struct runtime *runtime, const char *uid, const char *name,
-                                           int attempt, struct runtime_end *end);
+ * that has ended *end says how. `asked`: that agent may have begun to start it. */
+enum runtime_state runtime_adopt_container(struct runtime *runtime, const struct runtime_target *target,
+                                           bool asked, struct runtime_end *end);
 
 /* Calls `found` for every container and, with name NULL, for every pod of which there is anything; perhaps
  * several times. */

@@ -20,6 +20,7 @@ struct ward {
     pid_t pid;
     struct loop_source *monitor;
     struct job *starting; /* waits for the first process to go on; it can't when it ends */
+    bool asked;           /* its first process may have been let go on */
 };
 
 struct job {
@@ -31,6 +32,8 @@ struct job {
     struct conmon_files files;     /* of a container that is to be made */
     void (*begin)(struct job *job);
     struct loop_source *source; /* what is being waited for, if not a process */
+    struct loop_source *slot;   /* until then it counts as one of those at work */
+    struct loop_source *deadline;
     int fd;
     int retries;
     struct error *error;

@@ -1,5 +1,6 @@
 #include "nodeagent/runtime_private.h"
 
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/log.h"
 #include "nodeagent/discard.h"
@@ -32,9 +33,13 @@ static int remove_files(const struct job *job, struct error **err)
     autofree char *layer = place_layer(place, job->uid, job->name, job->attempt);
     autofree char *exit_file = place_exit_file(place, job->id);
     int result = remove_directory(state, err);
-    if (result < 0 || (result = remove_directory(job->bundle, err)) < 0 ||
-        (result = discard(place->state, layer, err)) < 0)
+    fault_point("state-removed");
+    if (result < 0 || (result = remove_directory(job->bundle, err)) < 0)
         return result;
+    fault_point("bundle-removed");
+    if ((result = discard(place->state, layer, err)) < 0)
+        return result;
+    fault_point("layer-removed");
     if (unlink(exit_file) < 0 && errno != ENOENT)
         return error_errno(err, errno, "cannot remove %s", exit_file);
     return 0;
@@ -49,6 +54,7 @@ static void remove_group(struct job *job, char *path, loop_due_fn *again, void (
     cgroups_kill(runtime->cgroups, cgroup);
     if (cgroups_remove(runtime->cgroups, cgroup, &error) == 0) {
         job->retries = 0;
+        fault_point("group-removed");
         next(job);
     } else if (job->retries++ < CGROUP_RETRIES) {
         job->source = loop_timer(runtime->loop, CGROUP_RETRY_MS, again, job);

@@ -1,6 +1,7 @@
 #include "nodeagent/sandbox.h"
 
 #include "lib/doc.h"
+#include "lib/fault.h"
 #include "lib/file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -208,6 +209,14 @@ pid_t sandbox_find(const struct place *place, const char *uid, int *pidfd)
     return pid;
 }
 
+static int record_birth(const struct birth *birth, struct error **err)
+{
+    fault_point("sandbox-ready");
+    int result = write_record(birth, err);
+    fault_point("sandbox-recorded");
+    return result;
+}
+
 static void birth_end(struct birth *birth, struct error *error)
 {
     loop_remove(birth->source);
@@ -216,6 +225,7 @@ static void birth_end(struct birth *birth, struct error *error)
         close(birth->pidfd);
         birth->pidfd = -1;
     }
+    fault_point("sandbox-made");
     birth->started(birth->context, birth->pid, birth->pidfd, error);
     error_free(error);
     free(birth->uid);
@@ -246,7 +256,7 @@ static void on_report(void *context, uint32_t events)
         error_make(&error, EPIPE, "the sandbox process died while it was being made");
     else if (report.step != STEP_READY)
         error_errno(&error, report.number, "the sandbox process could not %s", step_names[report.step]);
-    else if (write_record(birth, &error) == 0 && send(birth->socket, "", 1, MSG_NOSIGNAL) != 1)
+    else if (record_birth(birth, &error) == 0 && send(birth->socket, "", 1, MSG_NOSIGNAL) != 1)
         error_errno(&error, errno, "cannot answer the sandbox process");
     birth->going = true;
     if (error != NULL)
@@ -271,6 +281,7 @@ static int write_shared_file(const char *directory, const char *name, struct str
     int result = file_write(path, text, 0644, err);
     if (result == 0 && chown(path, 0, 0) < 0)
         result = error_errno(err, errno, "cannot give %s to root", path);
+    fault_point("sandbox-file");
     return result;
 }
 
@@ -314,6 +325,7 @@ static int give_birth(struct birth *birth, const struct cgroups *cgroups, const 
     autoclose int cgroup = make_cgroup(birth->place, cgroups, config->uid, &into, err);
     if (cgroup < 0)
         return cgroup;
+    fault_point("sandbox-grouped");
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
         return error_errno(err, errno, "cannot make a socket pair");
@@ -327,6 +339,8 @@ static int give_birth(struct birth *birth, const struct cgroups *cgroups, const 
     }
     if (birth->pid < 0)
         return error_errno(err, errno, "cannot make the sandbox process");
+    fault_child("sandbox", birth->pid);
+    fault_point("sandbox-born");
     return 0;
 }
 
@@ -384,5 +398,9 @@ int sandbox_remove(const struct place *place, const struct cgroups *cgroups, con
     autofree char *cgroup = place_pod_cgroup(place, uid);
     cgroups_kill(cgroups, cgroup);
     int result = cgroups_remove(cgroups, cgroup, err);
-    return result < 0 ? result : directory_remove(directory, err);
+    fault_point("sandbox-ungrouped");
+    if (result == 0)
+        result = directory_remove(directory, err);
+    fault_point("sandbox-removed");
+    return result;
 }

@@ -279,7 +279,9 @@ static void test_a_session_outlives_the_agent(void **state)
     fixture_restart(&fixture);
     struct runtime_end ended;
     assert_true(runtime_adopt_sandbox(fixture.runtime, UID) > 0);
-    assert_int_equal(runtime_adopt_container(fixture.runtime, UID, "c", 0, &ended), RUNTIME_RUNNING);
+    assert_int_equal(
+        runtime_adopt_container(fixture.runtime, &(struct runtime_target){UID, "c", 0}, true, &ended),
+        RUNTIME_RUNNING);
     assert_int_equal(write(talk.input, "through", 7), 7);
     close(talk.input);
     talk.input = -1;

@@ -1,11 +1,14 @@
 /* The runtime with real containers: each test makes some, and nothing may be left of them. */
 #include "fixture.h"
+#include "lib/clock.h"
 #include "lib/container_log.h"
 #include "lib/file.h"
 #include "lib/identity.h"
 #include "nodeagent/conmon.h"
 #include "nodeagent/log_rotation.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -247,6 +250,11 @@ static void test_the_same_attempt_is_not_made_twice(void **state)
     end_all();
 }
 
+static enum runtime_state adopt(int attempt, bool asked, struct runtime_end *end)
+{
+    return runtime_adopt_container(fixture.runtime, &(struct runtime_target){UID, "c", attempt}, asked, end);
+}
+
 static void test_containers_survive_and_are_found_again(void **state)
 {
     (void)state;
@@ -254,8 +262,8 @@ static void test_containers_survive_and_are_found_again(void **state)
     fixture_restart(&fixture);
     struct runtime_end end;
     assert_true(runtime_adopt_sandbox(fixture.runtime, UID) > 0);
-    assert_int_equal(runtime_adopt_container(fixture.runtime, UID, "c", 0, &end), RUNTIME_RUNNING);
-    assert_int_equal(runtime_adopt_container(fixture.runtime, UID, "c", 1, &end), RUNTIME_ABSENT);
+    assert_int_equal(adopt(0, true, &end), RUNTIME_RUNNING);
+    assert_int_equal(adopt(1, true, &end), RUNTIME_ABSENT);
     assert_true(runtime_signal_container(fixture.runtime, UID, "c", 0, SIGKILL));
     fixture_wait(&fixture, &fixture.container_ended);
     assert_int_equal(fixture.end.exit_code, 137);
@@ -273,7 +281,7 @@ static void test_an_end_that_nobody_saw_is_found(void **state)
     fixture_restart(&fixture);
     fixture_wait_for_text(&fixture, exit_file, "4");
     struct runtime_end end = {0};
-    enum runtime_state found = runtime_adopt_container(fixture.runtime, UID, "c", 0, &end);
+    enum runtime_state found = adopt(0, true, &end);
     if (found == RUNTIME_RUNNING) { /* the file is there a moment before its writer has gone */
         fixture_wait(&fixture, &fixture.container_ended);
         end = fixture.end;
@@ -306,7 +314,54 @@ static void test_a_created_container_is_known_as_not_started(void **state)
     fixture_restart(&fixture);
     struct runtime_end end;
     assert_true(runtime_adopt_sandbox(fixture.runtime, UID) > 0);
-    assert_int_equal(runtime_adopt_container(fixture.runtime, UID, "c", 0, &end), RUNTIME_CREATED);
+    assert_int_equal(adopt(0, false, &end), RUNTIME_CREATED);
+    fixture_restart(&fixture);
+    assert_int_equal(adopt(0, true, &end), RUNTIME_CREATED);
+    runtime_adopt_sandbox(fixture.runtime, UID);
+    end_all();
+}
+
+/* Kills the container and its monitor while nobody looks: nothing but the fifo can tell what they did. */
+static void kill_unseen(void)
+{
+    struct cgroups *cgroups = cgroups_open(NULL);
+    autofree char *container = place_container_cgroup(&fixture.place, UID, "c", 0);
+    autofree char *monitor = place_monitor_cgroup(&fixture.place, UID, "c", 0);
+    int64_t until = clock_ms() + 20000;
+    while (cgroups_kill(cgroups, monitor) + cgroups_kill(cgroups, container) > 0)
+        assert_true(clock_ms() < until);
+    cgroups_close(cgroups);
+    fixture_restart(&fixture);
+    assert_true(runtime_adopt_sandbox(fixture.runtime, UID) > 0);
+}
+
+static void test_a_container_that_was_killed_before_it_began_never_ran(void **state)
+{
+    (void)state;
+    assert_string_equal(fixture_run_sandbox(&fixture, UID), "");
+    assert_string_equal(fixture_create(&fixture, UID, "c", 0, SLEEP), "");
+    kill_unseen();
+    struct runtime_end end = {0};
+    assert_int_equal(adopt(0, true, &end), RUNTIME_ENDED);
+    assert_true(end.never_ran);
+    end_all();
+}
+
+static void test_a_container_that_was_let_go_on_ran_though_nobody_noted_it(void **state)
+{
+    (void)state;
+    assert_string_equal(fixture_run_sandbox(&fixture, UID), "");
+    assert_string_equal(fixture_create(&fixture, UID, "c", 0, SLEEP), "");
+    /* As an agent does that is killed before it has read the answer. */
+    autofree char *fifo = path_format("%s/runc/" UID ".c.0/exec.fifo", fixture.place.run);
+    autoclose int fd = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(fd >= 0);
+    struct pollfd written = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&written, 1, 20000), 1);
+    kill_unseen();
+    struct runtime_end end = {0};
+    assert_int_equal(adopt(0, true, &end), RUNTIME_ENDED);
+    assert_false(end.never_ran);
     end_all();
 }
 
@@ -350,6 +405,8 @@ int main(int argc, char **argv)
         ROW(test_an_end_that_nobody_saw_is_found),
         ROW(test_a_container_whose_monitor_is_killed_ends),
         ROW(test_a_created_container_is_known_as_not_started),
+        ROW(test_a_container_that_was_killed_before_it_began_never_ran),
+        ROW(test_a_container_that_was_let_go_on_ran_though_nobody_noted_it),
         ROW(test_the_end_of_a_sandbox_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
