@@ -210,9 +210,12 @@ static void end_pod(const struct deciding *d)
     if (left)
         return;
     end_sandbox(d);
-    bool may_go = !value_exists(d->is->pod) || is_deleted(d->is->pod) || d->is->ending_all;
-    if (d->record->sandbox == SANDBOX_NONE && !d->record->sandbox_busy && may_go)
+    if (d->record->sandbox != SANDBOX_NONE || d->record->sandbox_busy)
+        return;
+    if (!value_exists(d->is->pod) || is_deleted(d->is->pod) || d->is->ending_all)
         act(d, ACTION_FINISH, -1);
+    else if (!d->record->volumes_gone && has_come(d, d->record->sandbox_retry_ms))
+        act(d, ACTION_REMOVE_VOLUMES, -1);
 }
 
 /* ---- running ---- */

@@ -6,7 +6,9 @@
  * it has started. Then come the ordinary containers. The pod is over when those have ended for good, or an
  * init container has; what still runs is then ended as in a pod that is deleted: each container is asked
  * (its preStop hook is run, then it gets a signal) and killed when its grace is over; sidecars hear the
- * signal after all ordinary containers have ended, the last one first.
+ * signal after all ordinary containers have ended, the last one first. What such a pod had is taken away,
+ * although its object may stay for long: its sandbox, and its volumes with what they hold in memory or on
+ * disk.
  *
  * It looks at the whole pod each time and says everything that can be done now; what is being done already
  * (busy) is left alone. So it doesn't matter whether the pod has just come, was found after a restart or has
@@ -30,6 +32,7 @@ enum action_kind {
     ACTION_SIGNAL,     /* that asks it to stop */
     ACTION_KILL,
     ACTION_REMOVE, /* what there is of the newest attempt */
+    ACTION_REMOVE_VOLUMES,
     ACTION_FINISH, /* nothing is left: the pod's object may go */
 };
 

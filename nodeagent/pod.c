@@ -235,6 +235,16 @@ static void start_container(struct pod *pod, int i)
 
 /* ---- bringing it along ---- */
 
+static void remove_volumes(struct pod *pod)
+{
+    autoerror struct error *error = NULL;
+    pod->record->volumes_gone = pod_tear_down_volumes(pod, &error) == 0;
+    if (pod->record->volumes_gone)
+        return;
+    log_error("pod " POD_FORMAT ": %s", POD_ARGS(pod), error_message(error));
+    pod->record->sandbox_retry_ms = clock_wall_ms() + MACHINE_RETRY_MS;
+}
+
 static void finish(struct pod *pod)
 {
     autoerror struct error *error = NULL;
@@ -294,6 +304,9 @@ static void perform(struct pod *pod, const struct action *action)
         break;
     case ACTION_REMOVE:
         pod_remove_container(pod, container_of(pod, action));
+        break;
+    case ACTION_REMOVE_VOLUMES:
+        remove_volumes(pod);
         break;
     case ACTION_FINISH:
         finish(pod);

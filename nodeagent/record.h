@@ -90,6 +90,7 @@ struct pod_record {
     int64_t sandbox_retry_ms;
     int sandbox_failures;
     bool over;                              /* its containers have ended for good, or have to end */
+    bool volumes_gone;                      /* they have been taken away because it is over */
     char *failure_reason, *failure_message; /* why, where it is not for what its containers did */
 };
 

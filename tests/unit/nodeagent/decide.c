@@ -18,6 +18,7 @@ static const char *const action_names[] = {
     [ACTION_SIGNAL] = "signal",
     [ACTION_KILL] = "kill",
     [ACTION_REMOVE] = "remove",
+    [ACTION_REMOVE_VOLUMES] = "remove-volumes",
     [ACTION_FINISH] = "finish",
 };
 
@@ -294,7 +295,7 @@ static void test_an_image_that_is_not_known_is_not_another(void **state)
     assert_decides(&s, false, "", 0);
 }
 
-static void test_when_all_have_ended_for_good_the_sandbox_goes_and_the_object_stays(void **state)
+static void test_when_all_have_ended_for_good_sandbox_and_volumes_go_and_the_object_stays(void **state)
 {
     (void)state;
     struct situation s = situation("Never", "", SANDBOX_READY);
@@ -304,6 +305,11 @@ static void test_when_all_have_ended_for_good_the_sandbox_goes_and_the_object_st
     s = situation("Never", "", SANDBOX_NONE);
     ended(&s, 0, 0, NOW);
     ended(&s, 1, 1, NOW);
+    assert_decides(&s, false, "remove-volumes", 0);
+    s = situation("Never", "", SANDBOX_NONE);
+    ended(&s, 0, 0, NOW);
+    ended(&s, 1, 1, NOW);
+    s.record->volumes_gone = true;
     assert_decides(&s, false, "", 0);
 }
 
@@ -568,7 +574,7 @@ static void test_a_pod_that_has_ended_is_not_run_again_by_an_agent_that_knows_no
     (void)state;
     struct situation s = situation("Always", "", SANDBOX_NONE);
     value_set_str(value_set_object(doc_root(s.pod), STR("status")), STR("phase"), STR("Failed"));
-    assert_decides(&s, false, "", 0);
+    assert_decides(&s, false, "remove-volumes", 0);
 }
 
 static void test_without_its_sandbox_a_pod_is_ended_and_made_anew(void **state)
@@ -602,7 +608,7 @@ int main(void)
         cmocka_unit_test(test_another_image_is_tried_at_once),
         cmocka_unit_test(test_one_that_has_ended_for_good_is_not_run_again_for_another_image),
         cmocka_unit_test(test_an_image_that_is_not_known_is_not_another),
-        cmocka_unit_test(test_when_all_have_ended_for_good_the_sandbox_goes_and_the_object_stays),
+        cmocka_unit_test(test_when_all_have_ended_for_good_sandbox_and_volumes_go_and_the_object_stays),
         cmocka_unit_test(test_a_deleted_pod_is_asked_and_killed_after_its_grace),
         cmocka_unit_test(test_a_deleted_pod_goes_piece_by_piece),
         cmocka_unit_test(test_a_pod_that_was_deleted_by_force_is_killed_at_once),
