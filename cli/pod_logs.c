@@ -231,6 +231,8 @@ static bool open_shown(const struct logs *logs, struct shown *shown)
 {
     shown->looks = false;
     shown->fd = open(shown->path, O_RDONLY | O_CLOEXEC);
+    if (shown->fd < 0 && errno != ENOENT && errno != ENOTDIR) /* it is tried again when the pod changes */
+        fprintf(stderr, "podtree logs: cannot read %s: %s\n", shown->path, strerror(errno));
     if (shown->fd < 0)
         return false;
     if (logs->wishes.tails && !shown->began)
@@ -374,6 +376,8 @@ static int follow(struct logs *logs, struct error **err)
         checked = true;
         bool over = is_over(logs); /* known before the last look */
         bool progress = show_all(logs);
+        if (ferror(stdout)) /* said where the program ends */
+            return 0;
         logs->wishes.tails = false; /* what comes later is shown from its beginning */
         drop_gone(logs);
         if (over && !progress)
@@ -451,6 +455,7 @@ static int print_logs(struct logs *logs, const char *word, struct error **err)
 {
     bool coloured = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
     logs->colours = coloured ? 0 : -1;
+    descriptors_allow_all();
     int result = parse_target(logs, word, err);
     if (result == 0)
         result = tree_mount(logs->wishes.mount, &logs->tree, err);

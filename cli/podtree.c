@@ -65,6 +65,9 @@ int main(int argc, char **argv)
     }
     autoerror struct error *err = NULL;
     int result = command->run(argc - 1, argv + 1, &err);
+    /* What was printed may meet a full disk only now. */
+    if (result >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
+        result = error_make(&err, EIO, "cannot write what was to be printed");
     if (result >= 0)
         return result;
     fprintf(stderr, "podtree %s: %s\n", name, error_message(err));

@@ -8,9 +8,9 @@
 #include "fsd/session.h"
 #include "fsd/worker.h"
 #include "lib/clock.h"
+#include "lib/file.h"
 #include <errno.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
 
 #define CHAINS  256
 #define KEPT_MS 10000 /* what has been gone through is kept so long when nobody has it open */
@@ -472,16 +472,6 @@ int logs_read(struct call *call)
 
 /* ---- beginning and end ---- */
 
-/* Each piece of a log that somebody has open takes a descriptor. */
-static void allow_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int logs_start(struct fsd *fsd, const char *state, int wake_fd, struct error **err)
 {
     struct logs *logs = memory_zeroed(1, sizeof(*logs));
@@ -490,7 +480,7 @@ int logs_start(struct fsd *fsd, const char *state, int wake_fd, struct error **e
         free(logs);
         return status;
     }
-    allow_descriptors();
+    descriptors_allow_all(); /* each piece of a log that somebody has open takes one */
     logs->state = str_dup(str_of(state));
     fsd->logs = logs;
     return 0;

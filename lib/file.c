@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 char *path_format(const char *format, ...)
@@ -215,4 +216,13 @@ int directory_remove(const char *path, struct error **err)
     if (result == 0 && rmdir(path) < 0 && errno != ENOENT)
         result = error_errno(err, errno, "cannot remove %s", path);
     return result;
+}
+
+void descriptors_allow_all(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }

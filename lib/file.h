@@ -37,4 +37,8 @@ int directory_names(const char *path, struct buf *names, struct error **err);
  * A mount below gives -EBUSY. */
 int directory_remove(const char *path, struct error **err);
 
+/* From now on this process may have as many descriptors as it is allowed at most: for who opens many files,
+ * and doesn't use select(2). */
+void descriptors_allow_all(void);
+
 #endif

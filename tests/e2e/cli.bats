@@ -26,6 +26,8 @@ mount_count() {
         [[ $output == *"$name"* ]]
     done
     [[ $output == *"$K8S answers"* ]]
+    run -1 sh -c '"$1" status >/dev/full' - "$podtree"
+    [ "$output" = "podtree status: cannot write what was to be printed" ]
 }
 
 @test "a second podtree up says that it is running already" {
