@@ -137,7 +137,8 @@ bool secret_open(const struct secret_key *key, struct secret_place place, struct
 /* ---- the values of a document ---- */
 
 struct walk {
-    const struct secret_key *key;
+    const struct secret_key *keys; /* the first one seals */
+    size_t key_count;
     struct str uid;
     struct buf path;
     size_t unreadable;
@@ -184,7 +185,7 @@ static void seal_value(struct walk *walk, struct value v)
         return;
     autobuf struct buf sealed = {0};
     struct secret_place place = {walk->uid, buf_str(&walk->path)};
-    secret_seal(walk->key, place, value_str(v), &sealed);
+    secret_seal(&walk->keys[0], place, value_str(v), &sealed);
     put(v, buf_str(&sealed));
 }
 
@@ -195,10 +196,11 @@ static void open_value(struct walk *walk, struct value v)
     cleanup(wipe) struct buf text = {0};
     if (!secret_is_sealed(sealed))
         return;
-    if (walk->key != NULL && secret_open(walk->key, place, sealed, &text)) {
-        put(v, buf_str(&text));
-        return;
-    }
+    for (size_t i = 0; i < walk->key_count; i++)
+        if (secret_open(&walk->keys[i], place, sealed, &text)) {
+            put(v, buf_str(&text));
+            return;
+        }
     walk->unreadable++;
     walk->blame = secret_key_name(sealed);
 }
@@ -211,14 +213,14 @@ static void blank_value(struct walk *walk, struct value v)
 
 void secrets_seal_all(const struct secret_key *key, const struct schema *schema, struct value object)
 {
-    struct walk walk = {.key = key};
+    struct walk walk = {.keys = key, .key_count = 1};
     walk_document(&walk, schema, object, seal_value);
 }
 
-size_t secrets_open_all(const struct secret_key *key, const struct schema *schema, struct value object,
-                        struct str *blame)
+size_t secrets_open_all(const struct secret_key *keys, size_t count, const struct schema *schema,
+                        struct value object, struct str *blame)
 {
-    struct walk walk = {.key = key};
+    struct walk walk = {.keys = keys, .key_count = count};
     walk_document(&walk, schema, object, open_value);
     *blame = walk.blame;
     return walk.unreadable;

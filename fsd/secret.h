@@ -42,10 +42,10 @@ bool secret_open(const struct secret_key *key, struct secret_place place, struct
 
 /* All secret values of a document, in place. What is sealed already stays as it is. */
 void secrets_seal_all(const struct secret_key *key, const struct schema *schema, struct value object);
-/* Opens what is sealed. How many values can't be; with no key (NULL), all of them. `blame`: the name of the
- * key of one that can't, inside the document. */
-size_t secrets_open_all(const struct secret_key *key, const struct schema *schema, struct value object,
-                        struct str *blame);
+/* Opens what is sealed, with the one of the keys that it was sealed with. How many values can't be. `blame`:
+ * the name of the key of one that can't, inside the document. */
+size_t secrets_open_all(const struct secret_key *keys, size_t count, const struct schema *schema,
+                        struct value object, struct str *blame);
 /* Empties the values: what is left says which there are. */
 void secrets_blank_all(const struct schema *schema, struct value object);
 

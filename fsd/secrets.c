@@ -17,11 +17,11 @@ struct unreadable {
 };
 
 struct secrets {
-    char *path; /* of the key */
-    struct secret_key key;
-    bool usable;
-    bool missing;          /* there is no file */
-    struct error *problem; /* why it isn't usable */
+    char *path; /* of the keys */
+    struct secret_key *keys;
+    size_t key_count, key_capacity; /* none: nothing can be sealed, nor opened */
+    bool missing;                   /* there is no file */
+    struct error *problem;          /* why there is none */
     struct unreadable unreadable[NAMED_AT_MOST];
     size_t unreadable_count;
 };
@@ -31,10 +31,23 @@ struct secrets {
 static bool read_digits(struct str text, unsigned char number[SECRET_KEY_BYTES])
 {
     size_t length = 0;
-    text = str_trim(text);
     return text.length == 2 * SECRET_KEY_BYTES &&
            sodium_hex2bin(number, SECRET_KEY_BYTES, text.at, text.length, NULL, &length, NULL) == 0 &&
            length == SECRET_KEY_BYTES;
+}
+
+static void add_key(struct secrets *secrets, unsigned char number[SECRET_KEY_BYTES])
+{
+    array_grow(secrets->keys, secrets->key_count, secrets->key_capacity);
+    secret_key_derive(&secrets->keys[secrets->key_count++], number);
+    sodium_memzero(number, SECRET_KEY_BYTES);
+}
+
+static void forget_keys(struct secrets *secrets)
+{
+    for (size_t i = 0; i < secrets->key_count; i++)
+        secret_key_forget(&secrets->keys[i]);
+    secrets->key_count = 0;
 }
 
 static void warn_of_readers(const char *path)
@@ -44,21 +57,37 @@ static void warn_of_readers(const char *path)
         log_warning("%s has the mode %04o: others may read it", path, (unsigned)status.st_mode & 07777);
 }
 
-static int read_key(struct secrets *secrets, struct error **err)
+/* One bad line, and none of them counts: it may be the one that is needed. */
+static int take_keys(struct secrets *secrets, struct str text, struct error **err)
+{
+    struct str line;
+    unsigned char number[SECRET_KEY_BYTES];
+    for (int at = 1; str_split(&text, '\n', &line); at++) {
+        line = str_trim(line);
+        if (line.length == 0)
+            continue;
+        if (!read_digits(line, number))
+            return error_make(err, EINVAL, "line %d of %s is no key: it has to be %d hexadecimal digits", at,
+                              secrets->path, 2 * SECRET_KEY_BYTES);
+        add_key(secrets, number);
+    }
+    return secrets->key_count != 0 ? 0 : error_make(err, EINVAL, "%s has no key", secrets->path);
+}
+
+static int read_keys(struct secrets *secrets, struct error **err)
 {
     autobuf struct buf text = {0};
-    unsigned char number[SECRET_KEY_BYTES];
     int result = file_read(secrets->path, &text, err);
     if (result < 0)
         return result;
-    if (!read_digits(buf_str(&text), number))
-        return error_make(err, EINVAL, "%s is no key: it has to be %d hexadecimal digits", secrets->path,
-                          2 * SECRET_KEY_BYTES);
-    warn_of_readers(secrets->path);
-    secret_key_derive(&secrets->key, number);
-    sodium_memzero(number, sizeof(number));
-    sodium_memzero(text.at, text.length);
-    return 0;
+    result = take_keys(secrets, buf_str(&text), err);
+    if (text.at != NULL)
+        sodium_memzero(text.at, text.length);
+    if (result < 0)
+        forget_keys(secrets);
+    else
+        warn_of_readers(secrets->path);
+    return result;
 }
 
 static int make_key(struct secrets *secrets, struct error **err)
@@ -72,7 +101,7 @@ static int make_key(struct secrets *secrets, struct error **err)
     text[sizeof(text) - 1] = '\0';
     int result = file_replace(secrets->path, str_of(text), 0600, FILE_DURABLE, err);
     if (result == 0)
-        secret_key_derive(&secrets->key, number);
+        add_key(secrets, number);
     sodium_memzero(number, sizeof(number));
     sodium_memzero(text, sizeof(text));
     return result;
@@ -82,9 +111,7 @@ struct secrets *secrets_new(const char *state)
 {
     struct secrets *secrets = memory_zeroed(1, sizeof(*secrets));
     secrets->path = path_format("%s/" SECRETS_KEY_FILE, state);
-    int result = read_key(secrets, &secrets->problem);
-    secrets->usable = result == 0;
-    secrets->missing = result == -ENOENT;
+    secrets->missing = read_keys(secrets, &secrets->problem) == -ENOENT;
     if (secrets->missing) {
         error_free(take_pointer(secrets->problem));
         error_make(&secrets->problem, EIO, "%s is missing", secrets->path);
@@ -100,7 +127,8 @@ void secrets_free(struct secrets *secrets)
         free(secrets->unreadable[i].path);
         free(secrets->unreadable[i].key_name);
     }
-    secret_key_forget(&secrets->key);
+    forget_keys(secrets);
+    free(secrets->keys);
     error_free(secrets->problem);
     free(secrets->path);
     free(secrets);
@@ -113,7 +141,7 @@ bool secrets_are_open(const struct secrets *secrets)
 
 int secrets_check(const struct secrets *secrets, struct error **err)
 {
-    if (secrets->usable)
+    if (secrets->key_count != 0)
         return 0;
     return error_make(err, EIO, "values can't be encrypted, and so not be stored: %s",
                       error_message(secrets->problem));
@@ -143,7 +171,7 @@ struct str secrets_load(struct secrets *secrets, const struct kind *kind, const 
     if (doc == NULL)
         return record->document;
     struct str key_name;
-    if (secrets_open_all(secrets->usable ? &secrets->key : NULL, kind->schema, doc_root(doc), &key_name) != 0)
+    if (secrets_open_all(secrets->keys, secrets->key_count, kind->schema, doc_root(doc), &key_name) != 0)
         note_unreadable(secrets, kind, record, key_name);
     value_write(scratch, doc_root(doc));
     return buf_str(scratch);
@@ -162,10 +190,12 @@ static void say_unreadable(const struct secrets *secrets, struct memory *memory)
         autobuf struct buf sentence = {0};
         buf_addf(&sentence, "can't be decrypted: it was encrypted with the key %s, and ",
                  unreadable->key_name);
-        if (secrets->usable)
-            buf_addf(&sentence, "%s is %s", secrets->path, secrets->key.name);
-        else
+        if (secrets->key_count == 0)
             buf_add_text(&sentence, error_message(secrets->problem));
+        else
+            buf_addf(&sentence, "%s has ", secrets->path);
+        for (size_t k = 0; k < secrets->key_count; k++)
+            buf_addf(&sentence, "%s%s", k > 0 ? ", " : "", secrets->keys[k].name);
         buf_add_text(&sentence, "; put the key back, and start podtree again");
         say(memory, str_of(unreadable->path), sentence.at);
     }
@@ -180,9 +210,9 @@ void secrets_loaded(struct secrets *secrets, struct memory *memory)
 {
     if (secrets->missing && secrets->unreadable_count == 0) {
         error_free(take_pointer(secrets->problem));
-        secrets->usable = make_key(secrets, &secrets->problem) == 0;
+        make_key(secrets, &secrets->problem);
     }
-    if (!secrets->usable)
+    if (secrets->key_count == 0)
         log_error("secrets can't be stored: %s", error_message(secrets->problem));
     say_unreadable(secrets, memory);
 }
@@ -194,7 +224,7 @@ static char *seal(const struct secrets *secrets, const struct kind *kind, const 
 {
     autodoc struct doc *doc = doc_parse(version_text(version), NULL);
     struct buf text = {0};
-    secrets_seal_all(&secrets->key, kind->schema, doc_root(doc));
+    secrets_seal_all(&secrets->keys[0], kind->schema, doc_root(doc));
     value_write(&text, doc_root(doc));
     *length = text.length;
     return buf_take(&text);
@@ -204,7 +234,7 @@ static char *seal(const struct secrets *secrets, const struct kind *kind, const 
 struct str secrets_stored_text(const struct secrets *secrets, const struct kind *kind,
                                struct version *version)
 {
-    if (!kind->schema->secrets || !secrets->usable || (version->flags & VERSION_GONE) != 0)
+    if (!kind->schema->secrets || secrets->key_count == 0 || (version->flags & VERSION_GONE) != 0)
         return version_text(version);
     if (version->sealed == NULL)
         version->sealed = seal(secrets, kind, version, &version->sealed_length);

@@ -1,8 +1,10 @@
-/* The secrets of this store: its key, and where documents are sealed and opened.
+/* The secrets of this store: its keys, and where documents are sealed and opened.
  *
  * Main and all who read have plain values. They are sealed by the committer's thread, as a batch goes to the
- * disk, and opened at start, as records come from it. The key is a file beside the store, secrets.key (0600,
- * 64 hexadecimal digits), made when there is none and nothing is sealed yet.
+ * disk, and opened at start, as records come from it. The keys are a file beside the store, secrets.key
+ * (0600, lines of 64 hexadecimal digits), made with one when there is none and nothing is sealed yet. What is
+ * written is sealed with the first; what was, may have been with any of them. So a key is changed by putting
+ * a line in front: each object comes to the new one when it is written the next time.
  *
  * Without the key that a value was sealed with its object is there with what it has on the disk: it can be
  * seen, and removed, and comes back when the key does and fsd is started again. Nothing is written over it
@@ -17,7 +19,7 @@
 
 struct secrets;
 
-/* Reads the key. What is wrong with it is said by and by. */
+/* Reads the keys. What is wrong with them is said by and by. */
 struct secrets *secrets_new(const char *state);
 void secrets_free(struct secrets *secrets);
 

@@ -139,7 +139,7 @@ static void only_secret_values_of_a_document_are_sealed(void **state)
     secrets_seal_all(&key, schema, doc_root(doc));
     assert_true(value_equal(doc_root(once), doc_root(doc)));
     struct str blame;
-    assert_int_equal(secrets_open_all(&key, schema, doc_root(doc), &blame), 0);
+    assert_int_equal(secrets_open_all(&key, 1, schema, doc_root(doc), &blame), 0);
     assert_true(value_equal(doc_root(plain), doc_root(doc)));
 }
 
@@ -152,9 +152,9 @@ static void what_can_t_be_opened_is_counted_and_stays(void **state)
     struct str blame;
     secrets_seal_all(&key, schema, doc_root(doc));
     autodoc struct doc *before = doc_copy(doc_root(doc));
-    assert_int_equal(secrets_open_all(&other, schema, doc_root(doc), &blame), 3);
+    assert_int_equal(secrets_open_all(&other, 1, schema, doc_root(doc), &blame), 3);
     assert_str(blame, key.name);
-    assert_int_equal(secrets_open_all(NULL, schema, doc_root(doc), &blame), 3);
+    assert_int_equal(secrets_open_all(NULL, 0, schema, doc_root(doc), &blame), 3);
     assert_true(value_equal(doc_root(before), doc_root(doc)));
 }
 

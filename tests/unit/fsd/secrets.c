@@ -160,15 +160,38 @@ static void another_key_serves_what_is_new(void **state)
     assert_string_equal(kept, disk);
     assert_null(strstr(other, VALUE));
     assert_string_not_equal(other, disk);
-    assert_errors(scene, SECRETS_KEY_FILE " is ");
+    assert_errors(scene, SECRETS_KEY_FILE " has ");
     assert_int_equal(secrets_check(scene->secrets, NULL), 0);
+}
+
+#define DIGITS "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void a_key_in_front_seals_and_those_behind_it_still_open(void **state)
+{
+    struct scene *scene = *state;
+    begin(scene);
+    autofree char *disk = stored(scene, PLAIN), *path = key_path(scene);
+    autobuf struct buf keys = {0};
+    buf_add_text(&keys, DIGITS "\n");
+    assert_int_equal(file_read(path, &keys, NULL), 0);
+    assert_int_equal(file_replace(path, buf_str(&keys), 0600, FILE_CACHED, NULL), 0);
+    autofree char *read = start(scene, disk), *anew = stored(scene, read);
+    assert_string_equal(read, PLAIN);
+    assert_string_not_equal(anew, disk);
+    assert_true(secrets_are_open(scene->secrets));
+    /* Then the old one is needed no longer. */
+    assert_int_equal(file_replace(path, STR(DIGITS "\n"), 0600, FILE_CACHED, NULL), 0);
+    autofree char *again = start(scene, anew), *gone = start(scene, disk);
+    assert_string_equal(again, PLAIN);
+    assert_string_equal(gone, disk);
+    assert_false(secrets_are_open(scene->secrets));
 }
 
 static void what_is_no_key_is_said_and_not_written_over(void **state)
 {
     struct scene *scene = *state;
     autofree char *path = key_path(scene);
-    static const char *const wrong[] = {"", "0123",
+    static const char *const wrong[] = {"", "\n", "0123", DIGITS "\n0123\n",
                                         "x123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
     for (size_t i = 0; i < COUNT(wrong); i++) {
         autoerror struct error *err = NULL;
@@ -176,7 +199,9 @@ static void what_is_no_key_is_said_and_not_written_over(void **state)
         assert_int_equal(file_write(path, str_of(wrong[i]), 0600, NULL), 0);
         begin(scene);
         assert_int_equal(secrets_check(scene->secrets, &err), -EIO);
-        assert_non_null(strstr(err->message, "is no key: it has to be 64 hexadecimal digits"));
+        assert_non_null(strstr(err->message, i < 2    ? " has no key"
+                                             : i == 3 ? "line 2 of "
+                                                      : "is no key: it has to be 64 hexadecimal digits"));
         assert_int_equal(file_read(path, &text, NULL), 0);
         assert_str(buf_str(&text), wrong[i]);
     }
@@ -244,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_its_key_an_object_stays_as_it_is_and_nothing_is_stored, make,
                                         unmake),
         cmocka_unit_test_setup_teardown(another_key_serves_what_is_new, make, unmake),
+        cmocka_unit_test_setup_teardown(a_key_in_front_seals_and_those_behind_it_still_open, make, unmake),
         cmocka_unit_test_setup_teardown(what_is_no_key_is_said_and_not_written_over, make, unmake),
         cmocka_unit_test_setup_teardown(neither_store_nor_history_get_a_value, make, unmake),
     };
