@@ -160,7 +160,7 @@ struct pod_objects {
 int pod_objects_read(struct pod_objects *objects, const struct pod *pod, struct error **err);
 /* The same of its imagePullSecrets alone, or its account and those of that (pull_secret.h). */
 int pod_objects_read_passwords(struct pod_objects *objects, const struct pod *pod, struct error **err);
-/* The object, or absent; environment_find_fn with the pod_objects as context. */
+/* The object, or absent; references_find_fn with the pod_objects as context. */
 struct value pod_objects_find(void *context, const char *kind, struct str name);
 void pod_objects_free(struct pod_objects *objects);
 #define autoobjects cleanup(pod_objects_free)

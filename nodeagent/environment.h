@@ -15,11 +15,8 @@
 #ifndef PODTREE_ENVIRONMENT_H
 #define PODTREE_ENVIRONMENT_H
 
-#include "lib/doc.h"
+#include "nodeagent/references.h"
 
-/* The object of that kind ("ConfigMap", "Secret") and name in the pod's namespace; absent when there is none.
- * It must stay while environment_variables runs. */
-typedef struct value environment_find_fn(void *context, const char *kind, struct str name);
 /* Takes what is to be said in an event: a warning with the reason InvalidEnvironmentVariableNames. */
 typedef void environment_warn_fn(void *context, const char *sentence);
 
@@ -30,7 +27,7 @@ struct environment_input {
     struct value services;      /* an object of variables for the services of the namespace; may be absent */
     const char *pod_addresses;  /* "10.1.0.7,fd01::7", the main one first; NULL while there is none */
     const char *host_addresses; /* the same of the node */
-    environment_find_fn *find;  /* NULL: there are none */
+    references_find_fn *find;   /* NULL: there are none */
     environment_warn_fn *warn;  /* may be NULL */
     void *context;              /* of both */
 };
@@ -46,10 +43,5 @@ struct doc *environment_variables(const struct environment_input *input, struct 
  * terminal), over these what `image` (its configuration) has, over these `variables`. */
 void environment_write(struct value list, struct value image, const char *hostname, bool terminal,
                        struct value variables);
-
-/* Each ConfigMap and Secret that the pod names in its containers' environments, its volumes and its
- * imagePullSecrets, once: whether it is there, needed or optional. */
-typedef void environment_reference_fn(void *context, const char *kind, struct str name);
-void environment_references(struct value pod, environment_reference_fn *reference, void *context);
 
 #endif

@@ -2,8 +2,8 @@
  * them, and not kept: the agent only follows which of them there are and when they change. */
 #include "nodeagent/agent_private.h"
 
-#include "nodeagent/environment.h"
 #include "nodeagent/pull_secret.h"
+#include "nodeagent/references.h"
 #include <errno.h>
 
 /* By kind: where objects of it are in the tree. */
@@ -62,7 +62,7 @@ static int result_of(struct pod_objects *objects, struct error **err)
 int pod_objects_read(struct pod_objects *objects, const struct pod *pod, struct error **err)
 {
     *objects = (struct pod_objects){.pod = pod};
-    environment_references(pod_document(pod), read_one, objects);
+    references_each(pod_document(pod), read_one, objects);
     return result_of(objects, err);
 }
 
@@ -105,6 +105,6 @@ bool pod_names_object(const struct pod *pod, const struct meta *object)
 {
     struct question question = {.object = object};
     if (str_is(object->namespace, pod->record->namespace))
-        environment_references(pod_document(pod), compare, &question);
+        references_each(pod_document(pod), compare, &question);
     return question.named;
 }

@@ -163,7 +163,7 @@ struct str pull_account(struct value pod)
 }
 
 /* Kubernetes' admission copies them from the account into the pod. */
-struct value pull_references(struct value pod, environment_find_fn *find, void *context)
+struct value pull_references(struct value pod, references_find_fn *find, void *context)
 {
     struct value own = value_at(pod, "spec", "imagePullSecrets");
     struct str account = pull_account(pod);
@@ -172,7 +172,7 @@ struct value pull_references(struct value pod, environment_find_fn *find, void *
     return value_get(find(context, "ServiceAccount", account), STR("imagePullSecrets"));
 }
 
-struct doc *pull_secrets(struct value pod, struct str image, environment_find_fn *find, void *context,
+struct doc *pull_secrets(struct value pod, struct str image, references_find_fn *find, void *context,
                          struct buf *missing)
 {
     struct doc *files = doc_new();

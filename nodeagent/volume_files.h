@@ -6,7 +6,7 @@
 #ifndef PODTREE_VOLUME_FILES_H
 #define PODTREE_VOLUME_FILES_H
 
-#include "lib/doc.h"
+#include "nodeagent/references.h"
 #include <sys/types.h>
 
 struct volume_file {
@@ -27,9 +27,7 @@ void volume_files_free(struct volume_files *files);
 /* What volumes are made from. */
 struct volume_world {
     struct value pod;
-    /* The object of that kind ("ConfigMap", "Secret") and name in the pod's namespace, or absent. Values of
-     * Secrets are read from `data`, in base64. */
-    struct value (*find)(void *context, const char *kind, struct str name);
+    references_find_fn *find;
     void *context;
     struct value allocatable; /* the node's: what is left of limits that a container hasn't set */
     int64_t fs_group;         /* -1: none */
