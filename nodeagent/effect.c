@@ -17,6 +17,13 @@ static const struct field of_spec[] = {
 static const struct field of_container[] = {
     {"resizePolicy", "resources are changed by making the container anew", NULL},
 };
+static const struct field refused_of_spec[] = {
+    {"runtimeClassName", "the node has one runtime", "\"\""},
+    {"resourceClaims", "the node has no devices to claim", NULL},
+};
+static const struct field refused_of_container[] = {
+    {"volumeDevices", "the node has no block volumes", NULL},
+};
 
 static bool asks_for(struct value v, const char *harmless)
 {
@@ -48,14 +55,14 @@ static void add_place(struct buf *where, const char *list, struct value member)
     buf_addf(where, "spec.%s[" STR_FORMAT "]", list, STR_ARGS(value_str(value_get(member, STR("name")))));
 }
 
-static void find_in_containers(struct buf *out, struct value spec)
+static void find_in_containers(struct buf *out, struct value spec, const struct field *fields, size_t count)
 {
     static const char *const lists[] = {"initContainers", "containers"};
     for (size_t i = 0; i < COUNT(lists); i++)
         value_each (container, value_get(spec, str_of(lists[i]))) {
             autobuf struct buf where = {0};
             add_place(&where, lists[i], container);
-            find(out, container, buf_str(&where), of_container, COUNT(of_container));
+            find(out, container, buf_str(&where), fields, count);
         }
 }
 
@@ -75,10 +82,17 @@ void effect_missing(struct buf *out, struct value pod)
 {
     struct value spec = value_get(pod, STR("spec"));
     find(out, spec, STR("spec"), of_spec, COUNT(of_spec));
-    find_in_containers(out, spec);
+    find_in_containers(out, spec, of_container, COUNT(of_container));
     find_in_volumes(out, spec);
     autobuf struct buf security = {0};
     security_without_effect(&security, pod);
     if (security.length != 0)
         buf_addf(out, "%s%s", out->length != 0 ? ", " : "", security.at);
+}
+
+void effect_refused(struct buf *out, struct value pod)
+{
+    struct value spec = value_get(pod, STR("spec"));
+    find(out, spec, STR("spec"), refused_of_spec, COUNT(refused_of_spec));
+    find_in_containers(out, spec, refused_of_container, COUNT(refused_of_container));
 }

@@ -6,10 +6,10 @@
 #include "lib/quantity.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/decide.h"
+#include "nodeagent/effect.h"
 #include "nodeagent/image.h"
 #include "nodeagent/quality.h"
 #include "nodeagent/security.h"
-#include "nodeagent/status.h"
 #include <errno.h>
 #include <signal.h>
 
@@ -138,9 +138,11 @@ static void on_started(void *context, struct error *error)
 
 static bool is_unsupported(struct pod *pod, struct container_record *container)
 {
-    autofree char *complaint = status_unsupported(pod_document(pod));
-    if (complaint == NULL)
+    autobuf struct buf fields = {0};
+    effect_refused(&fields, pod_document(pod));
+    if (fields.length == 0)
         return false;
+    autofree char *complaint = path_format("not possible on this node: %s", fields.at);
     hold_back(pod, container, "CreateContainerConfigError", complaint);
     return true;
 }

@@ -6,7 +6,7 @@
 #include "lib/doc.h"
 
 /* The object of that kind ("ConfigMap", "Secret") and name in the pod's namespace; absent when there is none.
- * It stays as long as whoever asks needs it. */
+ * It stays as long as whoever asks needs it. Values of Secrets are in `data`, in base64. */
 typedef struct value references_find_fn(void *context, const char *kind, struct str name);
 
 /* Calls `visit` for each that the pod names in its containers' environments, its volumes and its

@@ -12,8 +12,4 @@ void status_update(struct value status, struct value pod, const struct pod_recor
  * differ, and null for those that have gone. False when there is nothing to be said. */
 bool status_difference(struct value merge, struct value before, struct value now);
 
-/* A sentence on what the pod asks for and this node can't do yet, or NULL (to be freed). Such a pod is not
- * run: what it asks for would be missing silently. */
-char *status_unsupported(struct value pod);
-
 #endif

@@ -482,7 +482,7 @@ static void test_what_can_not_be_done_is_said_and_not_left_out(void **state)
     make_pod(SLEEPS, "  runtimeClassName: other\n");
     wait_for_container("state.waiting.reason", "CreateContainerConfigError");
     assert_says(container_says("state.waiting.message"),
-                "spec.runtimeClassName is not supported by this node yet");
+                "not possible on this node: spec.runtimeClassName (the node has one runtime)");
 }
 
 static void test_containers_survive_their_agent(void **state)

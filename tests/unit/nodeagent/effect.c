@@ -29,10 +29,33 @@ static void test_only_what_is_asked_for_in_vain_is_said(void **state)
     }
 }
 
+static void test_a_pod_is_refused_for_what_it_can_not_do_without(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pod, *said;
+    } rows[] = {
+        {"{\"spec\":{\"runtimeClassName\":\"\",\"resourceClaims\":[],\"hostUsers\":false,"
+         "\"containers\":[{\"name\":\"a\",\"livenessProbe\":{\"periodSeconds\":1},\"volumeDevices\":[]}]}}",
+         ""},
+        {"{\"spec\":{\"runtimeClassName\":\"x\",\"initContainers\":[{\"name\":\"a\",\"volumeDevices\":[1]}]}"
+         "}",
+         "spec.runtimeClassName (the node has one runtime), "
+         "spec.initContainers[a].volumeDevices (the node has no block volumes)"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autodoc struct doc *pod = must_parse(rows[i].pod);
+        autobuf struct buf said = {0};
+        effect_refused(&said, doc_root(pod));
+        assert_string_equal(said.at != NULL ? said.at : "", rows[i].said);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_what_is_asked_for_in_vain_is_said),
+        cmocka_unit_test(test_a_pod_is_refused_for_what_it_can_not_do_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

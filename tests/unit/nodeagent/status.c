@@ -330,32 +330,6 @@ static void test_only_what_differs_has_to_be_said(void **state)
     assert_false(status_difference(doc_root(nothing), doc_root(b), doc_root(b)));
 }
 
-static void test_what_is_not_supported_is_named(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *spec, *sentence;
-    } rows[] = {
-        {"\"hostNetwork\":false,\"securityContext\":{},\"volumes\":[],\"containers\":[{\"name\":\"a\"}]",
-         NULL},
-        {"\"runtimeClassName\":\"x\",\"containers\":[]",
-         "spec.runtimeClassName is not supported by this node yet"},
-        {"\"containers\":[{\"name\":\"a\",\"livenessProbe\":{\"periodSeconds\":1}}]", NULL},
-        {"\"initContainers\":[{\"name\":\"a\",\"volumeDevices\":[1]}],\"containers\":[]",
-         "spec.initContainers[a].volumeDevices is not supported by this node yet"},
-        {"\"containers\":[{\"name\":\"a\",\"env\":[{\"name\":\"X\",\"valueFrom\":{\"fieldRef\":{}}}]}]",
-         NULL},
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        autodoc struct doc *doc = pod(rows[i].spec);
-        autofree char *sentence = status_unsupported(doc_root(doc));
-        if (rows[i].sentence == NULL)
-            assert_null(sentence);
-        else
-            assert_string_equal(sentence, rows[i].sentence);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,7 +345,6 @@ int main(void)
         cmocka_unit_test(test_a_container_between_attempts_says_why_it_waits),
         cmocka_unit_test(test_conditions_keep_their_time_until_they_turn_and_others_stay),
         cmocka_unit_test(test_only_what_differs_has_to_be_said),
-        cmocka_unit_test(test_what_is_not_supported_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
