@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static const char *mount_point = "/k8s", *state = "/var/lib/podtree", *run = "/run/podtree";
 static const char *node, *runtime = "runc";
@@ -43,6 +44,9 @@ static const struct usage usage = {
     .options = options,
 };
 
+#define LOCK_TRIES    200
+#define LOCK_PAUSE_NS 10000000
+
 static void on_signal(void *context, int signal_number)
 {
     log_info("ends after signal %d; containers go on", signal_number);
@@ -61,14 +65,18 @@ static int keep_identity_for_files(struct error **err)
     return 0;
 }
 
-/* Two agents over one directory would do everything twice. */
+/* Two agents over one directory would do everything twice. One that has just been killed may have left a
+ * child that has its descriptors for a moment still. */
 static int lock_run_directory(const struct place *place, struct error **err)
 {
     autofree char *path = path_format("%s/nodeagent.lock", place->run);
     autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return error_errno(err, errno, "cannot open %s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+    int locked = -1;
+    for (int tries = 0; tries < LOCK_TRIES && (locked = flock(fd, LOCK_EX | LOCK_NB)) < 0; tries++)
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
+    if (locked < 0)
         return error_errno(err, errno, "another node agent is at work on %s", place->run);
     return take_fd(fd);
 }
