@@ -66,18 +66,10 @@ static int copy(const char *run, const struct target *target, const struct copy_
 int command_cp(int argc, char **argv, struct error **err)
 {
     struct directories directories = directories_default();
-    const char *namespace = "default", *container = NULL;
+    struct target_wish wish = {.namespace = "default"};
     const struct option_row options[] = {
-        {.name = "container",
-         .letter = 'c',
-         .argument = "NAME",
-         .help = "which container (the first)",
-         .text = &container},
-        {.name = "namespace",
-         .letter = 'n',
-         .argument = "NS",
-         .help = "where the pod is (default)",
-         .text = &namespace},
+        OPTION_CONTAINER(wish),
+        OPTION_NAMESPACE(wish),
         OPTION_MOUNT(directories),
         OPTION_RUN(directories),
         {0},
@@ -97,11 +89,8 @@ int command_cp(int argc, char **argv, struct error **err)
         return result < 0 ? result : EXIT_SUCCESS;
     autoplaces struct copy_places places = {0};
     autotarget struct target target = {0};
-    autofree char *others = NULL;
     result = copy_places_parse(words[0], words[1], &places, err);
     if (result == 0)
-        result = target_find(directories.mount, namespace, places.pod, container, &target, &others, err);
-    if (others != NULL)
-        fprintf(stderr, "%s\n", others);
+        result = target_find(directories.mount, places.pod, &wish, &target, err);
     return result < 0 ? result : copy(directories.run, &target, &places, err);
 }

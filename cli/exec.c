@@ -28,7 +28,7 @@ static int run(const struct directories *directories, const struct target *targe
 int command_exec(int argc, char **argv, struct error **err)
 {
     struct directories directories = directories_default();
-    const char *namespace = "default", *container = NULL;
+    struct target_wish wish = {.namespace = "default"};
     bool input = false, terminal = false;
     const struct option_row options[] = {
         {.name = "stdin", .letter = 'i', .help = "the command reads our input", .flag = &input},
@@ -36,16 +36,8 @@ int command_exec(int argc, char **argv, struct error **err)
          .letter = 't',
          .help = "the command has a terminal, which is ours",
          .flag = &terminal},
-        {.name = "container",
-         .letter = 'c',
-         .argument = "NAME",
-         .help = "which container (the first)",
-         .text = &container},
-        {.name = "namespace",
-         .letter = 'n',
-         .argument = "NS",
-         .help = "where the pod is (default)",
-         .text = &namespace},
+        OPTION_CONTAINER(wish),
+        OPTION_NAMESPACE(wish),
         OPTION_MOUNT(directories),
         OPTION_RUN(directories),
         {0},
@@ -63,11 +55,8 @@ int command_exec(int argc, char **argv, struct error **err)
     if (result != 0)
         return result < 0 ? result : EXIT_SUCCESS;
     autotarget struct target target = {0};
-    autofree char *others = NULL;
-    result = target_find(directories.mount, namespace, words[0], container, &target, &others, err);
+    result = target_find(directories.mount, words[0], &wish, &target, err);
     if (result < 0)
         return result;
-    if (others != NULL)
-        fprintf(stderr, "%s\n", others);
     return run(&directories, &target, words + 1, count - 1, input, terminal && can_have_terminal(input), err);
 }

@@ -3,6 +3,7 @@
 #include "cli/interest.h"
 #include "lib/file.h"
 #include <errno.h>
+#include <stdio.h>
 
 #define DEFAULT_CONTAINER "kubectl.kubernetes.io/default-container"
 
@@ -62,8 +63,8 @@ int target_choose(struct value pod, const char *container, struct target *target
     return 0;
 }
 
-int target_find(const char *mount, const char *namespace, const char *word, const char *container,
-                struct target *target, char **others, struct error **err)
+int target_find(const char *mount, const char *word, const struct target_wish *wish, struct target *target,
+                struct error **err)
 {
     struct interest interest = {.resource = STR("pods"), .name = str_of(word)};
     int result = strchr(word, '/') != NULL ? interest_parse(word, mount, &interest, err) : 0;
@@ -72,7 +73,7 @@ int target_find(const char *mount, const char *namespace, const char *word, cons
     bool is_pod = str_is(interest.resource, "pods") || str_is(interest.resource, "pod");
     if (!is_pod || interest.name.length == 0)
         return error_make(err, EINVAL, "%s is no pod: say NAME, or namespaces/NS/pods/NAME", word);
-    struct str space = interest.space.length > 0 ? interest.space : str_of(namespace);
+    struct str space = interest.space.length > 0 ? interest.space : str_of(wish->namespace);
     autofree char *path = path_format("%s/namespaces/" STR_FORMAT "/pods/" STR_FORMAT "/.json", mount,
                                       STR_ARGS(space), STR_ARGS(interest.name));
     autoerror struct error *failure = NULL;
@@ -85,5 +86,9 @@ int target_find(const char *mount, const char *namespace, const char *word, cons
         error_move(err, take_pointer(failure));
         return result;
     }
-    return target_choose(doc_root(pod), container, target, others, err);
+    autofree char *others = NULL;
+    result = target_choose(doc_root(pod), wish->container, target, &others, err);
+    if (others != NULL)
+        fprintf(stderr, "%s\n", others);
+    return result;
 }

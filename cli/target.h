@@ -11,13 +11,30 @@ struct target {
     char *node;            /* that the pod is bound to; NULL: to none */
 };
 
-/* Reads the pod from the tree: NAME, pods/NAME, namespaces/NS/pods/NAME. `container` may be NULL: then it is
- * the one that the pod's annotation kubectl.kubernetes.io/default-container names, else the first; where
- * there are more, *others says so ("Defaulted container …"; to be freed). */
-int target_find(const char *mount, const char *namespace, const char *word, const char *container,
-                struct target *target, char **others, struct error **err);
+/* What options say of it. */
+struct target_wish {
+    const char *namespace; /* of a bare name */
+    const char *container; /* NULL: nothing was said */
+};
+#define OPTION_NAMESPACE(wish)                                                                      \
+    {                                                                                               \
+        .name = "namespace", .letter = 'n', .argument = "NS", .help = "where the pod is (default)", \
+        .text = &(wish).namespace                                                                   \
+    }
+#define OPTION_CONTAINER(wish)                                                                         \
+    {                                                                                                  \
+        .name = "container", .letter = 'c', .argument = "NAME", .help = "which container (the first)", \
+        .text = &(wish).container                                                                      \
+    }
 
-/* The part that is a function of the pod's document. */
+/* Reads the pod from the tree: NAME, pods/NAME, namespaces/NS/pods/NAME. Where no container is named and
+ * there are several, people are told which one it is. */
+int target_find(const char *mount, const char *word, const struct target_wish *wish, struct target *target,
+                struct error **err);
+
+/* The part that is a function of the pod's document. `container` may be NULL: then it is the one that the
+ * pod's annotation kubectl.kubernetes.io/default-container names, else the first; where there are more,
+ * *others says so ("Defaulted container …"; to be freed). */
 int target_choose(struct value pod, const char *container, struct target *target, char **others,
                   struct error **err);
 

@@ -62,15 +62,15 @@ static void the_pod_is_found_in_the_tree(void **state)
                                    {below, "default"}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         autotarget struct target target = {0};
-        autofree char *others = NULL;
-        assert_int_equal(target_find(mount, rows[i][1], rows[i][0], "app", &target, &others, NULL), 0);
+        const struct target_wish wish = {rows[i][1], "app"};
+        assert_int_equal(target_find(mount, rows[i][0], &wish, &target, NULL), 0);
         assert_string_equal(target.uid, "u1");
     }
     struct target target;
-    char *others;
-    assert_int_equal(target_find(mount, "default", "web", NULL, &target, &others, NULL), -ENOENT);
-    assert_int_equal(target_find(mount, "team", "deployments/web", NULL, &target, &others, NULL), -EINVAL);
-    assert_int_equal(target_find(mount, "team", "pods/", NULL, &target, &others, NULL), -EINVAL);
+    const struct target_wish here = {"default", NULL}, there = {"team", NULL};
+    assert_int_equal(target_find(mount, "web", &here, &target, NULL), -ENOENT);
+    assert_int_equal(target_find(mount, "deployments/web", &there, &target, NULL), -EINVAL);
+    assert_int_equal(target_find(mount, "pods/", &there, &target, NULL), -EINVAL);
     directory_remove(mount, NULL);
 }
 
