@@ -3,7 +3,7 @@
 #include "lib/quantity.h"
 #include "lib/selector.h"
 #include "lib/taint.h"
-#include "nodeagent/security.h"
+#include "nodeagent/sysctl.h"
 
 void admission_clear(struct admission_refusal *refusal)
 {
@@ -45,10 +45,10 @@ static bool is_sidecar(struct value init_container)
 
 static bool check_sysctls(const struct admission_input *input, struct admission_refusal *refusal)
 {
-    autosysctls struct security_sysctls sysctls = {0};
+    autosysctls struct sysctls sysctls = {0};
     autoerror struct error *error = NULL;
-    return security_sysctls(&sysctls, input->pod, &error) == 0 ||
-           refuse(refusal, SECURITY_SYSCTL_REFUSED, "%s", error_message(error));
+    return sysctls_of_pod(&sysctls, input->pod, &error) == 0 ||
+           refuse(refusal, SYSCTL_REFUSED, "%s", error_message(error));
 }
 
 static bool check_system_label(const struct admission_input *input, struct admission_refusal *refusal)

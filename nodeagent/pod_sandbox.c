@@ -7,7 +7,7 @@
 #include "lib/log.h"
 #include "nodeagent/effect.h"
 #include "nodeagent/namespaces.h"
-#include "nodeagent/security.h"
+#include "nodeagent/sysctl.h"
 #include <errno.h>
 
 /* Takes the complaint. It is tried again, later each time; an event says only what is new. */
@@ -81,7 +81,7 @@ static void read_machines(const char *path, struct buf *text)
         buf_clear(text);
 }
 
-static void begin(struct pod *pod, const char *hostname, const struct security_sysctls *sysctls)
+static void begin(struct pod *pod, const char *hostname, const struct sysctls *sysctls)
 {
     struct value document = pod_document(pod);
     autobuf struct buf machine_hosts = {0}, machine_resolver = {0}, hosts = {0}, resolver = {0};
@@ -118,11 +118,11 @@ static int set_up_volumes(struct pod *pod, struct error **err)
 void pod_run_sandbox(struct pod *pod)
 {
     char hostname[NAMES_HOSTNAME];
-    autosysctls struct security_sysctls sysctls = {0};
+    autosysctls struct sysctls sysctls = {0};
     autoerror struct error *error = NULL;
     if (pod->record->sandbox_failures == 0)
         say_what_has_no_effect(pod);
-    if (security_sysctls(&sysctls, pod_document(pod), &error) < 0 || find_hostname(pod, hostname, &error) < 0)
+    if (sysctls_of_pod(&sysctls, pod_document(pod), &error) < 0 || find_hostname(pod, hostname, &error) < 0)
         fail_to_make(pod, error);
     else if (!pod_save(pod))
         hold_back(pod, "FailedCreatePodSandBox", str_dup(STR("cannot write the pod's record")));

@@ -67,7 +67,7 @@ struct sandbox_config sandbox_config_copy(const struct sandbox_config *config)
                                    .hostname = str_dup(str_of(config->hostname)),
                                    .hosts = copy_text(config->hosts),
                                    .resolver = copy_text(config->resolver),
-                                   .sysctls = security_sysctls_copy(&config->sysctls)};
+                                   .sysctls = sysctls_copy(&config->sysctls)};
 }
 
 void sandbox_config_free(struct sandbox_config *config)
@@ -76,7 +76,7 @@ void sandbox_config_free(struct sandbox_config *config)
                                  config->resolver.at};
     for (size_t i = 0; i < COUNT(texts); i++)
         free((void *)(uintptr_t)texts[i]);
-    security_sysctls_free(&config->sysctls);
+    sysctls_free(&config->sysctls);
 }
 
 /* ---- in the new process: only system calls, as after any fork of a process that may have threads ---- */
@@ -93,7 +93,7 @@ static int bring_loopback_up(void)
 }
 
 /* /proc/sys shows everybody the values of his own namespaces. */
-static int set_sysctls(const struct security_sysctls *sysctls)
+static int set_sysctls(const struct sysctls *sysctls)
 {
     for (size_t i = 0; i < sysctls->count; i++) {
         const char *value = sysctls->list[i].value;

@@ -11,15 +11,15 @@
 #include "lib/loop.h"
 #include "nodeagent/cgroup.h"
 #include "nodeagent/place.h"
-#include "nodeagent/security.h"
+#include "nodeagent/sysctl.h"
 
 struct sandbox_config {
     const char *uid;
     const char *title;   /* namespace/name, for people who look at ps */
     uint64_t namespaces; /* flags of clone(): which are new, the others are the machine's */
     const char *hostname;
-    struct str hosts, resolver;      /* what /etc/hosts and /etc/resolv.conf say (names.h) */
-    struct security_sysctls sysctls; /* to be set in its namespaces; the caller's */
+    struct str hosts, resolver; /* what /etc/hosts and /etc/resolv.conf say (names.h) */
+    struct sysctls sysctls;     /* to be set in its namespaces; the caller's */
 };
 
 struct sandbox_config sandbox_config_copy(const struct sandbox_config *config);

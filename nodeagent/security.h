@@ -1,7 +1,7 @@
 /* What a pod's and a container's securityContext come to, as Kubernetes 1.32 defines it: whom a container
- * runs as, with which capabilities, behind which system call filter, and which sysctls its sandbox gets. Pure
- * functions of the pod and of what its image says; the OCI configuration (oci.h) and the sandbox (sandbox.h)
- * do what is decided here.
+ * runs as, with which capabilities, behind which system call filter. Pure functions of the pod and of what
+ * its image says; the OCI configuration (oci.h) does what is decided here. The pod's sysctls are its
+ * sandbox's (sysctl.h).
  *
  * A member of the container's securityContext goes over the same of the pod's, and both over the image.
  *
@@ -21,9 +21,8 @@
 
 #include "nodeagent/oci.h"
 
-/* Why a container waits when security_check() refuses, and why a pod fails when security_sysctls() does. */
+/* Why a container waits when security_check() refuses. */
 #define SECURITY_CONTAINER_REFUSED "CreateContainerConfigError"
-#define SECURITY_SYSCTL_REFUSED    "SysctlForbidden"
 
 /* A bit for each capability, by Linux' number. */
 typedef uint64_t capability_set;
@@ -75,31 +74,6 @@ capability_set security_held(void);
  * effective and permitted sets have them too; another user's are empty, as execve would leave them, and there
  * are neither inheritable nor ambient ones: such a user gets capabilities by file capabilities only. */
 void security_add_capabilities(struct value process, const struct security *security);
-
-/* ---- sysctls of a pod ---- */
-
-enum security_namespace { NAMESPACE_NONE, NAMESPACE_IPC, NAMESPACE_NETWORK };
-
-/* Which of the sandbox's namespaces a sysctl ("kernel.shmmax") belongs to; NAMESPACE_NONE: to the machine, as
- * far as is known. */
-enum security_namespace security_sysctl_namespace(struct str name);
-
-struct security_sysctl {
-    char *path; /* "/proc/sys/net/ipv4/tcp_syncookies" */
-    char *value;
-};
-struct security_sysctls {
-    struct security_sysctl *list;
-    size_t count;
-};
-
-/* What to write in the sandbox's namespaces, in the pod's order. -EPERM and Kubernetes' sentence when one is
- * not among the safe ones, or belongs to a namespace that the pod shares with the machine; the reason is
- * SECURITY_SYSCTL_REFUSED, and the pod fails. *sysctls is to be freed in any case. */
-int security_sysctls(struct security_sysctls *sysctls, struct value pod, struct error **err);
-struct security_sysctls security_sysctls_copy(const struct security_sysctls *sysctls);
-void security_sysctls_free(struct security_sysctls *sysctls);
-#define autosysctls cleanup(security_sysctls_free)
 
 /* ---- what has no effect ---- */
 

@@ -164,8 +164,8 @@ void fixture_wait_for_text(struct fixture *fixture, const char *path, const char
 const char *fixture_run_sandbox(struct fixture *fixture, const char *uid)
 {
     bool done = false;
-    autosysctls struct security_sysctls sysctls = {0};
-    assert_int_equal(security_sysctls(&sysctls, doc_root(fixture->pod), NULL), 0);
+    autosysctls struct sysctls sysctls = {0};
+    assert_int_equal(sysctls_of_pod(&sysctls, doc_root(fixture->pod), NULL), 0);
     struct sandbox_config config = {.uid = uid,
                                     .title = "default/test",
                                     .namespaces = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS,
