@@ -121,6 +121,7 @@ size_t usage_pods(struct value metrics, const char *namespace, bool containers, 
     static const char *const heads[] = {"NAMESPACE", "POD", "NAME", "CPU(cores)", "MEMORY(bytes)", NULL};
     const char *names[MOST_CELLS + 1];
     int cells = 0;
+    /* As kubectl: of a container POD and NAME, of a pod NAME alone. */
     for (int i = namespace == NULL ? 0 : 1; heads[i] != NULL; i++)
         if (containers || i != 1)
             names[cells++] = heads[i];

@@ -364,14 +364,20 @@ static int publish(const struct import *import, int scratch, struct error **err)
     return result < 0 ? result : image_put(import->state, import->image, err);
 }
 
+/* Under that name it is here from now on. */
+static void name_image(struct value image, const char *name)
+{
+    char now[CLOCK_TEXT];
+    clock_format(clock_wall_ms(), now);
+    value_set_str(image, STR("name"), str_of(name));
+    value_set_str(image, STR("imported"), str_of(now));
+}
+
 /* A new document with what is known beforehand. */
 static struct doc *begin_image(const char *name)
 {
     struct doc *image = doc_new();
-    char now[CLOCK_TEXT];
-    clock_format(clock_wall_ms(), now);
-    value_set_str(doc_root(image), STR("name"), str_of(name));
-    value_set_str(doc_root(image), STR("imported"), str_of(now));
+    name_image(doc_root(image), name);
     value_set_array(doc_root(image), STR("layers"));
     value_set_object(doc_root(image), STR("config"));
     return image;
@@ -400,16 +406,29 @@ char *import_image(const char *state, const char *source, const char *name, stru
 
 /* ---- from registries ---- */
 
-/* The store may have the image, under this name or another one. Then the name is all that is missing. */
+static struct doc *find_with_digest(const struct fetch *fetch, const char *name)
+{
+    struct doc *image = image_find(fetch->state, name, NULL);
+    if (value_is(value_get(doc_root(image), STR("digest")), fetch->digest))
+        return image;
+    doc_free(image);
+    return NULL;
+}
+
+/* The store may have the image, under this name or another one. Then the name is all that is missing: it
+ * comes here now, so that nobody takes it for one that has been of no use for long. */
 static bool adopt(const struct fetch *fetch, struct error **err)
 {
     autofree char *known =
         path_format(STR_FORMAT "@%s", STR_ARGS(image_repository(str_of(fetch->name))), fetch->digest);
     autoclose int lock = image_lock(fetch->state, IMAGE_LOCK_EXCLUSIVE, err);
-    autodoc struct doc *image = lock >= 0 ? image_find(fetch->state, known, NULL) : NULL;
-    if (image == NULL || !value_is(value_get(doc_root(image), STR("digest")), fetch->digest))
+    autodoc struct doc *image = lock >= 0 ? find_with_digest(fetch, fetch->name) : NULL;
+    if (lock >= 0 && image == NULL)
+        image = find_with_digest(fetch, known);
+    if (image == NULL)
         return false;
-    value_set_str(doc_root(image), STR("name"), str_of(fetch->name));
+    if (!value_is(value_get(doc_root(image), STR("name")), fetch->name))
+        name_image(doc_root(image), fetch->name);
     value_set_bool(doc_root(image), STR("pulled"), true);
     return image_put(fetch->state, doc_root(image), err) == 0;
 }

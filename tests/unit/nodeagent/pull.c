@@ -286,7 +286,13 @@ static void test_what_is_here_is_not_sent_again(void **unused)
     must_pull("team/base:1");
     /* For this machine it is the same image as base, but the name stands for the list. */
     assert_list("team/list:1");
+    shell("f=$(ls $state/images/names/*list:1.json); jq -c '.imported = \"2020-01-01T00:00:00Z\"' $f >j; mv "
+          "j $f");
+    assert_list("team/list:1"); /* nothing new: it has been here since then */
+    autodoc struct doc *list = must_find("team/list:1");
+    assert_true(value_is(value_at(doc_root(list), "imported"), "2020-01-01T00:00:00Z"));
     assert_list("team/list@");
+    shell("! grep -q 2020-01-01 $state/images/names/*list@*.json");
     assert_list("team/list:whatever@");
     assert_layers(2);
     shell("mv hidden $(readlink where)");
