@@ -5,6 +5,7 @@
 
 #define RETRY_FIRST_MS 50
 #define RETRY_MOST_MS  2000
+#define MOST_EVENTS    1000
 
 struct message {
     enum message_kind kind;
@@ -18,7 +19,7 @@ struct outbox {
     outbox_answer_fn *answer;
     void *context;
     struct message *messages;
-    size_t count, capacity;
+    size_t count, capacity, events;
     struct loop_source *timer;
     int64_t retry_ms;
 };
@@ -59,7 +60,7 @@ static void take_answers(struct outbox *outbox, struct str results)
     struct message *sent = outbox->messages;
     size_t count = outbox->count;
     outbox->messages = NULL;
-    outbox->count = outbox->capacity = 0;
+    outbox->count = outbox->capacity = outbox->events = 0;
     for (size_t i = 0; i < count; i++) {
         struct str line = STR_NONE;
         str_split(&results, '\n', &line);
@@ -102,6 +103,18 @@ static bool supersedes(enum message_kind kind)
            kind == MESSAGE_USAGE;
 }
 
+/* While nobody hears them events come and come; the last ones say what is the matter now. */
+static void drop_oldest_event(struct outbox *outbox)
+{
+    size_t i = 0;
+    while (outbox->messages[i].kind != MESSAGE_EVENT)
+        i++;
+    message_free(&outbox->messages[i]);
+    outbox->count--;
+    outbox->events--;
+    memmove(&outbox->messages[i], &outbox->messages[i + 1], (outbox->count - i) * sizeof(*outbox->messages));
+}
+
 static struct message *place_for(struct outbox *outbox, enum message_kind kind, const char *subject)
 {
     for (size_t i = 0; supersedes(kind) && i < outbox->count; i++)
@@ -109,6 +122,9 @@ static struct message *place_for(struct outbox *outbox, enum message_kind kind, 
             buf_clear(&outbox->messages[i].line);
             return &outbox->messages[i];
         }
+    if (kind == MESSAGE_EVENT && outbox->events == MOST_EVENTS)
+        drop_oldest_event(outbox);
+    outbox->events += kind == MESSAGE_EVENT;
     array_grow(outbox->messages, outbox->count, outbox->capacity);
     struct message *message = &outbox->messages[outbox->count++];
     *message = (struct message){.kind = kind, .subject = str_dup(str_of(subject))};

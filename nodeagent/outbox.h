@@ -1,7 +1,8 @@
 /* What the agent has to say to the tree: collected, and sent together in the next turn of the loop.
  *
- * A message stays until the tree has answered it. While there is no tree nothing is lost, and a later status
- * of the same subject takes the place of an earlier one that has not been sent.
+ * A message stays until the tree has answered it. While there is no tree a later status of the same subject
+ * takes the place of an earlier one that has not been sent, and of events the last thousand wait; nothing
+ * else is lost.
  */
 #ifndef PODTREE_OUTBOX_H
 #define PODTREE_OUTBOX_H
