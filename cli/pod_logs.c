@@ -4,44 +4,31 @@
  * the tree has beside the one for people, with times and streams. Nobody is told when a container writes, so
  * who follows it looks again and again. */
 #include "cli/command.h"
-#include "cli/container_lines.h"
 #include "cli/interest.h"
 #include "cli/kinds.h"
 #include "cli/settings.h"
+#include "cli/shown_log.h"
 #include "lib/doc.h"
 #include "lib/file.h"
 #include "lib/selector.h"
 #include "lib/tree.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #define LOOK_MS 200
 /* So many looks, and it is asked for changes also where inotify is silent: over a network. */
-#define ASK_LOOKS  10
-#define READ_BYTES (64 << 10)
+#define ASK_LOOKS 10
 
 struct wishes {
     const char *mount, *container, *space;
     bool follow, previous, timestamps, prefix;
-    bool tails;
-    int64_t tail;
-};
-
-/* A container's log that is being printed. */
-struct shown {
-    char *path;
-    int fd;     /* -1: not open */
-    bool looks; /* its name may mean another attempt's log by now */
-    bool began; /* only the first one is shown from its last lines on */
-    struct container_lines lines;
+    int64_t tail; /* -1: all lines */
 };
 
 struct pod {
     char *space, *name, *uid;
-    struct shown *shown;
+    struct shown_log *shown;
     size_t count;
     bool gone, over; /* it has been deleted; its containers have ended for good */
 };
@@ -82,12 +69,8 @@ static struct pod *find_pod(struct logs *logs, struct str uid)
 
 static void forget_pod(struct pod *pod)
 {
-    for (size_t i = 0; i < pod->count; i++) {
-        if (pod->shown[i].fd >= 0)
-            close(pod->shown[i].fd);
-        container_lines_free(&pod->shown[i].lines);
-        free(pod->shown[i].path);
-    }
+    for (size_t i = 0; i < pod->count; i++)
+        shown_log_free(&pod->shown[i]);
     free(pod->shown);
     free(pod->space);
     free(pod->name);
@@ -131,8 +114,8 @@ static void add_container(struct logs *logs, struct pod *pod, const char *list, 
         return;
     bool prefix = logs->wishes.prefix || logs->workload != NULL || !alone;
     pod->shown = memory_resize(pod->shown, (pod->count + 1) * sizeof(*pod->shown));
-    struct shown *shown = &pod->shown[pod->count++];
-    *shown = (struct shown){.path = take_pointer(path), .fd = -1};
+    struct shown_log *shown = &pod->shown[pod->count++];
+    shown_log_init(shown, take_pointer(path), logs->wishes.tail);
     container_lines_init(&shown->lines, prefix ? pod->name : NULL, name, logs->colours,
                          logs->wishes.timestamps);
     if (logs->colours >= 0)
@@ -188,7 +171,7 @@ static int on_line(void *context, struct str line, struct error **err)
     pod->over = value_is(phase, "Succeeded") || value_is(phase, "Failed");
     add_containers(logs, pod, value_get(root, STR("spec")));
     for (size_t i = 0; i < pod->count; i++)
-        pod->shown[i].looks = true;
+        shown_log_changed(&pod->shown[i]);
     return 0;
 }
 
@@ -199,94 +182,12 @@ static int compare_pods(const void *a, const void *b)
 
 /* ---- printing ---- */
 
-static void print(const struct buf *out)
-{
-    if (out->length > 0)
-        fwrite(out->at, 1, out->length, stdout);
-}
-
-/* Where the last lines begin. What is needed for that is read from the end, more and more of it. */
-static int64_t place_of_tail(int fd, int64_t count)
-{
-    struct stat attributes;
-    if (fstat(fd, &attributes) < 0)
-        return 0;
-    for (int64_t wanted = READ_BYTES;; wanted *= 4) {
-        int64_t from = wanted < attributes.st_size ? attributes.st_size - wanted : 0;
-        size_t size = (size_t)(attributes.st_size - from), length = 0;
-        autofree char *text = memory_new(size + 1);
-        for (ssize_t n = 1; n > 0 && length < size;) {
-            n = pread(fd, text + length, size - length, from + (int64_t)length);
-            length += n > 0 ? (size_t)n : 0;
-        }
-        int64_t place = container_lines_last((struct str){text, length}, from == 0, count);
-        if (place >= 0)
-            return from + place;
-        if (from == 0)
-            return 0;
-    }
-}
-
-static bool open_shown(const struct logs *logs, struct shown *shown)
-{
-    shown->looks = false;
-    shown->fd = open(shown->path, O_RDONLY | O_CLOEXEC);
-    if (shown->fd < 0 && errno != ENOENT && errno != ENOTDIR) /* it is tried again when the pod changes */
-        fprintf(stderr, "podtree logs: cannot read %s: %s\n", shown->path, strerror(errno));
-    if (shown->fd < 0)
-        return false;
-    if (logs->wishes.tails && !shown->began)
-        lseek(shown->fd, place_of_tail(shown->fd, logs->wishes.tail), SEEK_SET);
-    shown->began = true;
-    return true;
-}
-
-/* The log of another attempt has taken the name: everything of the one before has been read. */
-static bool is_replaced(const struct shown *shown)
-{
-    struct stat open_now, named;
-    return fstat(shown->fd, &open_now) == 0 && stat(shown->path, &named) == 0 &&
-           open_now.st_ino != named.st_ino;
-}
-
-static bool read_on(struct shown *shown)
-{
-    char bytes[READ_BYTES];
-    autobuf struct buf out = {0};
-    bool progress = false;
-    for (ssize_t n; (n = read(shown->fd, bytes, sizeof(bytes))) > 0; progress = true) {
-        buf_clear(&out);
-        container_lines_take(&shown->lines, (struct str){bytes, (size_t)n}, &out);
-        print(&out);
-    }
-    return progress;
-}
-
-/* What there is of it. True: there was something. */
-static bool show(const struct logs *logs, struct shown *shown)
-{
-    if (shown->fd < 0 && (!shown->looks || !open_shown(logs, shown)))
-        return false;
-    bool progress = read_on(shown), looked = shown->looks;
-    shown->looks = false;
-    if (!looked || !is_replaced(shown))
-        return progress;
-    progress = read_on(shown) || progress; /* what came before it was replaced */
-    autobuf struct buf out = {0};
-    container_lines_end(&shown->lines, &out);
-    print(&out);
-    close(shown->fd);
-    shown->fd = -1;
-    shown->looks = true;
-    return true;
-}
-
 static bool show_all(const struct logs *logs)
 {
     bool progress = false;
     for (size_t i = 0; i < logs->count; i++)
         for (size_t k = 0; k < logs->pods[i].count; k++)
-            progress = show(logs, &logs->pods[i].shown[k]) || progress;
+            progress = shown_log_print(&logs->pods[i].shown[k]) || progress;
     fflush(stdout);
     return progress;
 }
@@ -306,13 +207,11 @@ static void drop_gone(struct logs *logs)
 
 static void end_all(struct logs *logs)
 {
-    autobuf struct buf out = {0};
     for (size_t i = 0; i < logs->count; i++) {
         for (size_t k = 0; k < logs->pods[i].count; k++)
-            container_lines_end(&logs->pods[i].shown[k].lines, &out);
+            shown_log_end(&logs->pods[i].shown[k]);
         forget_pod(&logs->pods[i]);
     }
-    print(&out);
     fflush(stdout);
     free(logs->pods);
 }
@@ -378,7 +277,7 @@ static int follow(struct logs *logs, struct error **err)
         bool progress = show_all(logs);
         if (ferror(stdout)) /* said where the program ends */
             return 0;
-        logs->wishes.tails = false; /* what comes later is shown from its beginning */
+        logs->wishes.tail = -1; /* what comes later is shown from its beginning */
         drop_gone(logs);
         if (over && !progress)
             return 0;
@@ -517,6 +416,5 @@ int command_logs(int argc, char **argv, struct error **err)
     if (result != 0)
         return result < 0 ? result : EXIT_SUCCESS;
     wishes->mount = directories.mount;
-    wishes->tails = wishes->tail >= 0;
     return print_logs(&logs, words[0], err);
 }
