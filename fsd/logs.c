@@ -51,19 +51,21 @@ struct log_work {
 static void measure(struct fsd *fsd, const struct place *place, uint32_t node, size_t *size,
                     int64_t *time_ms);
 
+#define LOG(own_name, is_listed)                                                             \
+    {                                                                                        \
+        .name = (own_name), .class = SPECIAL_LOG, .listed = (is_listed), .measure = measure, \
+        .form = PART_NONE                                                                    \
+    }
+
 static const struct log_name {
     struct special special;
     enum log_which which;
     enum log_form form;
 } log_names[] = {
-    {{"log", 0, SPECIAL_LOG, true, false, NULL, measure, NULL, NULL, PART_NONE}, LOG_NEWEST, LOG_OUTPUT},
-    {{"log.previous", 0, SPECIAL_LOG, true, false, NULL, measure, NULL, NULL, PART_NONE},
-     LOG_PREVIOUS,
-     LOG_OUTPUT},
-    {{".log", 0, SPECIAL_LOG, false, false, NULL, measure, NULL, NULL, PART_NONE}, LOG_NEWEST, LOG_LINES},
-    {{".log.previous", 0, SPECIAL_LOG, false, false, NULL, measure, NULL, NULL, PART_NONE},
-     LOG_PREVIOUS,
-     LOG_LINES},
+    {LOG("log", true), LOG_NEWEST, LOG_OUTPUT},
+    {LOG("log.previous", true), LOG_PREVIOUS, LOG_OUTPUT},
+    {LOG(".log", false), LOG_NEWEST, LOG_LINES},
+    {LOG(".log.previous", false), LOG_PREVIOUS, LOG_LINES},
 };
 
 /* Where a pod has containers, and where its status says how they are. */
