@@ -447,9 +447,18 @@ int tree_since(struct tree *tree, const char *resource, int64_t version, bool me
     return tree->operations->since(tree, resource, version, metadata_only, line, context, err);
 }
 
+/* Names come from what people write of other objects, and not all of that is checked. As a path such a name
+ * could lead anywhere: to another namespace, or to a file of somebody's that never ends. */
+static bool can_be_a_name(const char *name)
+{
+    return name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL;
+}
+
 int tree_get(struct tree *tree, const char *resource, const char *namespace, const char *name,
              struct buf *object, struct error **err)
 {
+    if (!can_be_a_name(name))
+        return error_make(err, ENOENT, "no object can be called \"%s\"", name);
     return tree->operations->get(tree, resource, namespace, name, object, err);
 }
 

@@ -126,6 +126,17 @@ static void one_object_is_read_as_it_is(void **state)
     assert_string_equal(text.at, "{}");
 }
 
+static void a_name_leads_nowhere_else(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"", ".", "..", "../default/web", "default/web", "/web"};
+    autotree struct tree *tree = mount_it();
+    autobuf struct buf text = {0};
+    for (size_t i = 0; i < COUNT(names); i++)
+        assert_int_equal(tree_get(tree, "pods", "", names[i], &text, NULL), -ENOENT);
+    assert_int_equal(text.length, 0);
+}
+
 static void a_bulk_is_written_from_the_beginning_and_its_results_are_read(void **state)
 {
     (void)state;
@@ -221,6 +232,7 @@ int main(void)
         cmocka_unit_test(an_answer_without_its_last_line_is_an_error),
         cmocka_unit_test(long_answers_come_whole),
         cmocka_unit_test(one_object_is_read_as_it_is),
+        cmocka_unit_test(a_name_leads_nowhere_else),
         cmocka_unit_test(a_bulk_is_written_from_the_beginning_and_its_results_are_read),
         cmocka_unit_test(a_touched_version_is_a_change),
         cmocka_unit_test(a_watch_that_ends_is_made_anew),
