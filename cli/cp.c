@@ -1,7 +1,7 @@
 /* podtree cp: copies files and directories between this machine and a container on it. */
 #include "cli/call.h"
 #include "cli/command.h"
-#include "cli/place.h"
+#include "cli/copy_places.h"
 #include "cli/settings.h"
 #include "lib/parcel.h"
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* Which container is meant, and which side of a copy is the pod's. */
 #include "cli/target.h"
 
-#include "cli/place.h"
+#include "cli/copy_places.h"
 #include "lib/file.h"
 #include "test.h"
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "cli/place.h"
+#include "cli/copy_places.h"
 
 #include "lib/file.h"
 #include "lib/str.h"

@@ -1,6 +1,6 @@
 /* The two places that podtree cp is given: one here, one in a pod. */
-#ifndef PODTREE_COPY_PLACE_H
-#define PODTREE_COPY_PLACE_H
+#ifndef PODTREE_COPY_PLACES_H
+#define PODTREE_COPY_PLACES_H
 
 #include "lib/error.h"
 #include <stdbool.h>
