@@ -162,3 +162,16 @@ void clock_age(int64_t ms, char out[CLOCK_TEXT])
     else
         snprintf(out, CLOCK_TEXT, "%lldy", (long long)(days / 365));
 }
+
+void clock_duration(int64_t ms, char out[CLOCK_TEXT])
+{
+    int64_t seconds = ms / 1000, minutes = seconds / 60, hours = minutes / 60;
+    if (ms < 1000)
+        snprintf(out, CLOCK_TEXT, "%dms", (int)ms);
+    else if (minutes == 0)
+        snprintf(out, CLOCK_TEXT, "%ds", (int)seconds);
+    else if (hours == 0)
+        snprintf(out, CLOCK_TEXT, "%dm%ds", (int)minutes, (int)(seconds % 60));
+    else
+        snprintf(out, CLOCK_TEXT, "%lldh%dm%ds", (long long)hours, (int)(minutes % 60), (int)(seconds % 60));
+}

@@ -13,9 +13,9 @@ struct hook {
     void *context;
 };
 
-static void end(struct hook *hook)
+static void end(struct hook *hook, struct str warning)
 {
-    hook->done(hook->context, hook->error);
+    hook->done(hook->context, hook->error, warning);
     hook->run = NULL;
     hook->timer = NULL;
     hook_forget(hook);
@@ -26,12 +26,12 @@ static void on_run(void *context, enum probe_outcome outcome, struct str output)
     struct hook *hook = context;
     if (outcome == PROBE_FAILED || outcome == PROBE_ERRED)
         error_make(&hook->error, EIO, STR_FORMAT, STR_ARGS(output));
-    end(hook);
+    end(hook, outcome == PROBE_WARNED ? output : STR_NONE);
 }
 
 static void on_slept(void *context)
 {
-    end(context);
+    end(context, STR_NONE);
 }
 
 struct hook *hook_start(struct loop *loop, const struct hook_target *target, hook_done_fn *done,
@@ -48,7 +48,7 @@ struct hook *hook_start(struct loop *loop, const struct hook_target *target, hoo
                                .address = target->address,
                                .namespace = target->namespace,
                                .exec = target->exec,
-                               .any_answer = true};
+                               .hook = true};
     if (runs) {
         hook->run = probe_run_start(loop, &run, on_run, hook);
         return hook;

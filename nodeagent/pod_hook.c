@@ -74,7 +74,7 @@ static void note_end(struct pod *pod, struct container_record *container, enum p
     pod_save(pod);
 }
 
-static void on_done(void *context, struct error *error)
+static void on_done(void *context, struct error *error, struct str warning)
 {
     struct pod_hook *hook = context;
     struct pod *pod = hook->pod;
@@ -84,6 +84,8 @@ static void on_done(void *context, struct error *error)
         at = &(*at)->next;
     hook->hook = NULL;
     fault_point("hook-ended");
+    if (warning.length > 0)
+        pod_say_event(pod, "Warning", "LifecycleHTTPFallback", STR_FORMAT, STR_ARGS(warning));
     note_end(pod, container, hook->kind, error);
     remove_hook(at);
     pod_sync(pod);

@@ -2,8 +2,6 @@
 
 #include <strings.h>
 
-#define USER_AGENT "podtree-probe/1.32"
-
 /* ---- addresses ---- */
 
 void probe_url_set(struct probe_url *url, bool tls, struct str host, int64_t port, struct str path)
@@ -112,42 +110,46 @@ static void add_header(struct buf *out, struct str name, struct str value)
     buf_addf(out, STR_FORMAT ": " STR_FORMAT "\r\n", STR_ARGS(name), STR_ARGS(value));
 }
 
-static struct value find_header(struct value headers, struct str name)
+static bool is_header(struct value header, const char *name)
 {
-    value_each (header, headers) {
-        struct str given = value_str(value_get(header, STR("name")));
-        if (given.length == name.length && starts_ignoring_case(given, name))
+    struct str given = value_str(value_get(header, STR("name")));
+    return given.length == strlen(name) && starts_ignoring_case(given, str_of(name));
+}
+
+static struct value find_header(struct value headers, const char *name)
+{
+    value_each (header, headers)
+        if (is_header(header, name))
             return value_get(header, STR("value"));
-    }
     return VALUE_ABSENT;
 }
 
 /* The header that the probe gives, else ours; an empty one is left out. */
-static void add_default(struct buf *out, struct value headers, struct str name, struct str ours)
+static void add_default(struct buf *out, struct value headers, const char *name, const char *ours)
 {
     struct value given = find_header(headers, name);
-    struct str value = value_exists(given) ? value_str(given) : ours;
+    struct str value = value_exists(given) ? value_str(given) : str_of(ours);
     if (value.length > 0)
-        add_header(out, name, value);
+        add_header(out, str_of(name), value);
 }
 
-void probe_http_request(struct buf *out, const struct probe_url *url, struct value headers)
+void probe_http_write(struct buf *out, const struct probe_url *url, const struct probe_http_request *request)
 {
     static const char *const ours[] = {"Host", "User-Agent", "Accept", "Connection"};
     autobuf struct buf authority = {0};
     probe_url_write_authority(&authority, url);
-    struct str host = value_str(find_header(headers, STR("Host")));
+    struct str host = value_str(find_header(request->headers, "Host"));
     buf_addf(out, "GET %s HTTP/1.1\r\n", url->path);
     add_header(out, STR("Host"), host.length > 0 ? host : buf_str(&authority));
-    add_default(out, headers, STR("User-Agent"), STR(USER_AGENT));
-    add_default(out, headers, STR("Accept"), STR("*/*"));
-    value_each (header, headers) {
-        struct str name = value_str(value_get(header, STR("name")));
-        bool known = false;
+    add_default(out, request->headers, "User-Agent", request->user_agent);
+    add_default(out, request->headers, "Accept", "*/*");
+    value_each (header, request->headers) {
+        bool left_out = request->anonymous && is_header(header, "Authorization");
         for (size_t i = 0; i < COUNT(ours); i++)
-            known = known || (name.length == strlen(ours[i]) && starts_ignoring_case(name, str_of(ours[i])));
-        if (!known)
-            add_header(out, name, value_str(value_get(header, STR("value"))));
+            left_out = left_out || is_header(header, ours[i]);
+        if (!left_out)
+            add_header(out, value_str(value_get(header, STR("name"))),
+                       value_str(value_get(header, STR("value"))));
     }
     buf_add_text(out, "Connection: close\r\n\r\n");
 }

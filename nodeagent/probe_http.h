@@ -31,9 +31,17 @@ void probe_url_write_authority(struct buf *out, const struct probe_url *url);
 /* Where a Location leads from `base`. Fills the empty *next; false when there is no sense in it. */
 bool probe_url_follow(const struct probe_url *base, struct str location, struct probe_url *next);
 
-/* The request; `headers` is httpGet.httpHeaders (Host, User-Agent and Accept take the place of ours, an empty
- * Accept leaves it out). */
-void probe_http_request(struct buf *out, const struct probe_url *url, struct value headers);
+/* As what Kubernetes 1.32 asks: servers have rules for these names. */
+#define PROBE_USER_AGENT      "kube-probe/1.32"
+#define PROBE_USER_AGENT_HOOK "kube-lifecycle/1.32"
+
+struct probe_http_request {
+    struct value headers; /* httpGet.httpHeaders: Host, User-Agent and Accept take the place of ours, an empty
+                             one of the latter two leaves it out */
+    const char *user_agent;
+    bool anonymous; /* without what these say for Authorization */
+};
+void probe_http_write(struct buf *out, const struct probe_url *url, const struct probe_http_request *request);
 
 struct probe_http_answer {
     enum { HTTP_INCOMPLETE, HTTP_HEAD, HTTP_COMPLETE, HTTP_MALFORMED } progress;

@@ -1,54 +1,60 @@
 #include "nodeagent/probe_run.h"
 
-#include "nodeagent/probe_http.h"
-#include <arpa/inet.h>
-#include <ctype.h>
+#include "lib/clock.h"
+#include "nodeagent/probe_grpc.h"
+#include "nodeagent/probe_tls.h"
 #include <errno.h>
-#include <limits.h>
-#include <pthread.h>
-#include <sched.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 
 #define REDIRECTS 10
+#define REDIAL_MS 1000 /* grpc-go's first pause */
+
+/* One of the ways to try. */
+struct way {
+    const char *member;
+    void (*begin)(struct probe_run *run, const struct probe_target *target, struct value handler);
+    void (*time_out)(struct probe_run *run);
+};
 
 struct probe_run {
     struct loop *loop;
+    const struct way *way;
     struct doc *probe;   /* a copy */
     struct doc *command; /* likewise, while a command runs */
     struct probe_exec exec;
     int namespace;
     int64_t timeout_ms;
+    bool hook;
     probe_run_done_fn *done;
     void *context;
-    struct loop_source *timer, *source; /* its end or its timeout; its socket */
-    int socket;
-    bool http, connected, any_answer;
-    struct probe_url url; /* of a tcpSocket only host and port */
+    struct loop_source *timer; /* its end or its timeout */
+    struct probe_connection *connection;
+    struct probe_url url; /* where that leads; of a tcpSocket and grpc only host and port */
+    /* of HTTP */
     int redirects;
-    struct buf request, received;
+    bool fallen_back; /* from HTTPS */
+    struct buf received;
+    /* of gRPC */
+    struct probe_grpc *call;
+    struct loop_source *redial;
     /* what is to be said by the timer */
     enum probe_outcome outcome;
     struct buf output;
 };
 
-static void close_socket(struct probe_run *run)
+static void hang_up(struct probe_run *run)
 {
-    loop_remove(run->source);
-    run->source = NULL;
-    if (run->socket >= 0)
-        close(run->socket);
-    run->socket = -1;
+    probe_connection_close(take_pointer(run->connection));
+    loop_remove(take_pointer(run->redial));
 }
 
 static void free_run(struct probe_run *run)
 {
-    close_socket(run);
+    hang_up(run);
     loop_remove(run->timer);
     doc_free(run->probe);
     doc_free(run->command);
     probe_url_free(&run->url);
-    buf_free(&run->request);
+    probe_grpc_free(run->call);
     buf_free(&run->received);
     buf_free(&run->output);
     free(run);
@@ -75,193 +81,90 @@ static void on_end(void *context)
  * the one who hears it. */
 static void end(struct probe_run *run, enum probe_outcome outcome)
 {
-    close_socket(run);
+    hang_up(run);
     loop_remove(run->timer);
     run->outcome = outcome;
     run->timer = loop_timer(run->loop, 0, on_end, run);
 }
 
-/* ---- sentences ---- as Go's and thereby Kubernetes' are, because people and their alerts know them */
-
-static void say_url(struct probe_run *run)
-{
-    if (!run->http)
-        return;
-    buf_add_text(&run->output, "Get \"");
-    probe_url_write(&run->output, &run->url);
-    buf_add_text(&run->output, "\": ");
-}
-
-static void fail_text(struct probe_run *run, const char *text)
-{
-    buf_clear(&run->output);
-    say_url(run);
-    buf_add_text(&run->output, text);
-    end(run, PROBE_FAILED);
-}
-
-static void fail_connection(struct probe_run *run, const char *what, int number)
-{
-    const char *text = strerror(number);
-    buf_clear(&run->output);
-    say_url(run);
-    buf_addf(&run->output, "%s tcp ", run->connected ? "read" : "dial");
-    probe_url_write_authority(&run->output, &run->url);
-    buf_addf(&run->output, ": %s: %c%s", what, tolower((unsigned char)text[0]), text + 1);
-    end(run, PROBE_FAILED);
-}
-
-static void err_run(struct probe_run *run, const char *sentence)
+static void end_saying(struct probe_run *run, enum probe_outcome outcome, const char *sentence)
 {
     buf_clear(&run->output);
     buf_add_text(&run->output, sentence);
-    end(run, PROBE_ERRED);
+    end(run, outcome);
 }
 
-static void on_timeout(void *context)
+static void connect_to(struct probe_run *run, struct probe_listener listener)
 {
-    struct probe_run *run = context;
-    run->timer = NULL;
-    if (run->command != NULL) {
-        run->exec.forget(run->exec.context, run);
-        buf_clear(&run->output);
-        buf_add_text(&run->output, "command timed out: \"");
-        value_each (word, doc_root(run->command)) {
-            buf_add_str(&run->output, value_str(word));
-            buf_add_char(&run->output, ' ');
-        }
-        if (run->output.at[run->output.length - 1] == ' ')
-            run->output.at[--run->output.length] = '\0';
-        buf_addf(&run->output, "\" timed out after %llds", (long long)run->timeout_ms / 1000);
-        doc_free(take_pointer(run->command));
-        end(run, PROBE_FAILED);
-    } else if (!run->http) {
-        buf_clear(&run->output);
-        buf_add_text(&run->output, "dial tcp ");
-        probe_url_write_authority(&run->output, &run->url);
-        buf_add_text(&run->output, ": i/o timeout");
-        end(run, PROBE_FAILED);
-    } else if (probe_http_read(buf_str(&run->received), false).progress == HTTP_HEAD) {
-        /* Kubernetes throws away what an answer means whose body never ends. */
-        err_run(run, "context deadline exceeded (Client.Timeout or context cancellation while reading body)");
-    } else {
-        fail_text(run, "context deadline exceeded (Client.Timeout exceeded while awaiting headers)");
-    }
-}
-
-/* ---- sockets ---- */
-
-struct request {
-    int namespace, family;
-    int fd, number; /* the answer: a socket, or -1 and an errno */
-};
-
-static void make_socket(struct request *request)
-{
-    request->fd = socket(request->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    request->number = errno;
-}
-
-static void *make_socket_there(void *argument)
-{
-    struct request *request = argument;
-    if (setns(request->namespace, CLONE_NEWNET) == 0)
-        make_socket(request);
-    else
-        request->number = errno;
-    return NULL;
-}
-
-/* A socket of that namespace, or -1 and errno. */
-static int socket_in(int namespace, int family)
-{
-    struct request request = {.namespace = namespace, .family = family, .fd = -1};
-    if (namespace < 0) {
-        make_socket(&request);
-    } else {
-        pthread_t thread;
-        pthread_attr_t attributes;
-        pthread_attr_init(&attributes);
-        pthread_attr_setstacksize(&attributes, 64 * 1024 > PTHREAD_STACK_MIN ? 64 * 1024 : PTHREAD_STACK_MIN);
-        int number = pthread_create(&thread, &attributes, make_socket_there, &request);
-        pthread_attr_destroy(&attributes);
-        /* From here on the answer is the thread's until it has ended. */
-        if (number == 0)
-            pthread_join(thread, NULL);
-        else
-            request.number = number;
-    }
-    errno = request.number;
-    return request.fd;
-}
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_in four;
-    struct sockaddr_in6 six;
-};
-
-/* The length, 0 when the host is no address. */
-static socklen_t read_address(union address *address, const struct probe_url *url)
-{
-    const char *host = strcmp(url->host, "localhost") == 0 ? "127.0.0.1" : url->host;
-    *address = (union address){0};
-    if (inet_pton(AF_INET, host, &address->four.sin_addr) == 1) {
-        address->four.sin_family = AF_INET;
-        address->four.sin_port = htons((uint16_t)url->port);
-        return sizeof(address->four);
-    }
-    if (inet_pton(AF_INET6, host, &address->six.sin6_addr) == 1) {
-        address->six.sin6_family = AF_INET6;
-        address->six.sin6_port = htons((uint16_t)url->port);
-        return sizeof(address->six);
-    }
-    return 0;
-}
-
-static void on_socket(void *context, uint32_t events);
-
-static void dial(struct probe_run *run)
-{
-    union address address;
-    socklen_t length = read_address(&address, &run->url);
     autoerror struct error *error = NULL;
-    run->connected = false;
-    if (length == 0) {
-        error_make(&error, EINVAL, "%s is no address, and names of hosts are not looked up", run->url.host);
-        err_run(run, error_message(error));
-        return;
-    }
-    run->socket = socket_in(run->namespace, address.any.sa_family);
-    if (run->socket < 0) {
-        error_errno(&error, errno, "cannot make a socket in the pod's network");
-        err_run(run, error_message(error));
-        return;
-    }
-    if (connect(run->socket, &address.any, length) < 0 && errno != EINPROGRESS) {
-        fail_connection(run, "connect", errno);
-        return;
-    }
-    run->source = loop_fd(run->loop, run->socket, EPOLLOUT, on_socket, run, &error);
-    if (run->source == NULL)
-        err_run(run, error_message(error));
+    listener.context = run;
+    run->connection = probe_connection_open(run->loop, &run->url, run->namespace, &listener, &error);
+    if (run->connection == NULL)
+        end_saying(run, PROBE_ERRED, error_message(error));
 }
 
-/* ---- HTTP ---- */
+/* ---- tcpSocket ---- */
 
-static void dial_http(struct probe_run *run)
+static void on_opened(void *context)
 {
-    if (run->url.tls) {
-        err_run(run, "HTTPS probes are not supported on this node");
-        return;
-    }
-    buf_clear(&run->request);
-    buf_clear(&run->received);
-    probe_http_request(&run->request, &run->url, value_at(doc_root(run->probe), "httpGet", "httpHeaders"));
-    dial(run);
+    end(context, PROBE_SUCCEEDED);
 }
 
-/* Only to the same host: elsewhere somebody else would answer for the container. False when it stays. */
+static void on_not_opened(void *context, enum probe_outcome outcome, const char *sentence)
+{
+    end_saying(context, outcome, sentence);
+}
+
+static void time_out_socket(struct probe_run *run)
+{
+    buf_add_text(&run->output, "dial tcp ");
+    probe_url_write_authority(&run->output, &run->url);
+    buf_add_text(&run->output, ": i/o timeout");
+    end(run, PROBE_FAILED);
+}
+
+/* ---- httpGet: sentences as Go's and thereby Kubernetes' are, because people and their alerts know them ----
+ */
+
+static void fail_http(struct probe_run *run, const char *text)
+{
+    buf_clear(&run->output);
+    buf_add_text(&run->output, "Get \"");
+    run->url.tls |= run->fallen_back;
+    probe_url_write(&run->output, &run->url);
+    buf_addf(&run->output, "\": %s", run->fallen_back ? PROBE_TLS_PLAIN_HTTP : text);
+    end(run, PROBE_FAILED);
+}
+
+static void time_out_http(struct probe_run *run)
+{
+    /* Kubernetes throws away what an answer means whose body never ends. */
+    if (probe_http_read(buf_str(&run->received), false).progress == HTTP_HEAD)
+        end_saying(run, PROBE_ERRED,
+                   "context deadline exceeded (Client.Timeout or context cancellation while reading body)");
+    else
+        fail_http(run, "context deadline exceeded (Client.Timeout exceeded while awaiting headers)");
+}
+
+static void on_answer(void *context, struct str bytes, bool closed);
+static void on_no_answer(void *context, enum probe_outcome outcome, const char *sentence);
+
+static void ask(struct probe_run *run)
+{
+    struct probe_http_request request = {
+        .headers = value_at(doc_root(run->probe), "httpGet", "httpHeaders"),
+        .user_agent = run->hook ? PROBE_USER_AGENT_HOOK : PROBE_USER_AGENT,
+        .anonymous = run->fallen_back,
+    };
+    autobuf struct buf text = {0};
+    buf_clear(&run->received);
+    probe_http_write(&text, &run->url, &request);
+    connect_to(run, (struct probe_listener){.received = on_answer, .failed = on_no_answer});
+    if (run->connection != NULL)
+        probe_connection_send(run->connection, buf_str(&text));
+}
+
+/* False when it stays. */
 static bool redirect(struct probe_run *run, const struct probe_http_answer *answer)
 {
     static const int leads_on[] = {301, 302, 303, 307, 308};
@@ -273,26 +176,33 @@ static bool redirect(struct probe_run *run, const struct probe_http_answer *answ
         strcmp(next.host, run->url.host) != 0)
         return false;
     if (++run->redirects >= REDIRECTS) {
-        fail_text(run, "stopped after 10 redirects");
+        fail_http(run, "stopped after 10 redirects");
         return true;
     }
+    hang_up(run);
     struct probe_url before = run->url;
     run->url = next;
     next = before;
-    close_socket(run);
-    dial_http(run);
+    ask(run);
     return true;
 }
 
-static void judge(struct probe_run *run, const struct probe_http_answer *answer)
+static void judge_hook(struct probe_run *run)
+{
+    if (!run->fallen_back) {
+        end(run, PROBE_SUCCEEDED);
+        return;
+    }
+    buf_add_text(&run->output, "request to HTTPS lifecycle hook ");
+    probe_url_write_authority(&run->output, &run->url);
+    buf_add_text(&run->output, " got HTTP response, retry with HTTP succeeded");
+    end(run, PROBE_WARNED);
+}
+
+static void judge_probe(struct probe_run *run, const struct probe_http_answer *answer)
 {
     enum probe_outcome outcome = PROBE_SUCCEEDED;
-    if (redirect(run, answer))
-        return;
-    buf_clear(&run->output);
-    if (run->any_answer) {
-        buf_add_str(&run->output, answer->body);
-    } else if (answer->status < 200 || answer->status >= 400) {
+    if (answer->status < 200 || answer->status >= 400) {
         buf_addf(&run->output, "HTTP probe failed with statuscode: %d", answer->status);
         outcome = PROBE_FAILED;
     } else {
@@ -305,68 +215,103 @@ static void judge(struct probe_run *run, const struct probe_http_answer *answer)
     end(run, outcome);
 }
 
-static void read_answer(struct probe_run *run)
-{
-    char *at = buf_reserve(&run->received, 4096);
-    ssize_t length = recv(run->socket, at, 4096, 0);
-    if (length < 0) {
-        if (errno != EAGAIN && errno != EINTR)
-            fail_connection(run, "read", errno);
-        return;
-    }
-    run->received.length += (size_t)length;
-    struct probe_http_answer answer = probe_http_read(buf_str(&run->received), length == 0);
-    if (answer.progress == HTTP_COMPLETE)
-        judge(run, &answer);
-    else if (answer.progress == HTTP_MALFORMED)
-        fail_text(run, "net/http: HTTP/1.x transport connection broken: malformed HTTP response");
-    else if (length == 0)
-        fail_text(run, "EOF");
-}
-
-/* When all is sent, the answer is waited for. */
-static void send_request(struct probe_run *run)
-{
-    ssize_t length = send(run->socket, run->request.at, run->request.length, MSG_NOSIGNAL);
-    if (length < 0) {
-        if (errno != EAGAIN && errno != EINTR)
-            fail_connection(run, "write", errno);
-        return;
-    }
-    buf_drop(&run->request, (size_t)length);
-    if (run->request.length > 0)
-        return;
-    autoerror struct error *error = NULL;
-    loop_remove(run->source);
-    run->source = loop_fd(run->loop, run->socket, EPOLLIN, on_socket, run, &error);
-    if (run->source == NULL)
-        err_run(run, error_message(error));
-}
-
-static void on_socket(void *context, uint32_t events)
+static void on_answer(void *context, struct str bytes, bool closed)
 {
     struct probe_run *run = context;
-    (void)events;
-    if (!run->connected) {
-        int number = 0;
-        socklen_t size = sizeof(number);
-        if (getsockopt(run->socket, SOL_SOCKET, SO_ERROR, &number, &size) < 0)
-            number = errno;
-        if (number != 0) {
-            fail_connection(run, "connect", number);
-            return;
-        }
-        run->connected = true;
-    }
-    if (!run->http)
-        end(run, PROBE_SUCCEEDED);
-    else if (run->request.length > 0)
-        send_request(run);
-    else
-        read_answer(run);
+    buf_add_str(&run->received, bytes);
+    struct probe_http_answer answer = probe_http_read(buf_str(&run->received), closed);
+    if (answer.progress == HTTP_MALFORMED)
+        fail_http(run, "net/http: HTTP/1.x transport connection broken: malformed HTTP response");
+    else if (answer.progress != HTTP_COMPLETE && closed)
+        fail_http(run, "EOF");
+    else if (answer.progress == HTTP_COMPLETE && !redirect(run, &answer))
+        run->hook ? judge_hook(run) : judge_probe(run, &answer);
 }
 
-/* ---- the beginning ---- */
+/* There are servers that hooks with HTTPS have always reached in plain, because Kubernetes did once not look
+ * at their scheme: it still tries that then, without what was meant to be secret. */
+static void on_no_answer(void *context, enum probe_outcome outcome, const char *sentence)
+{
+    struct probe_run *run = context;
+    bool plain = run->url.tls && strcmp(sentence, PROBE_TLS_PLAIN_HTTP) == 0;
+    if (outcome == PROBE_ERRED) {
+        end_saying(run, PROBE_ERRED, sentence);
+    } else if (run->hook && plain) {
+        hang_up(run);
+        run->url.tls = false;
+        run->fallen_back = true;
+        ask(run);
+    } else {
+        fail_http(run, sentence);
+    }
+}
+
+/* ---- grpc ---- */
+
+static void on_grpc(void *context, struct str bytes, bool closed);
+static void on_no_grpc(void *context, enum probe_outcome outcome, const char *sentence);
+
+static void say_grpc(struct probe_run *run)
+{
+    autobuf struct buf bytes = {0};
+    probe_grpc_send(run->call, &bytes);
+    probe_connection_send(run->connection, buf_str(&bytes));
+}
+
+static void call(void *context)
+{
+    struct probe_run *run = context;
+    run->redial = NULL;
+    probe_grpc_free(run->call);
+    run->call = probe_grpc_new(&run->url, value_str(value_at(doc_root(run->probe), "grpc", "service")),
+                               run->timeout_ms);
+    connect_to(run, (struct probe_listener){.received = on_grpc, .failed = on_no_grpc});
+    if (run->connection != NULL)
+        say_grpc(run);
+}
+
+static void go_on(struct probe_run *run)
+{
+    switch (probe_grpc_progress(run->call)) {
+    case GRPC_CONNECTING:
+    case GRPC_CALLING:
+        break;
+    case GRPC_UNCONNECTED:
+        hang_up(run);
+        run->redial = loop_timer(run->loop, REDIAL_MS, call, run);
+        break;
+    case GRPC_ANSWERED:
+        end(run, probe_grpc_judge(run->call, &run->output));
+        break;
+    }
+}
+
+static void on_grpc(void *context, struct str bytes, bool closed)
+{
+    struct probe_run *run = context;
+    probe_grpc_receive(run->call, bytes, closed);
+    say_grpc(run);
+    go_on(run);
+}
+
+static void on_no_grpc(void *context, enum probe_outcome outcome, const char *sentence)
+{
+    struct probe_run *run = context;
+    if (outcome == PROBE_ERRED) {
+        end_saying(run, outcome, sentence);
+        return;
+    }
+    probe_grpc_lose(run->call, sentence);
+    go_on(run);
+}
+
+static void time_out_grpc(struct probe_run *run)
+{
+    probe_grpc_time_out(run->call, &run->output);
+    end(run, PROBE_FAILED);
+}
+
+/* ---- where connections lead ---- */
 
 int probe_port(struct value port, struct value container, int64_t *number, struct error **err)
 {
@@ -385,46 +330,114 @@ int probe_port(struct value port, struct value container, int64_t *number, struc
     return 0;
 }
 
-static void begin_connection(struct probe_run *run, const struct probe_target *target, struct value handler)
+/* False when it has been said that it leads nowhere. */
+static bool find_address(struct probe_run *run, const struct probe_target *target, struct value handler)
 {
     autoerror struct error *error = NULL;
     struct str host = value_str(value_get(handler, STR("host")));
     struct str scheme = value_str(value_get(handler, STR("scheme")));
     int64_t port = 0;
     if (probe_port(value_get(handler, STR("port")), target->container, &port, &error) < 0) {
-        err_run(run, error_message(error));
-        return;
+        end_saying(run, PROBE_ERRED, error_message(error));
+        return false;
     }
     run->namespace = host.length > 0 ? -1 : target->namespace;
     probe_url_set(&run->url, str_is(scheme, "HTTPS"), host.length > 0 ? host : str_of(target->address), port,
                   value_str(value_get(handler, STR("path"))));
-    if (run->http)
-        dial_http(run);
-    else
-        dial(run);
+    return true;
 }
 
-static void begin_exec(struct probe_run *run, struct value handler)
+static void begin_socket(struct probe_run *run, const struct probe_target *target, struct value handler)
+{
+    if (find_address(run, target, handler))
+        connect_to(run, (struct probe_listener){.opened = on_opened, .failed = on_not_opened});
+}
+
+static void begin_http(struct probe_run *run, const struct probe_target *target, struct value handler)
+{
+    if (find_address(run, target, handler))
+        ask(run);
+}
+
+static void begin_grpc(struct probe_run *run, const struct probe_target *target, struct value handler)
+{
+    if (find_address(run, target, handler))
+        call(run);
+}
+
+/* ---- exec ---- */
+
+static void say_command(struct probe_run *run)
+{
+    bool first = true;
+    value_each (word, doc_root(run->command)) {
+        buf_add_text(&run->output, first ? "" : " ");
+        buf_add_str(&run->output, value_str(word));
+        first = false;
+    }
+}
+
+static void begin_exec(struct probe_run *run, const struct probe_target *target, struct value handler)
 {
     autoerror struct error *error = NULL;
+    (void)target;
     run->command = doc_copy(value_get(handler, STR("command")));
     if (run->exec.start(run->exec.context, run, doc_root(run->command), &error) < 0) {
         doc_free(take_pointer(run->command));
-        err_run(run, error_message(error));
+        end_saying(run, PROBE_ERRED, error_message(error));
     }
 }
 
+static void time_out_exec(struct probe_run *run)
+{
+    char timeout[CLOCK_TEXT];
+    clock_duration(run->timeout_ms, timeout);
+    run->exec.forget(run->exec.context, run);
+    buf_add_text(&run->output, "command timed out: \"");
+    say_command(run);
+    buf_addf(&run->output, "\" timed out after %s", timeout);
+    doc_free(take_pointer(run->command));
+    end(run, PROBE_FAILED);
+}
+
+/* Of a probe it is said what the command says, of a hook also what it was, and the rest twice: what comes
+ * first is what it has said of errors, and here both are one. */
 void probe_run_exec_ended(struct probe_run *run, int exit_code, struct str output, struct error *error)
 {
     autoerror struct error *mine = error;
-    doc_free(take_pointer(run->command));
+    autodoc struct doc *command = run->command;
+    struct str kept = str_cut(output, 0, PROBE_OUTPUT_BYTES);
     if (mine != NULL) {
-        err_run(run, error_message(mine));
+        run->command = NULL;
+        end_saying(run, PROBE_ERRED, error_message(mine));
         return;
     }
-    buf_clear(&run->output);
-    buf_add_str(&run->output, str_cut(output, 0, PROBE_OUTPUT_BYTES));
+    if (run->hook && exit_code != 0) {
+        buf_add_text(&run->output, "command '");
+        say_command(run);
+        buf_addf(&run->output, "' exited with %d: " STR_FORMAT ", message: ", exit_code, STR_ARGS(kept));
+        json_write_string(&run->output, kept);
+    } else {
+        buf_add_str(&run->output, kept);
+    }
+    run->command = NULL;
     end(run, exit_code == 0 ? PROBE_SUCCEEDED : PROBE_FAILED);
+}
+
+/* ---- the beginning ---- */
+
+static const struct way ways[] = {
+    {"exec", begin_exec, time_out_exec},
+    {"httpGet", begin_http, time_out_http},
+    {"tcpSocket", begin_socket, time_out_socket},
+    {"grpc", begin_grpc, time_out_grpc},
+};
+
+static void on_timeout(void *context)
+{
+    struct probe_run *run = context;
+    run->timer = NULL;
+    run->way->time_out(run);
 }
 
 struct probe_run *probe_run_start(struct loop *loop, const struct probe_target *target,
@@ -436,20 +449,19 @@ struct probe_run *probe_run_start(struct loop *loop, const struct probe_target *
                               .exec = target->exec,
                               .namespace = -1,
                               .timeout_ms = target->timeout_ms,
-                              .any_answer = target->any_answer,
+                              .hook = target->hook,
                               .done = done,
-                              .context = context,
-                              .socket = -1};
+                              .context = context};
     run->timer = loop_timer(loop, target->timeout_ms, on_timeout, run);
-    struct value exec = value_get(target->probe, STR("exec"));
-    struct value http = value_get(target->probe, STR("httpGet"));
-    struct value tcp = value_get(target->probe, STR("tcpSocket"));
-    run->http = value_exists(http);
-    if (value_exists(exec))
-        begin_exec(run, exec);
-    else if (value_exists(http) || value_exists(tcp))
-        begin_connection(run, target, run->http ? http : tcp);
-    else
-        err_run(run, "gRPC probes are not supported on this node");
+    for (size_t i = 0; i < COUNT(ways) && run->way == NULL; i++) {
+        struct value handler = value_get(target->probe, str_of(ways[i].member));
+        if (!value_exists(handler))
+            continue;
+        run->way = &ways[i];
+        run->way->begin(run, target, handler);
+    }
+    /* What there is no way for doesn't pass validation. */
+    if (run->way == NULL)
+        end_saying(run, PROBE_ERRED, "missing probe handler");
     return run;
 }

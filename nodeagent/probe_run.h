@@ -1,26 +1,15 @@
-/* One try of a probe, on the event loop: tcpSocket, httpGet, exec. Nothing blocks, and nothing lives longer
- * than the probe's timeout.
+/* One try of a probe, on the event loop: exec, httpGet, tcpSocket, grpc. Nothing blocks, and nothing lives
+ * longer than the probe's timeout.
  *
- * **Where connections begin.** A probe without `host` goes to the pod's own address. Pods have no network
- * but their sandbox's loopback, so such a connection has to begin inside the sandbox's network namespace: a
- * socket belongs for ever to the namespace that its thread was in when it was made, whoever uses it then. A
- * thread that lives only for that (setns, socket; waited for, some ten microseconds, neither call can
- * block) makes it. Not a process: forking the agent costs more than the whole probe, and the socket would
- * have to be sent back. Nor the agent's own thread: if the way back failed, the agent would be stuck in a
- * pod. A probe that names a host goes from the node's network, as in Kubernetes; it must be an address or
- * "localhost", because asking for a name could block.
- *
- * **Not there**: HTTPS and grpc. Such a try can't be made (PROBE_ERRED), so that it says so in the pod's
- * events and never counts. For HTTPS, without verification as Kubernetes has it, OpenSSL (Debian's
- * libssl-dev) would be the library: it is the one that the distribution's security team minds most, and with
- * a pair of memory BIOs it needs no descriptor of its own, so it fits between this module's socket and
- * probe_http.h.
+ * What is said and heard is probe_http.h's and probe_grpc.h's, how it gets there probe_connection.h's. As in
+ * Kubernetes redirects are followed only to the same host: elsewhere somebody else would answer for the
+ * container, which is a success with a warning. A gRPC server that can't be connected to is tried again each
+ * second until the timeout, as grpc-go does.
  */
 #ifndef PODTREE_PROBE_RUN_H
 #define PODTREE_PROBE_RUN_H
 
-#include "lib/loop.h"
-#include "nodeagent/probe.h"
+#include "nodeagent/probe_connection.h"
 
 /* Kubernetes keeps that much of what a command says. */
 enum { PROBE_OUTPUT_BYTES = 10 * 1024 };
@@ -43,7 +32,7 @@ struct probe_target {
     int namespace;       /* its network: a pidfd of the sandbox (or an open ns/net); -1: the node's.
                             It stays the caller's, and open as long as the probe runs. */
     struct probe_exec exec;
-    bool any_answer; /* of HTTP: whatever its status says */
+    bool hook; /* it is no probe but a hook (hook.h): any status of HTTP will do */
 };
 
 /* `output` lives until the call returns; the probe_run is gone then. */

@@ -143,6 +143,21 @@ static void ages_look_like_those_of_kubectl(void **state)
     }
 }
 
+static void durations_look_like_those_of_go(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } rows[] = {{0, "0ms"},      {30, "30ms"},     {1000, "1s"},        {59000, "59s"},
+                {60000, "1m0s"}, {90000, "1m30s"}, {3600000, "1h0m0s"}, {7325000, "2h2m5s"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[CLOCK_TEXT];
+        clock_duration(rows[i].ms, text);
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
 static void the_clocks_agree(void **state)
 {
     (void)state;
@@ -161,6 +176,7 @@ int main(void)
         cmocka_unit_test(what_is_no_time_is_refused),
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(ages_look_like_those_of_kubectl),
+        cmocka_unit_test(durations_look_like_those_of_go),
         cmocka_unit_test(the_clocks_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,9 +82,10 @@ static void forget_command(void *context, struct probe_run *run)
     b->forgotten++;
 }
 
-static void on_done(void *context, struct error *error)
+static void on_done(void *context, struct error *error, struct str warning)
 {
     struct bench *b = context;
+    assert_int_equal(warning.length, 0);
     b->calls++;
     free(b->complaint);
     b->complaint = error != NULL ? str_dup(str_of(error_message(error))) : NULL;
@@ -126,7 +127,8 @@ static void test_a_command_does_it_when_it_ends_with_0(void **state)
     start(b, "{\"exec\":{\"command\":[\"say\",\"hello\"]}}");
     probe_run_exec_ended(b->command, 3, STR("sore throat"), NULL);
     finish(b);
-    assert_string_equal(b->complaint, "sore throat");
+    assert_string_equal(b->complaint,
+                        "command 'say hello' exited with 3: sore throat, message: \"sore throat\"");
 }
 
 static void test_any_answer_does(void **state)

@@ -64,21 +64,25 @@ static void test_headers_take_the_place_of_ours(void **state)
 {
     (void)state;
     static const char *const rows[][2] = {
-        {"[]", "Host: h:80\r\nUser-Agent: podtree-probe/1.32\r\nAccept: */*\r\n"},
+        {"[]", "Host: h:80\r\nUser-Agent: kube-probe/1.32\r\nAccept: */*\r\n"},
         {"[{\"name\":\"ACCEPT\",\"value\":\"text/html\"},{\"name\":\"user-agent\",\"value\":\"me\"}]",
          "Host: h:80\r\nUser-Agent: me\r\nAccept: text/html\r\n"},
-        {"[{\"name\":\"Accept\",\"value\":\"\"}]", "Host: h:80\r\nUser-Agent: podtree-probe/1.32\r\n"},
+        {"[{\"name\":\"Accept\",\"value\":\"\"}]", "Host: h:80\r\nUser-Agent: kube-probe/1.32\r\n"},
         {"[{\"name\":\"Host\",\"value\":\"web\"},{\"name\":\"Connection\",\"value\":\"keep-alive\"}]",
-         "Host: web\r\nUser-Agent: podtree-probe/1.32\r\nAccept: */*\r\n"},
+         "Host: web\r\nUser-Agent: kube-probe/1.32\r\nAccept: */*\r\n"},
         {"[{\"name\":\"A\",\"value\":\"1\"},{\"name\":\"A\",\"value\":\"2\\r\\nB: 3\"}]",
-         "Host: h:80\r\nUser-Agent: podtree-probe/1.32\r\nAccept: */*\r\nA: 1\r\nA: 2\r\n"},
+         "Host: h:80\r\nUser-Agent: kube-probe/1.32\r\nAccept: */*\r\nA: 1\r\nA: 2\r\n"},
+        /* without the probe's word for who it is */
+        {"[{\"name\":\"authorization\",\"value\":\"secret\"},{\"name\":\"A\",\"value\":\"1\"}]",
+         "Host: h:80\r\nUser-Agent: kube-probe/1.32\r\nAccept: */*\r\nA: 1\r\n"},
     };
     autourl struct probe_url url = {0};
     probe_url_set(&url, false, STR("h"), 80, STR("/"));
     for (size_t i = 0; i < COUNT(rows); i++) {
         autodoc struct doc *headers = must_parse(rows[i][0]);
         autobuf struct buf text = {0}, expected = {0};
-        probe_http_request(&text, &url, doc_root(headers));
+        struct probe_http_request request = {doc_root(headers), PROBE_USER_AGENT, .anonymous = i == 5};
+        probe_http_write(&text, &url, &request);
         buf_addf(&expected, "GET / HTTP/1.1\r\n%sConnection: close\r\n\r\n", rows[i][1]);
         assert_string_equal(text.at, expected.at);
     }

@@ -1,6 +1,6 @@
 /* Probes against a real server, in this network and in another one. */
-#include "nodeagent/probe_run.h"
-#include "tests/unit/lib/test.h"
+#include "tests/unit/nodeagent/health_server.h"
+#include "tests/unit/nodeagent/trying.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -11,43 +11,35 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define TIMEOUT_MS 10000 /* of what shall not time out */
-
 struct bench {
-    struct loop *loop;
-    int listener, port;
+    struct trying t;
     struct loop_source *accepting;
     /* what the server says, one each connection, and what it heard last; "" says nothing */
     const char *const *answers;
-    int connection;
+    const struct health_answer *health; /* instead: it is a gRPC server */
+    int connection, connections;
     struct loop_source *serving;
+    struct health_server *server;
     struct buf heard;
-    /* what came out */
-    int calls;
-    enum probe_outcome outcome;
-    struct buf output;
 };
-
-static int listen_on_loopback(int *port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(fd, 16), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    *port = ntohs(address.sin_port);
-    return fd;
-}
 
 static void drop_connection(struct bench *b)
 {
     loop_remove(b->serving);
     b->serving = NULL;
+    health_server_free(b->server);
+    b->server = NULL;
     if (b->connection >= 0)
         close(b->connection);
     b->connection = -1;
+}
+
+static void serve_health(struct bench *b)
+{
+    autobuf struct buf out = {0};
+    health_server_serve(b->server, buf_str(&b->heard), &out);
+    buf_clear(&b->heard);
+    assert_int_equal(send(b->connection, out.at, out.length, MSG_NOSIGNAL), out.length);
 }
 
 static void on_request(void *context, uint32_t events)
@@ -62,6 +54,10 @@ static void on_request(void *context, uint32_t events)
     }
     b->heard.length += (size_t)length;
     b->heard.at[b->heard.length] = '\0';
+    if (b->server != NULL) {
+        serve_health(b);
+        return;
+    }
     if (!str_ends(buf_str(&b->heard), STR("\r\n\r\n")) || b->answers == NULL || **b->answers == '\0')
         return;
     const char *answer = *b->answers++;
@@ -78,18 +74,20 @@ static void on_connection(void *context, uint32_t events)
     (void)events;
     drop_connection(b);
     buf_clear(&b->heard);
-    b->connection = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    b->connections++;
+    if (b->health != NULL)
+        b->server = health_server_new(b->health);
+    b->connection = accept4(b->t.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (b->connection >= 0)
-        b->serving = loop_fd(b->loop, b->connection, EPOLLIN, on_request, b, NULL);
+        b->serving = loop_fd(b->t.loop, b->connection, EPOLLIN, on_request, b, NULL);
 }
 
 static int set_up(void **state)
 {
     struct bench *b = memory_zeroed(1, sizeof(*b));
-    b->loop = loop_new(NULL);
+    trying_begin(&b->t);
     b->connection = -1;
-    b->listener = listen_on_loopback(&b->port);
-    b->accepting = loop_fd(b->loop, b->listener, EPOLLIN, on_connection, b, NULL);
+    b->accepting = loop_fd(b->t.loop, b->t.listener, EPOLLIN, on_connection, b, NULL);
     *state = b;
     return 0;
 }
@@ -99,69 +97,26 @@ static int tear_down(void **state)
     struct bench *b = *state;
     drop_connection(b);
     loop_remove(b->accepting);
-    close(b->listener);
-    loop_free(b->loop);
+    trying_end(&b->t);
     buf_free(&b->heard);
-    buf_free(&b->output);
     free(b);
     return 0;
 }
-
-static void on_done(void *context, enum probe_outcome outcome, struct str output)
-{
-    struct bench *b = context;
-    b->calls++;
-    b->outcome = outcome;
-    buf_clear(&b->output);
-    buf_add_str(&b->output, output);
-    buf_add(&b->output, "", 0);
-}
-
-/* Tries a probe to its end. */
-static void run(struct bench *b, const char *json, int64_t timeout_ms, int namespace,
-                const struct probe_exec *exec)
-{
-    autodoc struct doc *probe = must_parse(json);
-    autobuf struct buf text = {0};
-    buf_addf(&text,
-             "{\"ports\":[{\"name\":\"other\",\"containerPort\":1},{\"name\":\"web\",\"containerPort\":%d}]}",
-             b->port);
-    autodoc struct doc *container = must_parse(text.at);
-    struct probe_target target = {.probe = doc_root(probe),
-                                  .container = doc_root(container),
-                                  .timeout_ms = timeout_ms,
-                                  .address = "127.0.0.1",
-                                  .namespace = namespace};
-    if (exec != NULL)
-        target.exec = *exec;
-    b->calls = 0;
-    assert_non_null(probe_run_start(b->loop, &target, on_done, b));
-    assert_int_equal(b->calls, 0);
-    while (b->calls == 0)
-        assert_true(loop_turn(b->loop, 1000, NULL) >= 0);
-    assert_int_equal(b->calls, 1);
-}
-
-#define assert_outcome(b, expected, text)                                         \
-    do {                                                                          \
-        assert_string_equal((b)->output.length != 0 ? (b)->output.at : "", text); \
-        assert_int_equal((b)->outcome, expected);                                 \
-    } while (0)
 
 #define WEB "{\"httpGet\":{\"port\":\"web\",\"path\":\"/a/healthz\"}}"
 
 static void test_a_tcp_probe_succeeds_where_somebody_listens(void **state)
 {
     struct bench *b = *state;
-    run(b, "{\"tcpSocket\":{\"port\":\"web\"}}", TIMEOUT_MS, -1, NULL);
-    assert_outcome(b, PROBE_SUCCEEDED, "");
+    trying(&b->t, .probe = "{\"tcpSocket\":{\"port\":\"web\"}}");
+    assert_outcome(&b->t, PROBE_SUCCEEDED, "");
 }
 
 static void test_a_tcp_probe_fails_where_nobody_listens(void **state)
 {
     struct bench *b = *state;
-    run(b, "{\"tcpSocket\":{\"port\":1}}", TIMEOUT_MS, -1, NULL);
-    assert_outcome(b, PROBE_FAILED, "dial tcp 127.0.0.1:1: connect: connection refused");
+    trying(&b->t, .probe = "{\"tcpSocket\":{\"port\":1}}");
+    assert_outcome(&b->t, PROBE_FAILED, "dial tcp 127.0.0.1:1: connect: connection refused");
 }
 
 static void test_what_cannot_be_tried_is_no_failure(void **state)
@@ -172,12 +127,12 @@ static void test_what_cannot_be_tried_is_no_failure(void **state)
         {"{\"tcpSocket\":{\"port\":70000}}", "invalid port number: 70000"},
         {"{\"tcpSocket\":{\"port\":1,\"host\":\"web.example\"}}",
          "web.example is no address, and names of hosts are not looked up"},
-        {"{\"httpGet\":{\"port\":1,\"scheme\":\"HTTPS\"}}", "HTTPS probes are not supported on this node"},
-        {"{\"grpc\":{\"port\":1}}", "gRPC probes are not supported on this node"},
+        {"{\"grpc\":{\"port\":0}}", "invalid port number: 0"},
+        {"{}", "missing probe handler"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        run(b, rows[i][0], TIMEOUT_MS, -1, NULL);
-        assert_outcome(b, PROBE_ERRED, rows[i][1]);
+        trying(&b->t, .probe = rows[i][0]);
+        assert_outcome(&b->t, PROBE_ERRED, rows[i][1]);
     }
 }
 
@@ -185,13 +140,11 @@ static void test_an_http_probe_asks_as_it_is_told(void **state)
 {
     struct bench *b = *state;
     b->answers = (const char *const[]){"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", ""};
-    run(b,
-        "{\"httpGet\":{\"port\":\"web\",\"path\":\"/x "
-        "y\",\"httpHeaders\":[{\"name\":\"host\",\"value\":\"h\"},"
-        "{\"name\":\"X-One\",\"value\":\"1\"}]}}",
-        TIMEOUT_MS, -1, NULL);
-    assert_outcome(b, PROBE_SUCCEEDED, "ok");
-    assert_string_equal(b->heard.at, "GET /x%20y HTTP/1.1\r\nHost: h\r\nUser-Agent: podtree-probe/1.32\r\n"
+    trying(&b->t, .probe = "{\"httpGet\":{\"port\":\"web\",\"path\":\"/x "
+                           "y\",\"httpHeaders\":[{\"name\":\"host\",\"value\":\"h\"},"
+                           "{\"name\":\"X-One\",\"value\":\"1\"}]}}");
+    assert_outcome(&b->t, PROBE_SUCCEEDED, "ok");
+    assert_string_equal(b->heard.at, "GET /x%20y HTTP/1.1\r\nHost: h\r\nUser-Agent: kube-probe/1.32\r\n"
                                      "Accept: */*\r\nX-One: 1\r\nConnection: close\r\n\r\n");
 }
 
@@ -214,8 +167,8 @@ static void test_the_status_decides(void **state)
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         b->answers = (const char *const[]){rows[i].answer, ""};
-        run(b, WEB, TIMEOUT_MS, -1, NULL);
-        assert_outcome(b, rows[i].outcome, rows[i].output);
+        trying(&b->t, .probe = WEB);
+        assert_outcome(&b->t, rows[i].outcome, rows[i].output);
     }
 }
 
@@ -224,8 +177,8 @@ static void test_redirects_to_the_same_host_are_followed(void **state)
     struct bench *b = *state;
     b->answers = (const char *const[]){"HTTP/1.1 302 Found\r\nLocation: there\r\nContent-Length: 0\r\n\r\n",
                                        "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", ""};
-    run(b, WEB, TIMEOUT_MS, -1, NULL);
-    assert_outcome(b, PROBE_FAILED, "HTTP probe failed with statuscode: 503");
+    trying(&b->t, .probe = WEB);
+    assert_outcome(&b->t, PROBE_FAILED, "HTTP probe failed with statuscode: 503");
     assert_true(str_starts(buf_str(&b->heard), STR("GET /a/there HTTP/1.1\r\n")));
 }
 
@@ -236,10 +189,10 @@ static void test_redirects_in_a_circle_end(void **state)
     for (size_t i = 0; i < COUNT(answers); i++)
         answers[i] = "HTTP/1.1 301 Round\r\nLocation: /a\r\nContent-Length: 0\r\n\r\n";
     b->answers = answers;
-    run(b, WEB, TIMEOUT_MS, -1, NULL);
+    trying(&b->t, .probe = WEB);
     assert_int_equal(b->answers - answers, 10);
-    assert_int_equal(b->outcome, PROBE_FAILED);
-    assert_true(str_ends(buf_str(&b->output), STR("/a\": stopped after 10 redirects")));
+    assert_int_equal(b->t.outcome, PROBE_FAILED);
+    assert_true(str_ends(buf_str(&b->t.output), STR("/a\": stopped after 10 redirects")));
 }
 
 static void test_a_server_that_is_silent_times_out(void **state)
@@ -250,21 +203,27 @@ static void test_a_server_that_is_silent_times_out(void **state)
         &expected,
         "Get \"http://127.0.0.1:%d/a/healthz\": context deadline exceeded (Client.Timeout exceeded while "
         "awaiting headers)",
-        b->port);
-    run(b, WEB, 30, -1, NULL);
-    assert_outcome(b, PROBE_FAILED, expected.at);
+        b->t.port);
+    trying(&b->t, .probe = WEB, .timeout_ms = 30);
+    assert_outcome(&b->t, PROBE_FAILED, expected.at);
 }
 
 static void test_a_server_that_hangs_up_has_failed(void **state)
 {
     struct bench *b = *state;
     b->answers = (const char *const[]){"-SSH-2.0-x\r\n", "-", ""};
-    run(b, WEB, TIMEOUT_MS, -1, NULL);
-    assert_int_equal(b->outcome, PROBE_FAILED);
-    assert_true(str_ends(buf_str(&b->output), STR("malformed HTTP response")));
-    run(b, WEB, TIMEOUT_MS, -1, NULL);
-    assert_int_equal(b->outcome, PROBE_FAILED);
-    assert_true(str_ends(buf_str(&b->output), STR(": EOF")));
+    trying(&b->t, .probe = WEB);
+    assert_int_equal(b->t.outcome, PROBE_FAILED);
+    assert_true(str_ends(buf_str(&b->t.output), STR("malformed HTTP response")));
+    trying(&b->t, .probe = WEB);
+    assert_int_equal(b->t.outcome, PROBE_FAILED);
+    assert_true(str_ends(buf_str(&b->t.output), STR(": EOF")));
+}
+
+static void never(void *context, enum probe_outcome outcome, struct str output)
+{
+    (void)context, (void)outcome, (void)output;
+    fail();
 }
 
 static void test_one_that_is_forgotten_is_never_heard_of(void **state)
@@ -273,11 +232,68 @@ static void test_one_that_is_forgotten_is_never_heard_of(void **state)
     autodoc struct doc *probe = must_parse("{\"tcpSocket\":{\"port\":1}}");
     struct probe_target target = {
         .probe = doc_root(probe), .timeout_ms = 1000, .address = "127.0.0.1", .namespace = -1};
-    struct probe_run *forgotten = probe_run_start(b->loop, &target, on_done, b);
+    struct probe_run *forgotten = probe_run_start(b->t.loop, &target, never, NULL);
     probe_run_forget(forgotten);
     probe_run_forget(NULL);
-    run(b, "{\"tcpSocket\":{\"port\":\"web\"}}", TIMEOUT_MS, -1, NULL);
-    assert_outcome(b, PROBE_SUCCEEDED, "");
+    trying(&b->t, .probe = "{\"tcpSocket\":{\"port\":\"web\"}}");
+    assert_outcome(&b->t, PROBE_SUCCEEDED, "");
+}
+
+/* ---- gRPC ---- */
+
+#define GRPC "{\"grpc\":{\"port\":%d,\"service\":\"live\"}}"
+
+static void try_grpc(struct bench *b, int64_t timeout_ms, const char *expected)
+{
+    autobuf struct buf probe = {0}, sentence = {0};
+    buf_addf(&probe, GRPC, b->t.port);
+    trying(&b->t, .probe = probe.at, .timeout_ms = timeout_ms);
+    const char *port = strstr(expected, "PORT");
+    buf_add(&sentence, expected, port != NULL ? (size_t)(port - expected) : strlen(expected));
+    if (port != NULL)
+        buf_addf(&sentence, "%d%s", b->t.port, port + 4);
+    assert_string_equal(b->t.output.at, sentence.at);
+}
+
+static void test_a_grpc_probe_asks_the_health_service(void **state)
+{
+    struct bench *b = *state;
+    b->health = &(struct health_answer){.body = "\0\0\0\0\2\x08\1", .body_length = 7, .code = "0"};
+    try_grpc(b, TIMEOUT_MS, "service healthy");
+    assert_int_equal(b->t.outcome, PROBE_SUCCEEDED);
+    b->health = &(struct health_answer){.body = "\0\0\0\0\2\x08\2", .body_length = 7, .code = "0"};
+    try_grpc(b, TIMEOUT_MS, "service unhealthy (responded with \"NOT_SERVING\")");
+    assert_int_equal(b->t.outcome, PROBE_FAILED);
+}
+
+static void test_grpc_servers_that_do_not_answer_time_out(void **state)
+{
+    struct bench *b = *state;
+    b->health = &(struct health_answer){.silent = true};
+    try_grpc(b, 30, "timeout: health rpc did not complete within 30ms");
+    b->health = NULL; /* it listens, and says nothing */
+    try_grpc(b, 30,
+             "timeout: failed to connect service \"127.0.0.1:PORT\" within 30ms: context deadline exceeded");
+    trying(&b->t, .probe = "{\"grpc\":{\"port\":1}}", .timeout_ms = 30);
+    assert_outcome(
+        &b->t, PROBE_FAILED,
+        "timeout: failed to connect service \"127.0.0.1:1\" within 30ms: context deadline exceeded");
+}
+
+static void on_health_comes(void *context)
+{
+    static const struct health_answer healthy = {.body = "\0\0\0\0\2\x08\1", .body_length = 7, .code = "0"};
+    struct bench *b = context;
+    drop_connection(b);
+    b->health = &healthy;
+}
+
+static void test_a_grpc_server_that_comes_up_in_time_is_found(void **state)
+{
+    struct bench *b = *state;
+    loop_timer(b->t.loop, 20, on_health_comes, b);
+    try_grpc(b, TIMEOUT_MS, "service healthy");
+    assert_int_equal(b->connections, 2);
 }
 
 /* ---- commands ---- */
@@ -323,8 +339,9 @@ static void test_commands(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct commander commander = rows[i].commander;
         struct probe_exec exec = {start_command, forget_command, &commander};
-        run(b, "{\"exec\":{\"command\":[\"cat\",\"/ok\"]}}", 1000, -1, &exec);
-        assert_outcome(b, rows[i].outcome, rows[i].output);
+        trying(&b->t, .probe = "{\"exec\":{\"command\":[\"cat\",\"/ok\"]}}", .timeout_ms = 1000,
+               .exec = &exec);
+        assert_outcome(&b->t, rows[i].outcome, rows[i].output);
         assert_int_equal(commander.forgotten, rows[i].forgotten);
     }
 }
@@ -369,15 +386,16 @@ static void test_a_probe_without_host_goes_to_the_pods_network(void **state)
     if (port != 0) {
         autobuf struct buf there = {0}, here = {0};
         buf_addf(&there, "{\"tcpSocket\":{\"port\":%d}}", port);
-        run(b, there.at, TIMEOUT_MS, pidfd, NULL);
-        assert_outcome(b, PROBE_SUCCEEDED, "");
+        trying(&b->t, .probe = there.at, .namespace = pidfd);
+        assert_outcome(&b->t, PROBE_SUCCEEDED, "");
         /* this network's server isn't there; a probe with a host is tried from here */
-        if (port != b->port) {
-            run(b, "{\"tcpSocket\":{\"port\":\"web\"}}", TIMEOUT_MS, pidfd, NULL);
-            assert_int_equal(b->outcome, PROBE_FAILED);
+        if (port != b->t.port) {
+            trying(&b->t, .probe = "{\"tcpSocket\":{\"port\":\"web\"}}", .namespace = pidfd);
+            assert_int_equal(b->t.outcome, PROBE_FAILED);
         }
-        run(b, "{\"tcpSocket\":{\"port\":\"web\",\"host\":\"localhost\"}}", TIMEOUT_MS, pidfd, NULL);
-        assert_outcome(b, PROBE_SUCCEEDED, "");
+        trying(&b->t, .probe = "{\"tcpSocket\":{\"port\":\"web\",\"host\":\"localhost\"}}",
+               .namespace = pidfd);
+        assert_outcome(&b->t, PROBE_SUCCEEDED, "");
     }
     close(sockets[0]);
     close(pidfd);
@@ -391,8 +409,8 @@ static void test_a_network_that_cannot_be_entered_is_no_failure(void **state)
     struct bench *b = *state;
     autoclose int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     assert_true(nothing >= 0);
-    run(b, "{\"tcpSocket\":{\"port\":\"web\"}}", TIMEOUT_MS, nothing, NULL);
-    assert_outcome(b, PROBE_ERRED, "cannot make a socket in the pod's network: Invalid argument");
+    trying(&b->t, .probe = "{\"tcpSocket\":{\"port\":\"web\"}}", .namespace = nothing);
+    assert_outcome(&b->t, PROBE_ERRED, "cannot make a socket in the pod's network: Invalid argument");
 }
 
 #define test(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -410,6 +428,9 @@ int main(void)
         test(test_a_server_that_is_silent_times_out),
         test(test_a_server_that_hangs_up_has_failed),
         test(test_one_that_is_forgotten_is_never_heard_of),
+        test(test_a_grpc_probe_asks_the_health_service),
+        test(test_grpc_servers_that_do_not_answer_time_out),
+        test(test_a_grpc_server_that_comes_up_in_time_is_found),
         test(test_commands),
         test(test_a_probe_without_host_goes_to_the_pods_network),
         test(test_a_network_that_cannot_be_entered_is_no_failure),
