@@ -249,6 +249,7 @@ static bool is_due(const struct deciding *d, const struct container_record *cont
 {
     if (asks_other_image(d, container))
         return true;
+    has_come(d, record_hook_failure_until(container)); /* its status says something else then */
     return has_come(d, record_backoff_until(container)) && has_come(d, container->retry_ms);
 }
 

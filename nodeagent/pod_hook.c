@@ -53,16 +53,40 @@ void pod_forget_hooks(struct pod *pod, const char *container)
             at = &(*at)->next;
 }
 
-/* What it says stays in the log: Kubernetes keeps it out of the events, where others read it. A container
- * whose first hook has failed has to be ended, with that word for a reason. */
+/* As the kubelet's status has it. */
+static char *describe(const struct pod *pod, const struct container_record *container, struct value handler,
+                      const struct error *error)
+{
+    struct value command = value_at(handler, "exec", "command"), http = value_get(handler, STR("httpGet"));
+    autobuf struct buf text = {0};
+    if (value_exists(command)) {
+        buf_add_text(&text, "Exec lifecycle hook ([");
+        value_each (word, command)
+            buf_addf(&text, "%s" STR_FORMAT, str_ends(buf_str(&text), STR("([")) ? "" : " ",
+                     STR_ARGS(value_str(word)));
+        buf_add_text(&text, "])");
+    } else if (value_exists(http)) {
+        buf_addf(&text, "HTTP lifecycle hook (" STR_FORMAT ")",
+                 STR_ARGS(value_str(value_get(http, STR("path")))));
+    } else {
+        buf_add_text(&text, "Lifecycle hook");
+    }
+    buf_addf(&text, " for Container \"%s\" in Pod \"%s_%s(%s)\" failed - error: %s", container->name,
+             pod->record->name, pod->record->namespace, pod->record->uid, error_message(error));
+    return buf_take(&text);
+}
+
+/* What it says is in the status and the log: Kubernetes keeps it out of the events, where others read it. A
+ * container whose first hook has failed has to be ended, with that word for a reason. */
 static void note_end(struct pod *pod, struct container_record *container, enum pod_hook_kind kind,
                      const struct error *error)
 {
     const struct kind *row = &kinds[kind];
+    autofree char *sentence =
+        error != NULL ? describe(pod, container, handler_of(pod, container, kind), error) : NULL;
     container->hooking = false;
     if (error != NULL) {
-        log_warning("pod %s/%s: %s of container %s: %s", pod->record->namespace, pod->record->name,
-                    row->failed, container->name, error_message(error));
+        log_warning("%s: %s", row->failed, sentence);
         pod_say_event(pod, "Warning", row->failed, "%s", row->sentence);
     }
     if (kind == HOOK_PRE_STOP)
@@ -70,7 +94,7 @@ static void note_end(struct pod *pod, struct container_record *container, enum p
     else if (error == NULL)
         container->post_start_due = false;
     else
-        record_set_unfit(container, row->failed, -1);
+        record_fail_hook(container, row->failed, sentence);
     pod_save(pod);
 }
 

@@ -106,6 +106,7 @@ void record_stop_waiting(struct container_record *container)
 {
     replace_text(&container->waiting_reason, NULL);
     replace_text(&container->waiting_message, NULL);
+    replace_text(&container->hook_failure, NULL);
     container->retry_ms = 0;
     container->failures = 0;
 }
@@ -168,6 +169,21 @@ void record_set_unfit(struct container_record *container, const char *why, int64
         return;
     container->unfit = str_dup(str_of(why));
     container->unfit_grace_seconds = grace_seconds;
+}
+
+/* The kubelet says it until it looks again, which is when it finds that there is a pause. */
+#define HOOK_FAILURE_MS 10000
+
+void record_fail_hook(struct container_record *container, const char *why, const char *sentence)
+{
+    replace_text(&container->hook_failure, sentence);
+    record_set_unfit(container, why, -1);
+}
+
+int64_t record_hook_failure_until(const struct container_record *container)
+{
+    bool ended = container->hook_failure != NULL && container->end.valid;
+    return ended ? container->end.finished_ms + HOOK_FAILURE_MS : 0;
 }
 
 /* ---- images ---- */
@@ -373,6 +389,7 @@ void record_free(struct pod_record *record)
         free(container->waiting_reason);
         free(container->waiting_message);
         free(container->unfit);
+        free(container->hook_failure);
     }
     free(record->containers);
     free(record->uid);

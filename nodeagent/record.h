@@ -59,12 +59,13 @@ struct container_record {
     bool killed;           /* SIGKILL was sent */
     bool again; /* the next attempt is due, whatever policy and pauses say: it ended for another image */
     /* not kept: */
-    bool adopted;                           /* the newest attempt was begun by an earlier agent */
-    bool busy;                              /* something is being done with it that will call back */
-    bool hooking;                           /* one of its hooks is running */
-    bool starting, unready;                 /* its startup or readiness probe hasn't succeeded yet */
-    char *unfit;                            /* why it has to be ended, as a sentence; NULL: it hasn't */
-    int64_t unfit_grace_seconds;            /* what it gets for that; -1: what the pod says */
+    bool adopted;                /* the newest attempt was begun by an earlier agent */
+    bool busy;                   /* something is being done with it that will call back */
+    bool hooking;                /* one of its hooks is running */
+    bool starting, unready;      /* its startup or readiness probe hasn't succeeded yet */
+    char *unfit;                 /* why it has to be ended, as a sentence; NULL: it hasn't */
+    int64_t unfit_grace_seconds; /* what it gets for that; -1: what the pod says */
+    char *hook_failure; /* the newest attempt ends, or has ended, because of that: a sentence; NULL: no */
     char *waiting_reason, *waiting_message; /* why it can't be made at present */
     int64_t retry_ms;                       /* when to try again; 0: nothing is in the way */
     int failures;                           /* in a row */
@@ -131,6 +132,10 @@ bool record_is_initialized(const struct pod_record *record);
 /* It has to be ended, for that reason (a sentence, copied). The first one counts. */
 void record_set_unfit(struct container_record *container, const char *why, int64_t grace_seconds);
 
+/* The newest attempt has to be ended because its postStart hook has failed. */
+void record_fail_hook(struct container_record *container, const char *why, const char *sentence);
+/* Until when its status says so, and not what it waits for; 0: it doesn't. */
+int64_t record_hook_failure_until(const struct container_record *container);
 /* Has it come to run, as its status says it: with the postStart hook behind it? */
 static inline bool record_runs(const struct container_record *container)
 {

@@ -70,7 +70,9 @@ static const char *turn_of(const struct pod_record *record)
 static bool add_waiting_state(struct value state, struct value pod, const struct pod_record *record,
                               const struct container_record *container, int64_t now_ms)
 {
-    if (container->state != CONTAINER_NONE)
+    if (container->state != CONTAINER_NONE && container->hook_failure != NULL)
+        add_waiting(state, "PostStartHookError", container->hook_failure);
+    else if (container->state != CONTAINER_NONE)
         add_waiting(state, turn_of(record), NULL);
     else if ((record->over || container->done) && container->end.valid)
         return false;
@@ -78,6 +80,8 @@ static bool add_waiting_state(struct value state, struct value pod, const struct
         add_waiting(state, container->waiting_reason, container->waiting_message);
     else if (!container->end.valid)
         add_waiting(state, turn_of(record), record->sandbox_complaint);
+    else if (decide_restarts(pod, container) && record_hook_failure_until(container) > now_ms)
+        add_waiting(state, "PostStartHookError", container->hook_failure);
     else if (decide_restarts(pod, container) && record_backoff_until(container) > now_ms)
         add_backoff(state, record, container);
     else

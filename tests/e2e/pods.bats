@@ -252,6 +252,16 @@ spec:
 ---
 apiVersion: v1
 kind: Pod
+metadata: {name: ungreeted}
+spec:
+  containers:
+  - name: main
+    image: podtree/demo:1
+    command: $stays
+    lifecycle: {postStart: {exec: {command: [sh, -c, "echo no; exit 3"]}}}
+---
+apiVersion: v1
+kind: Pod
 metadata: {name: misplaced}
 spec:
   nodeName: node-a
@@ -294,6 +304,11 @@ TEXT
     wait_until "$K8S/pods/late/status" is_phase late Failed
     [ "$(cat "$K8S/pods/late/observed/reason")" = DeadlineExceeded ]
     [ "$(cat "$K8S/pods/late/observed/containerStatuses/0/state/terminated/message")" = stopped ]
+
+    says_hook_failed() { says ungreeted "PostStartHookError.*restarts=1.*command 'sh -c echo no; exit 3' exited with 3: no"; }
+    wait_until "$K8S/pods/ungreeted/status" says_hook_failed
+    grep -q "Warning FailedPostStartHook .*PostStartHook failed$" "$K8S/pods/ungreeted/events"
+    grep -q "Normal Killing .*FailedPostStartHook$" "$K8S/pods/ungreeted/events"
 }
 
 # told POD STATE: the first line of its status in that state and its first event that is a warning, without what

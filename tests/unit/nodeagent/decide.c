@@ -495,8 +495,23 @@ static void test_post_start_holds_the_others_back(void **state)
     s = situation("Always", "", SANDBOX_READY);
     runs(&s, 0);
     container(&s, 0)->post_start_due = true;
-    record_set_unfit(container(&s, 0), "FailedPostStartHook", -1);
+    record_fail_hook(container(&s, 0), "FailedPostStartHook", "no greeting");
     assert_decides(&s, false, "ask a", 0);
+}
+
+/* The pause is longer than it is said that the hook has failed: somebody has to say what it waits for then.
+ */
+static void test_what_is_said_of_a_failed_hook_is_looked_at_again(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_READY);
+    runs(&s, 0);
+    record_raise_backoff(container(&s, 0), NOW - 1000);
+    container(&s, 0)->backoff_ms = 20000;
+    record_fail_hook(container(&s, 0), "FailedPostStartHook", "no greeting");
+    record_end(container(&s, 0), 143, NOW - 1000, "Error", NULL);
+    container(&s, 0)->remains = false;
+    assert_decides(&s, false, "create b", NOW + 9000);
 }
 
 static void test_pre_stop_runs_before_the_signal_and_takes_of_the_grace(void **state)
@@ -621,6 +636,7 @@ int main(void)
         cmocka_unit_test(test_a_sidecar_whose_turn_does_not_come_has_two_seconds_left),
         cmocka_unit_test(test_sidecars_end_when_the_ordinary_ones_have),
         cmocka_unit_test(test_post_start_holds_the_others_back),
+        cmocka_unit_test(test_what_is_said_of_a_failed_hook_is_looked_at_again),
         cmocka_unit_test(test_pre_stop_runs_before_the_signal_and_takes_of_the_grace),
         cmocka_unit_test(test_one_that_fails_its_probe_is_ended_with_the_grace_that_it_names),
         cmocka_unit_test(test_a_pod_that_was_active_for_too_long_is_ended),

@@ -296,6 +296,56 @@ static void test_a_container_between_attempts_says_why_it_waits(void **state)
                 "{\"waiting\":{\"reason\":\"ImagePullBackOff\",\"message\":\"no such image\"}}");
 }
 
+static void assert_state(struct doc *pod_doc, const struct pod_record *record, int64_t now_ms,
+                         const char *expected)
+{
+    autodoc struct doc *status = doc_new();
+    status_update(doc_root(status), doc_root(pod_doc), record, NULL, now_ms);
+    assert_json(value_get(container_status(status), STR("state")), expected);
+}
+
+/* In Kubernetes it is said when the hook has failed, then for as long as the kubelet doesn't look again. */
+static void test_a_container_whose_hook_has_failed_says_so_before_it_says_what_it_waits_for(void **state)
+{
+    (void)state;
+    static const char failed[] =
+        "{\"waiting\":{\"reason\":\"PostStartHookError\",\"message\":\"no greeting\"}}";
+    autodoc struct doc *doc = pod("\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]");
+    autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
+    struct container_record *container = &record->containers[0];
+    set_states(record, "1");
+    record_raise_backoff(container, NOW);
+    container->backoff_ms = 20000;
+    container->attempt = 1;
+    container->state = CONTAINER_RUNNING;
+    container->post_start_due = true;
+    record_fail_hook(container, "FailedPostStartHook", "no greeting");
+    assert_state(doc, record, NOW, failed);
+    record_end(container, 143, NOW, "Error", NULL);
+    assert_state(doc, record, NOW + 9999, failed);
+    assert_state(doc, record, NOW + 10000,
+                 "{\"waiting\":{\"reason\":\"CrashLoopBackOff\",\"message\":\"back-off 20s restarting failed "
+                 "container=a pod=web_default(u)\"}}");
+    container->attempt = 2;
+    container->state = CONTAINER_CREATING;
+    record_stop_waiting(container);
+    assert_state(doc, record, NOW, "{\"waiting\":{\"reason\":\"ContainerCreating\"}}");
+}
+
+static void test_one_whose_hook_has_failed_and_that_is_not_run_again_has_ended(void **state)
+{
+    (void)state;
+    autodoc struct doc *doc =
+        pod("\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]");
+    autodoc struct doc *status = doc_new();
+    autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
+    set_states(record, "R");
+    record_fail_hook(&record->containers[0], "FailedPostStartHook", "no greeting");
+    record_end(&record->containers[0], 143, NOW, "Error", NULL);
+    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    assert_json(value_at(container_status(status), "state", "terminated", "reason"), "\"Error\"");
+}
+
 static void test_conditions_keep_their_time_until_they_turn_and_others_stay(void **state)
 {
     (void)state;
@@ -343,6 +393,8 @@ int main(void)
         cmocka_unit_test(test_a_pod_that_is_refused_says_nothing_of_containers),
         cmocka_unit_test(test_a_running_container_is_ready_and_remembers_its_last_end),
         cmocka_unit_test(test_a_container_between_attempts_says_why_it_waits),
+        cmocka_unit_test(test_a_container_whose_hook_has_failed_says_so_before_it_says_what_it_waits_for),
+        cmocka_unit_test(test_one_whose_hook_has_failed_and_that_is_not_run_again_has_ended),
         cmocka_unit_test(test_conditions_keep_their_time_until_they_turn_and_others_stay),
         cmocka_unit_test(test_only_what_differs_has_to_be_said),
     };
