@@ -85,8 +85,7 @@ static inline const struct place *pod_place(const struct pod *pod)
 /* Where its containers listen. */
 static inline const char *pod_address(const struct pod *pod)
 {
-    bool of_node = value_true(value_at(pod_document(pod), "spec", "hostNetwork"));
-    return of_node && pod->agent->address != NULL ? pod->agent->address : "127.0.0.1";
+    return pod->record->host_network && pod->agent->address != NULL ? pod->agent->address : "127.0.0.1";
 }
 
 /* ---- agent_usage.c ---- */

@@ -197,6 +197,7 @@ static void create_container(struct pod *pod, int i)
     container->remains = true;
     free(container->image_id);
     container->image_id = image_reference(doc_root(image));
+    record_keep_for_end(container, spec);
     if (!pod_save(pod)) {
         hold_back(pod, container, "CreateContainerError", "cannot write the pod's record");
         return;
@@ -400,6 +401,7 @@ void pod_set_document(struct pod *pod, struct doc *document)
     if (document != NULL) {
         pod->record->grace_seconds =
             value_int_or(value_at(pod_document(pod), "spec", "terminationGracePeriodSeconds"), 30);
+        pod->record->host_network = value_true(value_at(pod_document(pod), "spec", "hostNetwork"));
         learn_images(pod);
     }
     pod_sync_later(pod, 0);

@@ -23,10 +23,18 @@ static const struct kind {
     [HOOK_PRE_STOP] = {"preStop", "FailedPreStopHook", "PreStopHook failed"},
 };
 
+/* What the pod says of the container; where it isn't known any more, because the node is being cleared or the
+ * pod has just gone, what was kept for that. */
+static struct value spec_of(const struct pod *pod, const struct container_record *container)
+{
+    struct value spec = record_spec(container, pod_document(pod));
+    return value_exists(spec) ? spec : doc_root(container->at_end);
+}
+
 static struct value handler_of(const struct pod *pod, const struct container_record *container,
                                enum pod_hook_kind kind)
 {
-    return value_at(record_spec(container, pod_document(pod)), "lifecycle", kinds[kind].member);
+    return value_at(spec_of(pod, container), "lifecycle", kinds[kind].member);
 }
 
 bool pod_has_hook(const struct pod *pod, const struct container_record *container, enum pod_hook_kind kind)
@@ -136,7 +144,7 @@ void pod_run_hook(struct pod *pod, struct container_record *container, enum pod_
     hook->kind = kind;
     pod->hooks = hook;
     struct hook_target target = {.handler = handler,
-                                 .container = record_spec(container, pod_document(pod)),
+                                 .container = spec_of(pod, container),
                                  .address = pod_address(pod),
                                  .namespace = hook->reach.namespace,
                                  .exec = reach_exec(&hook->reach)};

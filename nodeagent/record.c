@@ -186,6 +186,19 @@ int64_t record_hook_failure_until(const struct container_record *container)
     return ended ? container->end.finished_ms + HOOK_FAILURE_MS : 0;
 }
 
+void record_keep_for_end(struct container_record *container, struct value spec)
+{
+    struct value hook = value_at(spec, "lifecycle", "preStop");
+    doc_free(take_pointer(container->at_end));
+    if (!value_exists(hook))
+        return;
+    container->at_end = doc_new();
+    struct value kept = doc_root(container->at_end);
+    value_set_copy(value_set_object(kept, STR("lifecycle")), STR("preStop"), hook);
+    if (value_exists(value_get(spec, STR("ports"))))
+        value_set_copy(kept, STR("ports"), value_get(spec, STR("ports")));
+}
+
 /* ---- images ---- */
 
 /* In the order in which they begin. */
@@ -390,6 +403,7 @@ void record_free(struct pod_record *record)
         free(container->waiting_message);
         free(container->unfit);
         free(container->hook_failure);
+        doc_free(container->at_end);
     }
     free(record->containers);
     free(record->uid);
@@ -445,6 +459,8 @@ static void write_container(struct value object, const struct container_record *
     value_set_int(object, STR("graceSeconds"), container->grace_seconds);
     value_set_bool(object, STR("killed"), container->killed);
     value_set_bool(object, STR("again"), container->again);
+    if (container->at_end != NULL)
+        value_set_copy(object, STR("atEnd"), doc_root(container->at_end));
 }
 
 int record_save(const struct place *place, const struct pod_record *record, struct error **err)
@@ -455,6 +471,7 @@ int record_save(const struct place *place, const struct pod_record *record, stru
     write_text(root, STR("namespace"), record->namespace);
     write_text(root, STR("name"), record->name);
     value_set_int(root, STR("graceSeconds"), record->grace_seconds);
+    value_set_bool(root, STR("hostNetwork"), record->host_network);
     value_set_bool(root, STR("admitted"), record->admitted);
     struct value array = value_set_array(root, STR("containers"));
     for (int i = 0; i < record->container_count; i++)
@@ -531,6 +548,8 @@ static void read_container(struct value object, struct container_record *contain
     };
     read_ending(value_get(object, STR("end")), &container->end);
     read_ending(value_get(object, STR("previousEnd")), &container->previous_end);
+    if (value_exists(value_get(object, STR("atEnd"))))
+        container->at_end = doc_copy(value_get(object, STR("atEnd")));
     if (container->name == NULL)
         container->name = str_dup(STR(""));
 }
@@ -547,6 +566,7 @@ struct pod_record *record_load(const struct place *place, const char *uid, struc
         record_blank(str_of(uid), value_str(value_get(root, STR("namespace"))),
                      value_str(value_get(root, STR("name"))), value_count(containers));
     record->grace_seconds = read_int(root, STR("graceSeconds"), 30);
+    record->host_network = value_true(value_get(root, STR("hostNetwork")));
     struct value admitted = value_get(root, STR("admitted"));
     record->admitted = !value_exists(admitted) || value_true(admitted);
     int i = 0;

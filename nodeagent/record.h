@@ -57,6 +57,7 @@ struct container_record {
     int64_t signalled_ms;  /* when it got the signal that asks it to stop; 0: not yet */
     int64_t grace_seconds; /* that it gets where its pod goes on; -1: what the pod says */
     bool killed;           /* SIGKILL was sent */
+    struct doc *at_end; /* what its end needs of its spec where the pod isn't known any more; NULL: nothing */
     bool again; /* the next attempt is due, whatever policy and pauses say: it ended for another image */
     /* not kept: */
     bool adopted;                /* the newest attempt was begun by an earlier agent */
@@ -81,6 +82,7 @@ enum sandbox_state {
 struct pod_record {
     char *uid, *namespace, *name;
     int64_t grace_seconds;
+    bool host_network;
     struct container_record *containers; /* as in the pod: init containers and sidecars, then the others */
     int container_count;
     bool admitted; /* the node has taken it */
@@ -136,6 +138,9 @@ void record_set_unfit(struct container_record *container, const char *why, int64
 void record_fail_hook(struct container_record *container, const char *why, const char *sentence);
 /* Until when its status says so, and not what it waits for; 0: it doesn't. */
 int64_t record_hook_failure_until(const struct container_record *container);
+/* Keeps of a container's spec what its end will need: the preStop hook, and the ports that it may name. */
+void record_keep_for_end(struct container_record *container, struct value spec);
+
 /* Has it come to run, as its status says it: with the postStart hook behind it? */
 static inline bool record_runs(const struct container_record *container)
 {

@@ -443,11 +443,14 @@ YAML
     wait_until "$K8S/pods" is_gone "$K8S/pods/web"
 }
 
-@test "down --pods says which pods it waits for" {
-    pod web '[sh, -c, "trap : TERM; while :; do sleep 0.1; done"]' | sed 's/Seconds: 1/Seconds: 4/' | apply
+@test "down --pods says which pods it waits for, and runs their hooks" {
+    local hook='lifecycle: {preStop: {exec: {command: [sh, -c, "echo bye >/out/said"]}}}, volumeMounts: [{name: out, mountPath: /out}]'
+    pod web '[sh, -c, "trap : TERM; while :; do sleep 0.1; done"]' "  volumes: [{name: out, hostPath: {path: $BATS_TEST_TMPDIR}}]" |
+        sed "s/Seconds: 1/Seconds: 4/; s#command:#$hook, &#" | apply
     wait_until "$K8S/pods/web/status" says web Running
     run -0 "$podtree" down --pods
     [[ $output == *"waiting for pods default/web"$'\n'* ]]
+    [ "$(cat "$BATS_TEST_TMPDIR/said")" = bye ]
     run_containers 0
     "$podtree" up --node node-a
 }

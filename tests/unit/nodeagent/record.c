@@ -225,6 +225,33 @@ static void test_what_init_containers_and_hooks_have_done_is_kept(void **state)
     assert_int_equal(directory_remove(directory, NULL), 0);
 }
 
+static void test_what_the_end_of_a_container_needs_is_kept(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/podtree-test.XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    struct place place = {.state = directory};
+    autodoc struct doc *pod =
+        must_parse("{\"metadata\":{\"uid\":\"u\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"ports\":[{"
+                   "\"name\":\"web\"}],"
+                   "\"lifecycle\":{\"postStart\":{\"sleep\":{}},\"preStop\":{\"sleep\":{\"seconds\":1}}}},"
+                   "{\"name\":\"b\",\"ports\":[{\"name\":\"web\"}]}]}}");
+    autorecord struct pod_record *record = record_new(doc_root(pod), 5);
+    record->host_network = true;
+    for (int i = 0; i < 2; i++)
+        record_keep_for_end(&record->containers[i], record_spec(&record->containers[i], doc_root(pod)));
+    assert_int_equal(record_save(&place, record, NULL), 0);
+    autorecord struct pod_record *loaded = record_load(&place, "u", NULL);
+    assert_non_null(loaded);
+    assert_true(loaded->host_network);
+    assert_json(doc_root(loaded->containers[0].at_end),
+                "{\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":1}}},\"ports\":[{\"name\":\"web\"}]}");
+    assert_null(loaded->containers[1].at_end);
+    record_keep_for_end(&loaded->containers[0], VALUE_ABSENT);
+    assert_null(loaded->containers[0].at_end);
+    assert_int_equal(directory_remove(directory, NULL), 0);
+}
+
 static void test_an_attempt_that_never_was_is_not_counted(void **state)
 {
     (void)state;
@@ -303,6 +330,7 @@ int main(void)
         cmocka_unit_test(test_a_record_without_an_image_is_read),
         cmocka_unit_test(test_an_older_record_becomes_one_of_a_pod_with_init_containers),
         cmocka_unit_test(test_what_init_containers_and_hooks_have_done_is_kept),
+        cmocka_unit_test(test_what_the_end_of_a_container_needs_is_kept),
         cmocka_unit_test(test_an_attempt_that_never_was_is_not_counted),
         cmocka_unit_test(test_what_the_tree_says_of_lost_containers_is_taken_over),
         cmocka_unit_test(test_remains_become_a_pod_to_be_ended),
