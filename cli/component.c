@@ -48,7 +48,11 @@ const struct component components[] = {
     {
         .name = "nodeagent",
         .identity = IDENTITY_NODE,
-        .arguments = "--mount {mount} --state {state} --run {run} --node {node}",
+        .arguments = "--mount {mount} --state {state} --run {run} --node {node} "
+                     "--runtime {runtime} "
+                     "--image-gc-high-threshold {image-gc-high-threshold} "
+                     "--image-gc-low-threshold {image-gc-low-threshold} "
+                     "--image-minimum-gc-age {image-minimum-gc-age}",
         .needs = FROM(node),
     },
     {
@@ -70,7 +74,7 @@ bool component_wanted(const struct component *component, const struct settings *
     return member_at(settings, component->needs) != NULL;
 }
 
-/* A word in braces becomes a member of the settings. */
+/* A word in braces becomes a member of the settings; NULL where that isn't set. */
 static char *expand(struct str word, const struct settings *settings)
 {
     if (!str_starts(word, STR("{")))
@@ -78,7 +82,9 @@ static char *expand(struct str word, const struct settings *settings)
     struct str name = {word.at + 1, word.length - 2};
     for (const struct settings_field *field = settings_fields; field->name != NULL; field++)
         if (str_is(name, field->name))
-            return str_dup(str_of(member_at(settings, field->offset)));
+            return member_at(settings, field->offset) != NULL
+                       ? str_dup(str_of(member_at(settings, field->offset)))
+                       : NULL;
     abort(); /* a row of the table above names what there isn't */
 }
 
@@ -93,7 +99,11 @@ char **component_argv(const struct component *component, const struct settings *
         struct str rest = str_of(texts[i]), word;
         while (str_split(&rest, ' ', &word)) {
             array_grow(argv, count, capacity);
-            argv[count++] = expand(word, settings);
+            argv[count] = expand(word, settings);
+            if (argv[count] != NULL)
+                count++;
+            else
+                free(argv[--count]); /* the option that it would be the value of */
         }
     }
     array_grow(argv, count, capacity);

@@ -22,7 +22,8 @@ enum stop_phase { STOP_USERS, STOP_NOTIFIER, STOP_FSD, STOP_PHASES };
 struct component {
     const char *name; /* the program is podtree-<name> */
     enum identity identity;
-    const char *arguments; /* words; {mount} and the like stand for members of the settings */
+    const char *arguments; /* words; {mount} and the like stand for members of the settings. One that isn't
+                              set is left out, with the option before it */
     size_t needs;          /* offset of the member of the settings without which it isn't started */
     enum stop_phase stop;
     enum held fds[COMPONENT_FDS]; /* they become descriptors 3, 4, 5 … */

@@ -13,6 +13,10 @@ const struct settings_field settings_fields[] = {
     {"run", offsetof(struct settings, run), false},
     {"node", offsetof(struct settings, node), false},
     {"hollow", offsetof(struct settings, hollow), false},
+    {"runtime", offsetof(struct settings, runtime), false},
+    {"image-gc-high-threshold", offsetof(struct settings, image_high), false},
+    {"image-gc-low-threshold", offsetof(struct settings, image_low), false},
+    {"image-minimum-gc-age", offsetof(struct settings, image_age), false},
     {"libexec", offsetof(struct settings, libexec), true},
     {"kinds", offsetof(struct settings, kinds), true},
     {NULL, 0, false},
@@ -69,7 +73,7 @@ bool settings_differ(const struct settings *running, const struct settings *want
 
 /* Only the parent is resolved, so that nothing is asked of what is mounted there. Of a parent that isn't
  * there what can't be resolved stays as it was written. */
-static int absolute_path(const char *path, char **out, struct error **err)
+int settings_absolute(const char *path, char **out, struct error **err)
 {
     autofree char *copy = str_dup(str_of(path)), *real = NULL;
     size_t length = strlen(copy);
@@ -84,7 +88,7 @@ static int absolute_path(const char *path, char **out, struct error **err)
     real = realpath(parent, NULL);
     if (real == NULL && (errno != ENOENT || whole))
         return error_errno(err, errno, "cannot find %s", path);
-    int result = real == NULL ? absolute_path(parent, &real, err) : 0;
+    int result = real == NULL ? settings_absolute(parent, &real, err) : 0;
     if (result < 0)
         return result;
     if (whole)
@@ -111,9 +115,9 @@ int settings_resolve(const struct directories *directories, struct settings *set
 {
     int result = 0;
     for (size_t i = 0; i < PLACES && result == 0; i++)
-        result =
-            absolute_path(*(const char *const *)(const void *)((const char *)directories + places[i].given),
-                          (char **)(void *)((char *)settings + places[i].member), err);
+        result = settings_absolute(
+            *(const char *const *)(const void *)((const char *)directories + places[i].given),
+            (char **)(void *)((char *)settings + places[i].member), err);
     return result;
 }
 

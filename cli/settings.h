@@ -30,8 +30,10 @@ struct directories directories_default(void);
 /* Everything that the supervisor must know; all strings are its own, paths are absolute. */
 struct settings {
     char *mount, *state, *run;
-    char *node;    /* the name of this machine as a node; NULL: it is none */
-    char *hollow;  /* a number of hollow nodes; NULL: none */
+    char *node;   /* the name of this machine as a node; NULL: it is none */
+    char *hollow; /* a number of hollow nodes; NULL: none */
+    /* What this machine's agent is told (node_options.h); NULL: nothing. */
+    char *runtime, *image_high, *image_low, *image_age;
     char *libexec; /* the directory of the components' programs */
     char *kinds;   /* the directory of the kinds */
 };
@@ -48,6 +50,8 @@ char **settings_member(struct settings *settings, struct str name);
 
 /* Makes the directories' paths absolute; they need not be there. The other members stay as they are. */
 int settings_resolve(const struct directories *directories, struct settings *settings, struct error **err);
+/* The same of one path (to be freed). */
+int settings_absolute(const char *path, char **out, struct error **err);
 /* Does a running cluster differ from what is wanted? Adds "state is /a, not /b; node is none, not c" to *how.
  * What would be found and has not been told (NULL) may be anything. */
 bool settings_differ(const struct settings *running, const struct settings *wanted, struct buf *how);

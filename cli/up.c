@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/logs.h"
 #include "cli/mount.h"
+#include "cli/node_options.h"
 #include "cli/probe.h"
 #include "cli/record.h"
 #include "cli/supervisor.h"
@@ -34,6 +35,7 @@ struct wishes {
     const char *node, *libexec;
     bool no_node, foreground;
     int64_t hollow;
+    struct node_options of_node;
 };
 
 static int read_wishes(int argc, char **argv, struct wishes *wishes, struct error **err)
@@ -51,6 +53,7 @@ static int read_wishes(int argc, char **argv, struct wishes *wishes, struct erro
          .argument = "N",
          .help = "play N nodes whose pods run at once, for trials",
          .number = &wishes->hollow},
+        NODE_OPTIONS(wishes->of_node),
         {.name = "foreground", .help = "stay in the foreground", .flag = &wishes->foreground},
         {.name = "libexec",
          .argument = "DIR",
@@ -110,6 +113,8 @@ static int make_settings(const struct wishes *wishes, struct settings *settings,
                             (long long)wishes->hollow);
     if (result == 0)
         result = settings_resolve(&wishes->directories, settings, err);
+    if (result == 0)
+        result = node_options_resolve(&wishes->of_node, settings, err);
     if (result < 0)
         return result;
     if (wishes->hollow > 0 && asprintf(&settings->hollow, "%lld", (long long)wishes->hollow) < 0)
@@ -340,7 +345,7 @@ static int make_and_start(const struct wishes *wishes, struct settings *settings
 /* What runs already is asked for before anything is made, and can only be where the directory is. */
 int command_up(int argc, char **argv, struct error **err)
 {
-    struct wishes wishes = {.directories = directories_default()};
+    struct wishes wishes = {.directories = directories_default(), .of_node = NODE_OPTIONS_NONE};
     autosettings struct settings settings = {0};
     autoclose int lock = -1;
     autoerror struct error *unlocked = NULL;

@@ -4,6 +4,7 @@
 
 #include "lib/loop.h"
 #include "lib/tree.h"
+#include "nodeagent/image_collect.h"
 #include "nodeagent/place.h"
 
 struct agent;
@@ -11,6 +12,7 @@ struct agent;
 struct agent_options {
     const char *node;
     const struct place *place;
+    struct image_policy images; /* when they go */
     /* End all that runs here, and be done: no tree is asked, nor told. Else `tree` is needed. */
     bool end_pods;
     int report; /* a descriptor to which it then writes what it waits for, in lines; 0: none */

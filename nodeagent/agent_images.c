@@ -28,7 +28,8 @@ int agent_open_images(struct agent *agent, struct error **err)
     agent->puller = puller_new(agent->loop, &options, err);
     if (agent->puller == NULL)
         return -EIO;
-    agent->collector = collector_new(agent->loop, agent->options.place, say_of_node, agent);
+    agent->collector =
+        collector_new(agent->loop, agent->options.place, &agent->options.images, say_of_node, agent);
     return 0;
 }
 

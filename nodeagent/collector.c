@@ -1,5 +1,6 @@
 #include "nodeagent/collector.h"
 
+#include "lib/file.h"
 #include "lib/log.h"
 #include "lib/process.h"
 
@@ -8,6 +9,7 @@
 struct collector {
     struct loop *loop;
     const struct place *place;
+    struct image_policy policy;
     collector_say_fn *say;
     void *context;
     struct loop_source *timer;
@@ -46,7 +48,12 @@ static void on_ended(void *context, const struct process_result *result)
 static void look(void *context)
 {
     struct collector *collector = context;
-    const char *const argv[] = {collector->place->image, "--state", collector->place->state, "collect", NULL};
+    const struct image_policy *policy = &collector->policy;
+    autofree char *high = path_format("--high=%lld", (long long)policy->high_percent);
+    autofree char *low = path_format("--low=%lld", (long long)policy->low_percent);
+    autofree char *age = path_format("--age=%lld", (long long)policy->least_age_ms / 1000);
+    const char *const argv[] = {
+        collector->place->image, "--state", collector->place->state, high, low, age, "collect", NULL};
     struct process_plan plan = {.argv = argv};
     autoerror struct error *error = NULL;
     collector->timer = NULL;
@@ -57,11 +64,12 @@ static void look(void *context)
     look_later(collector);
 }
 
-struct collector *collector_new(struct loop *loop, const struct place *place, collector_say_fn *say,
-                                void *context)
+struct collector *collector_new(struct loop *loop, const struct place *place,
+                                const struct image_policy *policy, collector_say_fn *say, void *context)
 {
     struct collector *collector = memory_zeroed(1, sizeof(*collector));
-    *collector = (struct collector){.loop = loop, .place = place, .say = say, .context = context};
+    *collector =
+        (struct collector){.loop = loop, .place = place, .policy = *policy, .say = say, .context = context};
     collector->timer = loop_timer(loop, 0, look, collector);
     return collector;
 }

@@ -16,6 +16,7 @@ static const char *mount_point = "/k8s", *state = "/var/lib/podtree", *run = "/r
 static const char *node, *runtime = "runc";
 static bool end_pods;
 static int64_t report, runtime_timeout = PLACE_RUNTIME_TIMEOUT_MS / 1000;
+static int64_t image_high = 85, image_low = 80, image_age_s = 120;
 
 static const struct option_row options[] = {
     {.name = "mount", .argument = "DIR", .help = "where the tree is (/k8s)", .text = &mount_point},
@@ -30,6 +31,18 @@ static const struct option_row options[] = {
      .argument = "SECONDS",
      .help = "what takes it longer hangs, and is tried again (120)",
      .number = &runtime_timeout},
+    {.name = "image-gc-high-threshold",
+     .argument = "PERCENT",
+     .help = "how full the disk has to be before images go (85)",
+     .number = &image_high},
+    {.name = "image-gc-low-threshold",
+     .argument = "PERCENT",
+     .help = "until it is how full they go (80)",
+     .number = &image_low},
+    {.name = "image-minimum-gc-age",
+     .argument = "SECONDS",
+     .help = "images that are younger stay (120)",
+     .number = &image_age_s},
     {.name = "end-pods", .help = "end every container and sandbox here, and exit", .flag = &end_pods},
     {.name = "report-fd",
      .argument = "N",
@@ -85,7 +98,12 @@ static int work(struct loop *loop, const struct place *place, struct error **err
 {
     autotree struct tree *tree = NULL;
     struct agent_options agent_options = {
-        .node = node, .place = place, .end_pods = end_pods, .report = (int)report};
+        .node = node,
+        .place = place,
+        .images = {image_high, image_low, image_age_s * 1000},
+        .end_pods = end_pods,
+        .report = (int)report,
+    };
     autoclose int lock = lock_run_directory(place, err);
     if (lock < 0)
         return lock;

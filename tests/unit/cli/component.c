@@ -53,6 +53,19 @@ static void a_value_is_one_word_whatever_is_in_it(void **state)
         "--node|node a|--end-pods");
 }
 
+static void an_option_is_left_out_with_the_value_that_it_lacks(void **state)
+{
+    (void)state;
+    static char crun[] = "crun", ninety[] = "90";
+    const struct settings settings = {.libexec = libexec, .runtime = crun, .image_high = ninety};
+    char **argv = component_argv(find("nodeagent"), &settings, NULL);
+    static const char *const expected[] = {"--runtime", "crun", "--image-gc-high-threshold", "90"};
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(argv[1 + i], expected[i]);
+    assert_null(argv[5]);
+    component_free_argv(argv);
+}
+
 static void the_notifier_has_the_other_end(void **state)
 {
     (void)state;
@@ -88,6 +101,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fsd_is_told_its_descriptors),
         cmocka_unit_test(a_value_is_one_word_whatever_is_in_it),
+        cmocka_unit_test(an_option_is_left_out_with_the_value_that_it_lacks),
         cmocka_unit_test(the_notifier_has_the_other_end),
         cmocka_unit_test(agents_are_started_where_they_are_wanted),
         cmocka_unit_test(what_uses_the_tree_stops_before_what_makes_it),

@@ -1,4 +1,5 @@
 #include "cli/settings.h"
+#include "cli/node_options.h"
 
 #include "test.h"
 #include <sys/stat.h>
@@ -113,6 +114,36 @@ static void what_differs_is_said(void **state)
     }
 }
 
+static void thresholds_that_contradict_each_other_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t high, low;
+        const char *complaint, *set; /* NULL: it is fine, and becomes that */
+    } rows[] = {
+        {-1, -1, NULL, NULL},
+        {90, -1, NULL, "90"},
+        {90, 90, "--image-gc-low-threshold: it must be below the high one, and 90 is not below 90", NULL},
+        {70, -1, "--image-gc-low-threshold: it must be below the high one, and 80 is not below 70", NULL},
+        {101, 10, "--image-gc-high-threshold: at most 100 percent, not 101", NULL},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct node_options options = NODE_OPTIONS_NONE;
+        autosettings struct settings settings = {0};
+        autoerror struct error *err = NULL;
+        options.image_high = rows[i].high;
+        options.image_low = rows[i].low;
+        int result = node_options_resolve(&options, &settings, &err);
+        assert_int_equal(result, rows[i].complaint != NULL ? -EINVAL : 0);
+        if (rows[i].complaint != NULL)
+            assert_string_equal(error_message(err), rows[i].complaint);
+        else if (rows[i].set != NULL)
+            assert_string_equal(settings.image_high, rows[i].set);
+        else
+            assert_null(settings.image_high);
+    }
+}
+
 static void members_are_found_by_name(void **state)
 {
     (void)state;
@@ -131,6 +162,7 @@ int main(void)
         place_test(what_was_made_can_be_taken_away),
         place_test(what_can_not_be_a_path_is_named),
         cmocka_unit_test(what_differs_is_said),
+        cmocka_unit_test(thresholds_that_contradict_each_other_are_refused),
         cmocka_unit_test(members_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

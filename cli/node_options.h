@@ -1,0 +1,39 @@
+/* What podtree up is told of how this machine's agent shall work, and passes on to it. */
+#ifndef PODTREE_NODE_OPTIONS_H
+#define PODTREE_NODE_OPTIONS_H
+
+#include "cli/settings.h"
+
+/* What isn't said (NULL, -1) is left to the agent. */
+struct node_options {
+    const char *runtime;
+    int64_t image_high, image_low, image_age;
+};
+#define NODE_OPTIONS_NONE                                  \
+    {                                                      \
+        .image_high = -1, .image_low = -1, .image_age = -1 \
+    }
+
+/* Rows of a table of options. */
+#define NODE_OPTIONS(options)                                                                                \
+    {.name = "runtime",                                                                                      \
+     .argument = "PROGRAM",                                                                                  \
+     .help = "the OCI runtime of this machine's containers: one with runc's command line (runc)",            \
+     .text = &(options).runtime},                                                                            \
+        {.name = "image-gc-high-threshold",                                                                  \
+         .argument = "PERCENT",                                                                              \
+         .help = "how full the disk has to be before images go (85)",                                        \
+         .number = &(options).image_high},                                                                   \
+        {.name = "image-gc-low-threshold",                                                                   \
+         .argument = "PERCENT",                                                                              \
+         .help = "until it is how full they go (80)",                                                        \
+         .number = &(options).image_low},                                                                    \
+    {                                                                                                        \
+        .name = "image-minimum-gc-age", .argument = "SECONDS", .help = "images that are younger stay (120)", \
+        .number = &(options).image_age                                                                       \
+    }
+
+/* Checks them, and puts them into the settings. */
+int node_options_resolve(const struct node_options *options, struct settings *settings, struct error **err);
+
+#endif
