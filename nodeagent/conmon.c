@@ -216,7 +216,7 @@ static int launch_conmon(struct launch *launch, const struct place *place, const
                          const struct conmon_plan *plan, int sync, struct error **err)
 {
     autofree char *exits = path_format("%s/exits", place->run);
-    autofree char *root = path_format("--root=%s/runc", place->run);
+    autofree char *root = path_format("--root=%s", plan->maker->root);
     autofree char *complaints = path_format("--log=%s/runtime.log", plan->bundle);
     autofree char *log = path_format("k8s-file:%s", plan->log);
     autofree char *pid_file = path_format("%s/pid", plan->bundle);
@@ -229,7 +229,7 @@ static int launch_conmon(struct launch *launch, const struct place *place, const
     autofree char *path =
         path_format("PATH=%s", getenv("PATH") != NULL ? getenv("PATH") : "/usr/sbin:/usr/bin");
     const char *argv[] = {"conmon", "--api-version", "1", "--cid", plan->id, "--cuuid", plan->id, "--runtime",
-                          place->runtime,
+                          plan->maker->program,
                           /* what comes before the runtime's "create" */
                           "--runtime-arg", root, "--runtime-arg", complaints, "--runtime-arg",
                           "--log-format=json", "--bundle", plan->bundle, "--container-pidfile", pid_file,

@@ -7,6 +7,7 @@
 
 #include "lib/loop.h"
 #include "nodeagent/cgroup.h"
+#include "nodeagent/maker.h"
 #include "nodeagent/place.h"
 
 /* What the container's first process has for its standard files. */
@@ -22,6 +23,7 @@ struct conmon_plan {
     const char *log;    /* file */
     const char *cgroup; /* of conmon itself, and of the runtime while it makes the container: whoever wants to
                            be sure that neither is at work any more kills the group */
+    const struct maker *maker;
     struct conmon_files files;
 };
 

@@ -13,6 +13,7 @@
  * A runtime that is killed half-way leaves children of its own, which come here too: so all that is ours is
  * swept, again and again, until there is nothing left.
  */
+#include "lib/doc.h"
 #include "lib/door.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -38,7 +39,7 @@
 /* As a shell says it. */
 enum { EXIT_NOT_BEGUN = 126, EXIT_NOT_THERE = 127 };
 
-static const char *runtime = "runc", *root, *directory;
+static const char *runtime = "runc", *root, *bundle;
 static bool terminal;
 static int64_t timeout_ms = START_TIMEOUT_MS;
 
@@ -46,10 +47,7 @@ static const struct option_row options[] = {
     {.name = "runtime", .argument = "PROGRAM", .help = "an OCI runtime (runc)", .text = &runtime},
     {.name = "root", .argument = "DIR", .help = "where the runtime keeps its state", .text = &root},
     {.name = "terminal", .help = "the command gets a terminal", .flag = &terminal},
-    {.name = "directory",
-     .argument = "DIR",
-     .help = "room for a socket, with a terminal",
-     .text = &directory},
+    {.name = "bundle", .argument = "DIR", .help = "what the container was made from", .text = &bundle},
     {.name = "timeout",
      .argument = "MS",
      .help = "how long the runtime may take to start the command",
@@ -59,7 +57,7 @@ static const struct option_row options[] = {
 
 static int behind;
 static const struct usage usage = {
-    .synopsis = "podtree-exec --root DIR [options] CONTAINER -- COMMAND…",
+    .synopsis = "podtree-exec --root DIR --bundle DIR [options] CONTAINER -- COMMAND…",
     .about = "Runs a command in a container, as long as the socket that is its descriptor 3 is held.\n",
     .options = options,
     .least = 1,
@@ -72,7 +70,8 @@ struct session {
     struct loop_source *leash, *consoles;
     int console_directory, console; /* where the runtime brings the terminal to */
     char console_name[32];
-    int complaints; /* what the runtime complains of, once more: a file in memory */
+    int complaints;          /* what the runtime complains of, once more: a file in memory */
+    int process_description; /* what it is to run: another one */
     pid_t command;
     int pending; /* a signal that came before the command was there */
 };
@@ -125,15 +124,19 @@ static void list_processes(struct processes *processes)
         closedir(entries);
 }
 
-static bool is_ours(const struct processes *processes, pid_t pid)
+/* A child of one of ours, or in the session of one: who has made that may have gone. */
+static bool belongs_to_ours(const struct processes *processes, const struct entry *entry)
 {
-    for (size_t i = 0; i < processes->count; i++)
-        if (processes->entry[i].pid == pid)
-            return processes->entry[i].ours;
+    for (size_t i = 0; i < processes->count; i++) {
+        const struct entry *other = &processes->entry[i];
+        if (other->ours && (other->pid == entry->parent || other->session == entry->session))
+            return true;
+    }
     return false;
 }
 
-/* Children of ours, their sessions and children, and so on. */
+/* Children of ours, their sessions and children, and so on. All of them were started in a session that is not
+ * this process's own. */
 static void mark_ours(struct processes *processes)
 {
     for (bool found = true; found;) {
@@ -141,8 +144,7 @@ static void mark_ours(struct processes *processes)
         for (size_t i = 0; i < processes->count; i++) {
             struct entry *entry = &processes->entry[i];
             if (entry->ours || entry->pid == getpid() ||
-                (entry->parent != getpid() && !is_ours(processes, entry->parent) &&
-                 !is_ours(processes, entry->session)))
+                (entry->parent != getpid() && !belongs_to_ours(processes, entry)))
                 continue;
             entry->ours = found = true;
         }
@@ -185,6 +187,15 @@ static pid_t find_child(void)
     return 0;
 }
 
+/* Its group is not always called like the command: the runtime may have made it for a process that has gone.
+ */
+static void signal_command(pid_t command, int signal_number)
+{
+    pid_t group = getpgid(command);
+    if (group > 0)
+        kill(-group, signal_number);
+}
+
 /* ---- the talk ---- */
 
 static void finish(struct session *session, const struct door_answer *answer)
@@ -217,7 +228,7 @@ static void on_leash(void *context, uint32_t events)
             continue;
         session->pending = session->command == 0 ? signals[i] : 0;
         if (session->command != 0)
-            kill(-session->command, signals[i]);
+            signal_command(session->command, signals[i]);
     }
 }
 
@@ -237,7 +248,7 @@ static int follow_command(struct session *session, struct error **err)
     if (loop_process(session->loop, pidfd, on_command_ended, session, err) == NULL)
         return -EIO;
     if (session->pending != 0)
-        kill(-session->command, session->pending);
+        signal_command(session->command, session->pending);
     return 0;
 }
 
@@ -290,13 +301,11 @@ static void on_console(void *context, uint32_t events)
 
 static int listen_for_console(struct session *session, struct error **err)
 {
-    if (directory == NULL)
-        return error_make(err, EINVAL, "--terminal needs --directory");
     snprintf(session->console_name, sizeof(session->console_name), "console.%d", (int)getpid());
-    session->console_directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    session->console_directory = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (session->console_directory < 0)
-        return error_errno(err, errno, "cannot open %s", directory);
-    session->console = socket_listen(directory, session->console_name, SOCK_STREAM, err);
+        return error_errno(err, errno, "cannot open %s", bundle);
+    session->console = socket_listen(bundle, session->console_name, SOCK_STREAM, err);
     if (session->console < 0)
         return session->console;
     session->consoles = loop_fd(session->loop, session->console, EPOLLIN, on_console, session, err);
@@ -316,25 +325,48 @@ static void stop_listening(struct session *session)
 
 /* ---- the whole ---- */
 
-static int start(struct session *session, const char *id, char **command, int words, struct error **err)
+/* The runtime is told all of the process, in a file, because runtimes differ in what they make of what they
+ * aren't told: it is as the container's first one, but for what it runs. As containerd does it, a command
+ * with a terminal knows which. */
+static int describe_process(char **command, int words, struct error **err)
+{
+    autofree char *path = path_format("%s/config.json", bundle);
+    autodoc struct doc *config = doc_read(path, err);
+    if (config == NULL)
+        return -EIO;
+    struct value process = value_get(doc_root(config), STR("process"));
+    if (value_type(process) != VALUE_OBJECT)
+        return error_make(err, EINVAL, "%s says nothing of a process", path);
+    value_set_bool(process, STR("terminal"), terminal);
+    if (terminal)
+        value_append_str(value_ensure_array(process, STR("env")), STR("TERM=xterm"));
+    struct value args = value_set_array(process, STR("args"));
+    for (int i = 0; i < words; i++)
+        value_append_str(args, str_of(command[i]));
+    autobuf struct buf text = {0};
+    value_write(&text, process);
+    autoclose int fd = memfd_create("process", MFD_CLOEXEC);
+    if (fd < 0 || write(fd, text.at, text.length) != (ssize_t)text.length)
+        return error_errno(err, errno, "cannot describe the command");
+    return take_fd(fd);
+}
+
+static int start(struct session *session, const char *id, struct error **err)
 {
     autofree char *root_option = path_format("--root=%s", root);
+    autofree char *process =
+        path_format("--process=/proc/%d/fd/%d", (int)getpid(), session->process_description);
     autofree char *console = path_format("--console-socket=/proc/%d/fd/%d/%s", (int)getpid(),
                                          session->console_directory, session->console_name);
     autofree char *log = path_format("--log=/proc/%d/fd/%d", (int)getpid(), session->complaints);
-    /* With a log what the runtime complains of comes as a plain sentence on the standard errors. As
-     * containerd does it, a command with a terminal knows which. */
-    const char *const plain[] = {runtime, root_option, log, "exec", "--detach", NULL};
-    const char *const with_terminal[] = {"--tty", console, "--env", "TERM=xterm", NULL};
-    autofree const char **argv = memory_zeroed((size_t)words + 16, sizeof(*argv));
-    size_t count = 0;
-    for (size_t i = 0; plain[i] != NULL; i++)
-        argv[count++] = plain[i];
-    for (size_t i = 0; terminal && with_terminal[i] != NULL; i++)
-        argv[count++] = with_terminal[i];
-    argv[count++] = id;
-    for (int i = 0; i < words; i++)
-        argv[count++] = command[i];
+    /* With a log what the runtime complains of comes as a plain sentence on the standard errors. */
+    const char *argv[] = {runtime, root_option, log, "exec", "--detach", process, NULL, NULL, NULL, NULL};
+    size_t count = 6;
+    if (terminal) {
+        argv[count++] = "--tty";
+        argv[count++] = console;
+    }
+    argv[count] = id;
     struct process_plan plan = {.argv = argv,
                                 .fds = {{0, 0}, {1, 1}, {2, 2}},
                                 .fd_count = 3,
@@ -365,7 +397,9 @@ static int work(struct session *session, char **words, int count, struct error *
     if (result == 0 && session->complaints < 0)
         result = error_errno(err, errno, "cannot make a file in memory");
     if (result == 0)
-        result = start(session, words[0], words + 1, count - 1, err);
+        result = session->process_description = describe_process(words + 1, count - 1, err);
+    if (result >= 0)
+        result = start(session, words[0], err);
     if (result == 0)
         result = let_go_of_descriptors(err);
     return result < 0 ? result : loop_run(session->loop, err);
@@ -374,7 +408,7 @@ static int work(struct session *session, char **words, int count, struct error *
 static int run(char **words, int count, struct error **err)
 {
     struct session session = {.console = -1, .console_directory = -1, .complaints = -1};
-    if (root == NULL || behind == 0)
+    if (root == NULL || bundle == NULL || behind == 0)
         return error_make(err, EINVAL, "something is missing (usage: %s)", usage.synopsis);
     if (fcntl(DOOR_LEASH, F_SETFD, FD_CLOEXEC) < 0)
         return error_errno(err, errno, "nobody holds descriptor %d", DOOR_LEASH);

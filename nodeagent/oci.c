@@ -129,7 +129,8 @@ static int add_volumes(struct value root, struct value linux_part, const struct 
     struct volume_mounts wanted = {.pod = input->pod,
                                    .container = input->container,
                                    .variables = input->variables,
-                                   .volumes = input->volumes};
+                                   .volumes = input->volumes,
+                                   .recursive_read_only = input->recursive_read_only};
     int result = volume_mounts_add(&wanted, value_get(root, STR("mounts")), &propagation, err);
     if (result == 0 && propagation != NULL)
         value_set_str(linux_part, STR("rootfsPropagation"), str_of(propagation));

@@ -31,6 +31,7 @@ struct oci_input {
     const char *termination_log; /* the machine's file for its terminationMessagePath; NULL: none */
     const char *volumes;         /* the pod's (volume.h) */
     pid_t sandbox;               /* whose namespaces are joined */
+    bool recursive_read_only;    /* the runtime and the kernel can make mounts that */
 };
 
 /* NULL and EINVAL when there is nothing to run, or when a volume can't be mounted as asked. */

@@ -65,10 +65,14 @@ int place_open(struct place *place, const char *state, const char *run, const ch
     place->exec = program_path("podtree-exec");
     place->copy = program_path("podtree-copy");
     place->image = program_path("podtree-image");
-    static const struct {
+    const struct {
         bool in_state;
         const char *name;
-    } directories[] = {{true, "pods"}, {true, "images"}, {false, "pods"}, {false, "exits"}, {false, "runc"}};
+    } directories[] = {{true, "pods"},
+                       {true, "images"},
+                       {false, "pods"},
+                       {false, "exits"},
+                       {false, strrchr(place->runtime, '/') + 1}};
     for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
         autofree char *path =
             path_format("%s/%s", directories[i].in_state ? place->state : place->run, directories[i].name);

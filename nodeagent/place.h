@@ -9,11 +9,12 @@
  *     STATE/discarded/                    what is being removed (discard.h)
  *     STATE/seccomp/                      profiles that pods name (type Localhost)
  *     STATE/registries/<host[:port]>/     certificates for pulling images from there (fetch.h)
- *     RUN/runc/                           runc's own state: runc --root RUN/runc list
- *     RUN/exits/<container id>            conmon's exit files
+ *     RUN/runc/                           runc's own state: runc --root RUN/runc list; another runtime's is
+ * in a directory that is called like it (maker.h) RUN/exits/<container id>            conmon's exit files
  *     RUN/pulls/                          passwords for the pulls that are under way
  *     RUN/pods/<uid>/                     sandbox, hosts, resolv.conf …
- *     RUN/pods/<uid>/<container>.<attempt>/           the bundle: config.json, rootfs, pid files
+ *     RUN/pods/<uid>/<container>.<attempt>/           the bundle: config.json, rootfs, pid files;
+ *                                         runtime, a link to the OCI runtime
  *
  * STATE outlives a reboot, RUN need not. A container's id is <pod uid>.<container>.<attempt>, so that the
  * same attempt can't be made twice: the runtime refuses the second. Several nodes on one machine are told

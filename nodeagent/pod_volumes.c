@@ -51,8 +51,12 @@ void pod_update_volumes(struct pod *pod)
 int pod_bind_volumes(struct pod *pod, struct value container, struct value variables, struct error **err)
 {
     autofree char *volumes = volumes_of(pod);
-    struct volume_mounts wanted = {
-        .pod = pod_document(pod), .container = container, .variables = variables, .volumes = volumes};
+    struct volume_mounts wanted = {.recursive_read_only =
+                                       runtime_recursive_read_only(pod->agent->runtime, container),
+                                   .pod = pod_document(pod),
+                                   .container = container,
+                                   .variables = variables,
+                                   .volumes = volumes};
     return volume_mounts_bind(&wanted, err);
 }
 

@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "nodeagent/conmon.h"
 #include "nodeagent/device.h"
+#include "nodeagent/features.h"
 #include "nodeagent/image.h"
 #include "nodeagent/oci.h"
 #include "nodeagent/rootfs.h"
@@ -78,6 +79,12 @@ void ward_forget(struct runtime *runtime, const char *uid, const char *name, int
  * the command has begun. */
 static const struct timespec not_yet_written = {.tv_sec = 0};
 
+static char *fifo_path(const struct runtime *runtime, const char *bundle, const char *id)
+{
+    automaker struct maker maker = maker_of(runtime->place, bundle);
+    return maker_fifo(&maker, id);
+}
+
 static void mark_as_waiting(const char *fifo)
 {
     const struct timespec times[2] = {not_yet_written, not_yet_written};
@@ -128,7 +135,7 @@ static void container_ended(struct ward *ward)
     int attempt = ward->attempt;
     autofree char *id = place_container_id(uid, name, attempt);
     autofree char *bundle = place_bundle(runtime->place, uid, name, attempt);
-    autofree char *fifo = runtime_fifo_path(runtime, id);
+    autofree char *fifo = fifo_path(runtime, bundle, id);
     struct runtime_end end;
     if (!read_end(runtime, id, bundle, &end))
         end_lost(runtime, uid, name, attempt, &end);
@@ -273,6 +280,7 @@ static void job_free(struct job *job)
     free(job->name);
     free(job->id);
     free(job->bundle);
+    maker_free(&job->maker);
     sandbox_config_free(&job->sandbox);
     free(job);
 }
@@ -357,6 +365,19 @@ static int decide_security(const struct job *job, const struct runtime_container
     return *seccomp != NULL ? 0 : error_wrap(err, "cannot load the seccomp profile");
 }
 
+/* Few containers want it, so it is asked when one does. */
+bool runtime_recursive_read_only(struct runtime *runtime, struct value spec)
+{
+    bool wanted = false;
+    value_each (mount, value_get(spec, STR("volumeMounts")))
+        wanted |= value_exists(value_get(mount, STR("recursiveReadOnly")));
+    if (wanted && !runtime->asked) {
+        runtime->asked = true;
+        runtime->recursive_read_only = features_recursive_read_only(runtime->place);
+    }
+    return wanted && runtime->recursive_read_only;
+}
+
 static int write_config(const struct job *job, const struct runtime_container *container, const char *target,
                         struct error **err)
 {
@@ -393,6 +414,7 @@ static int write_config(const struct job *job, const struct runtime_container *c
         .termination_log = termination_log,
         .volumes = volumes,
         .sandbox = sandbox->pid,
+        .recursive_read_only = runtime_recursive_read_only(job->runtime, container->spec),
     };
     autodoc struct doc *config = oci_config(&input, err);
     if (config == NULL)
@@ -416,7 +438,9 @@ static int prepare_container(const struct job *job, const struct runtime_contain
     autoclose int lock = image_lock(place->state, IMAGE_LOCK_SHARED, err);
     if (lock < 0)
         return lock;
-    int result = rootfs_mount(place->state, container->image, layer, target, err);
+    int result = maker_note(place, job->bundle, err);
+    if (result == 0)
+        result = rootfs_mount(place->state, container->image, layer, target, err);
     fault_point("rootfs-mounted");
     if (result == 0)
         result = write_config(job, container, target, err);
@@ -434,7 +458,7 @@ static bool has_sandbox(const struct job *job)
 static void on_container_created(void *context, pid_t pid, int pidfd, struct error *error)
 {
     struct job *job = context;
-    autofree char *fifo = runtime_fifo_path(job->runtime, job->id);
+    autofree char *fifo = fifo_path(job->runtime, job->bundle, job->id);
     if (error != NULL)
         error_make(&job->error, has_sandbox(job) ? error->number : ESRCH, "%s", error->message);
     else if (pidfd < 0)
@@ -451,8 +475,13 @@ static void begin_container(struct job *job)
     struct runtime *runtime = job->runtime;
     autofree char *log = place_log(runtime->place, job->uid, job->name, job->attempt);
     autofree char *cgroup = place_monitor_cgroup(runtime->place, job->uid, job->name, job->attempt);
-    struct conmon_plan plan = {
-        .id = job->id, .bundle = job->bundle, .log = log, .cgroup = cgroup, .files = job->files};
+    job->maker = maker_of(runtime->place, job->bundle);
+    struct conmon_plan plan = {.id = job->id,
+                               .bundle = job->bundle,
+                               .log = log,
+                               .cgroup = cgroup,
+                               .maker = &job->maker,
+                               .files = job->files};
     if (conmon_start(runtime->loop, runtime->place, runtime->cgroups, &plan, on_container_created, job,
                      &job->error) < 0)
         job_end(job);
@@ -477,16 +506,6 @@ int runtime_create_container(struct runtime *runtime, const struct runtime_conta
 
 /* ---- starting it ---- */
 
-char *runtime_state_directory(const struct runtime *runtime, const char *id)
-{
-    return path_format("%s/runc/%s", runtime->place->run, id);
-}
-
-char *runtime_fifo_path(const struct runtime *runtime, const char *id)
-{
-    return path_format("%s/runc/%s/exec.fifo", runtime->place->run, id);
-}
-
 static void on_fifo_readable(void *context, uint32_t events)
 {
     struct job *job = context;
@@ -501,7 +520,7 @@ static void on_fifo_readable(void *context, uint32_t events)
     }
     fault_point("start-answered");
     /* The runtime tells by the fifo whether a container has been started. */
-    autofree char *path = runtime_fifo_path(job->runtime, job->id);
+    autofree char *path = maker_fifo(&job->maker, job->id);
     if (unlink(path) < 0 && errno != ENOENT)
         error_errno(&job->error, errno, "cannot remove %s", path);
     struct ward *ward = *find_ward(job->runtime, job->uid, job->name, job->attempt);
@@ -513,7 +532,7 @@ static void on_fifo_readable(void *context, uint32_t events)
 static void on_started(void *context, const struct process_result *result)
 {
     struct job *job = context;
-    autofree char *complaint = process_complaint(job->runtime->place->runtime, result);
+    autofree char *complaint = process_complaint(maker_name(&job->maker), result);
     if (complaint != NULL)
         error_make(&job->error, EIO, "%s", complaint);
     job_end(job);
@@ -523,8 +542,10 @@ int job_run_runtime(struct job *job, const char *const *words, process_done_fn *
 {
     struct runtime *runtime = job->runtime;
     autofree char *cgroup = place_monitor_cgroup(runtime->place, job->uid, job->name, job->attempt);
-    autofree char *root = path_format("--root=%s/runc", runtime->place->run);
-    const char *argv[8] = {runtime->place->runtime, root};
+    maker_free(&job->maker);
+    job->maker = maker_of(runtime->place, job->bundle);
+    autofree char *root = path_format("--root=%s", job->maker.root);
+    const char *argv[8] = {job->maker.program, root};
     for (int i = 0; words[i] != NULL; i++)
         argv[2 + i] = words[i];
     struct process_plan plan = {.argv = argv, .timeout_ms = runtime->place->runtime_timeout_ms};
@@ -550,17 +571,19 @@ static void on_start_timeout(void *context)
     job_end(job);
 }
 
-/* The first process waits until somebody opens a fifo. The runtime's "start" would do just that; doing it
- * here saves a process for each container. Another runtime that waits for something else is asked. */
+/* runc's "start" does nothing but open a fifo; doing it here saves a process for each container. Other
+ * runtimes are asked. */
 static int begin_starting(struct job *job)
 {
     struct runtime *runtime = job->runtime;
     struct ward *ward = *find_ward(runtime, job->uid, job->name, job->attempt);
     if (ward == NULL)
         return error_make(&job->error, ESRCH, "the container ended before it was started");
-    autofree char *path = runtime_fifo_path(runtime, job->id);
+    job->maker = maker_of(runtime->place, job->bundle);
+    autofree char *path = maker_fifo(&job->maker, job->id);
     ward->asked = true;
-    job->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (maker_starts_by_reader(&job->maker))
+        job->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     fault_point("start-opened");
     if (job->fd < 0)
         return job_run_runtime(job, (const char *const[]){"start", job->id, NULL}, on_started);
@@ -616,7 +639,7 @@ enum runtime_state runtime_adopt_container(struct runtime *runtime, const struct
     int attempt = target->attempt, pidfd;
     autofree char *id = place_container_id(uid, name, attempt);
     autofree char *bundle = place_bundle(runtime->place, uid, name, attempt);
-    autofree char *fifo = runtime_fifo_path(runtime, id);
+    autofree char *fifo = fifo_path(runtime, bundle, id);
     pid_t pid = conmon_container_pid(bundle), monitor = conmon_find(bundle, id, &pidfd);
     bool waits = waits_at(fifo, asked);
     if (!waits)

@@ -73,6 +73,8 @@ struct runtime_container {
     int oom_score; /* oom_score_adj */
 };
 
+/* Can the volumeMounts of that container's spec be recursively read-only, if it asks for that? */
+bool runtime_recursive_read_only(struct runtime *runtime, struct value spec);
 /* Makes the container's directories, configuration, monitor and first process, which waits. Returns an error
  * when it can't be prepared; `done` hears whether it could be made: the error's number is EINVAL when the
  * OCI runtime would not make such a container, anything else when it was the machine's fault, or somebody's

@@ -45,14 +45,14 @@ static void words_free(struct words *words)
 static void exec_words(struct words *words, const struct runtime *runtime,
                        const struct runtime_target *target, struct value command, bool terminal)
 {
+    autofree char *bundle = place_bundle(runtime->place, target->uid, target->name, target->attempt);
+    automaker struct maker maker = maker_of(runtime->place, bundle);
     words_add(words, str_dup(str_of(runtime->place->exec)));
-    words_add(words, path_format("--runtime=%s", runtime->place->runtime));
-    words_add(words, path_format("--root=%s/runc", runtime->place->run));
-    if (terminal) {
-        autofree char *bundle = place_bundle(runtime->place, target->uid, target->name, target->attempt);
+    words_add(words, path_format("--runtime=%s", maker.program));
+    words_add(words, path_format("--root=%s", maker.root));
+    words_add(words, path_format("--bundle=%s", bundle));
+    if (terminal)
         words_add(words, str_dup(STR("--terminal")));
-        words_add(words, path_format("--directory=%s", bundle));
-    }
     words_add(words, place_container_id(target->uid, target->name, target->attempt));
     words_add(words, str_dup(STR("--")));
     value_each (word, command)

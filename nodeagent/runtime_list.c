@@ -43,9 +43,9 @@ bool runtime_usage(struct runtime *runtime, const char *uid, const char *name, i
 /* Those that only the runtime or only a cgroup knows: their bundle may have been lost. */
 static void list_runtime_states(struct runtime *runtime, runtime_found_fn *found, void *context)
 {
-    autofree char *directory = path_format("%s/runc", runtime->place->run);
+    automaker struct maker maker = maker_configured(runtime->place);
     autobuf struct buf ids = {0};
-    directory_names(directory, &ids, NULL);
+    directory_names(maker.root, &ids, NULL);
     names_each(id, ids)
     {
         autofree char *uid = NULL, *name = NULL;

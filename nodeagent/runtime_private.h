@@ -6,6 +6,7 @@
 
 #include "lib/process.h"
 #include "nodeagent/conmon.h"
+#include "nodeagent/maker.h"
 #include "nodeagent/runtime.h"
 
 /* A `struct ward` is a sandbox or a container whose end is being waited for: of a sandbox the end of its
@@ -27,6 +28,7 @@ struct job {
     struct runtime *runtime;
     struct job *next;
     char *uid, *name, *id, *bundle;
+    struct maker maker; /* of a container that is there */
     int attempt;
     struct sandbox_config sandbox; /* that is to be run: all in it is the job's */
     struct conmon_files files;     /* of a container that is to be made */
@@ -47,6 +49,7 @@ struct runtime {
     struct runtime_listener listener;
     struct cgroups *cgroups;
     struct ward *wards;
+    bool asked, recursive_read_only; /* the OCI runtime has been asked for that, and can */
     struct job *first_waiting, **last_waiting;
     int working;
 };
@@ -68,10 +71,5 @@ void ward_forget(struct runtime *runtime, const char *uid, const char *name, int
 
 /* The container's first process, 0 when nobody waits for its end: then it is not running. */
 pid_t runtime_container_pid(struct runtime *runtime, const struct runtime_target *target);
-
-/* What the OCI runtime keeps of a container (to be freed). */
-char *runtime_state_directory(const struct runtime *runtime, const char *id);
-/* In it: the fifo at which the first process waits, gone when the container has been started. */
-char *runtime_fifo_path(const struct runtime *runtime, const char *id);
 
 #endif

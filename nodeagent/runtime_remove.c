@@ -29,7 +29,8 @@ static int remove_directory(const char *path, struct error **err)
 static int remove_files(const struct job *job, struct error **err)
 {
     const struct place *place = job->runtime->place;
-    autofree char *state = runtime_state_directory(job->runtime, job->id);
+    automaker struct maker maker = maker_of(place, job->bundle);
+    autofree char *state = maker_state(&maker, job->id);
     autofree char *layer = place_layer(place, job->uid, job->name, job->attempt);
     autofree char *exit_file = place_exit_file(place, job->id);
     int result = remove_directory(state, err);
@@ -96,8 +97,8 @@ static void remove_container_group(void *context)
 static void on_deleted(void *context, const struct process_result *result)
 {
     struct job *job = context;
-    autofree char *complaint = process_complaint(job->runtime->place->runtime, result);
-    /* A runtime that was killed while it made the container leaves half a state, and complains of it. */
+    autofree char *complaint = process_complaint(maker_name(&job->maker), result);
+    /* A runtime that was killed while it made the container leaves half a state, and may complain of it. */
     if (complaint != NULL)
         log_warning("removing container %s: %s", job->id, complaint);
     remove_container_group(job);
@@ -105,8 +106,8 @@ static void on_deleted(void *context, const struct process_result *result)
 
 static void remove_runtime_state(struct job *job)
 {
-    autofree char *directory = runtime_state_directory(job->runtime, job->id);
-    autofree char *state = path_format("%s/state.json", directory);
+    automaker struct maker maker = maker_of(job->runtime->place, job->bundle);
+    autofree char *state = maker_state(&maker, job->id);
     if (access(state, F_OK) < 0)
         remove_container_group(job);
     else if (job_run_runtime(job, (const char *const[]){"delete", "--force", job->id, NULL}, on_deleted) < 0)

@@ -9,7 +9,7 @@ struct volume_mounts {
     struct value pod, container;
     struct value variables;   /* an object of strings: what $(NAME) in a subPathExpr stands for */
     const char *volumes;      /* STATE/pods/<uid>/volumes.d */
-    bool recursive_read_only; /* the kernel (5.12) and the OCI runtime can ("rro" in `runc features`) */
+    bool recursive_read_only; /* the kernel and the OCI runtime can (features.h) */
 };
 
 /* Puts the container's mounts into the array `mounts` of an OCI configuration: in place of others with the

@@ -465,6 +465,90 @@ YAML
     wait_for_deployment web 2
 }
 
+# crun refuses machines where version 2 of cgroups has controllers beside version 1: there it doesn't get to see
+# that one.
+crun_for_here() {
+    if [ -z "$(cat /sys/fs/cgroup/unified/cgroup.controllers 2>/dev/null)" ]; then
+        command -v crun
+        return
+    fi
+    cat >"$BATS_TEST_TMPDIR/crun" <<'SH'
+#!/bin/sh
+exec unshare --mount --propagation slave sh -c 'umount /sys/fs/cgroup/unified; exec crun "$@"' crun "$@"
+SH
+    chmod +x "$BATS_TEST_TMPDIR/crun"
+    echo "$BATS_TEST_TMPDIR/crun"
+}
+
+# A pod with a volume below which something else is mounted.
+recursive_pod() { # NAME recursiveReadOnly
+    cat <<YAML
+apiVersion: v1
+kind: Pod
+metadata: {name: $1}
+spec:
+  terminationGracePeriodSeconds: 1
+  volumes: [{name: v, hostPath: {path: $BATS_FILE_TMPDIR/v}}]
+  containers:
+  - name: main
+    image: podtree/demo:1
+    command: [sh, -c, "echo begun; while :; do sleep 1000 & wait; done"]
+    workingDir: /tmp
+    readinessProbe: {exec: {command: [test, -d, /v/below]}, periodSeconds: 1}
+    volumeMounts: [{name: v, mountPath: /v, readOnly: true, recursiveReadOnly: $2}]
+YAML
+}
+
+@test "another OCI runtime makes new containers, and each is looked after by its own" {
+    local crun
+    crun=$(crun_for_here)
+    mkdir -p "$BATS_FILE_TMPDIR/v/below"
+    mount -t tmpfs none "$BATS_FILE_TMPDIR/v/below"
+    recursive_pod runc Enabled | apply
+    wait_until "$K8S/pods/runc/status" says runc "Running ready=1/1"
+    "$podtree" down
+    "$podtree" up --node node-a --runtime "$crun"
+    recursive_pod crun IfPossible | apply
+    recursive_pod other Enabled | apply
+    wait_until "$K8S/pods/crun/status" says crun "Running ready=1/1"
+    wait_until "$K8S/pods/other/status" says other "not supported by the runtime"
+    [[ $(cat "$K8S/nodes/node-a/observed/nodeInfo/containerRuntimeVersion") == crun://* ]]
+    [ "$(crun --root "$PODTREE_RUN/crun" list | grep -c running)" = 1 ]
+    [ "$(cat "$K8S/pods/crun/containers/main/log")" = begun ]
+
+    # what an agent finds that comes later
+    local agent pod
+    agent=$(pid_of nodeagent)
+    kill -9 "$agent"
+    another_agent() { [ "$(pid_of nodeagent)" != "$agent" ] && "$podtree" exec crun -- true 2>/dev/null; }
+    poll_until another_agent
+    for pod in runc crun; do
+        run -7 "$podtree" exec "$pod" -- sh -c 'pwd; exit 7'
+        [ "$output" = /tmp ]
+        run -126 "$podtree" exec "$pod" nosuch
+        [[ $output == *nosuch*"not found in \$PATH"* ]]
+        run -0 script -qec "$podtree exec -it $pod -- sh -c 'tty; echo \$TERM'" /dev/null
+        [[ $output == *"/dev/pts/0"*xterm* ]]
+    done
+    run ! "$podtree" exec runc -- touch /v/below/file
+    run ! "$podtree" exec crun -- touch /v/file
+    "$podtree" exec crun -- touch /v/below/file
+    crun_is_known() { "$podtree" top pods | grep -q '^crun .*m'; }
+    poll_until crun_is_known
+    kill -9 "$(pid_of_container crun)"
+    wait_until "$K8S/pods/crun/status" says crun "Running ready=1/1 restarts=1"
+    rmdir "$K8S/pods/runc" "$K8S/pods/other"
+    wait_until "$K8S/pods" pods_are 1
+
+    "$podtree" down
+    "$podtree" up --node node-a
+    says crun "Running ready=1/1"
+    rmdir "$K8S/pods/crun"
+    wait_until "$K8S/pods" pods_are 0
+    [ -z "$(ls "$PODTREE_RUN/runc" "$PODTREE_RUN/crun" | grep -v :)" ]
+    umount "$BATS_FILE_TMPDIR/v/below"
+}
+
 # in_web [OPTION…] COMMAND: a command that must not take long
 in_web() {
     timeout -k 1 "$patience" "$podtree" exec "$@"

@@ -22,9 +22,16 @@ bool file_has(const char *path, const char *text)
     return file_read(path, &bytes, NULL) == 0 && bytes.length != 0 && strstr(bytes.at, text) != NULL;
 }
 
+/* All this can be tried with another OCI runtime, too. */
+static const char *runtime(void)
+{
+    const char *other = getenv("PODTREE_TEST_RUNTIME");
+    return other != NULL ? other : "runc";
+}
+
 bool fixture_must_skip(void)
 {
-    const char *const argv[] = {"runc", "--version", NULL};
+    const char *const argv[] = {runtime(), "--version", NULL};
     struct process_plan plan = {.argv = argv};
     if (geteuid() == 0 && process_run(&plan, NULL, NULL) == 0)
         return false;
@@ -88,7 +95,7 @@ void fixture_open(struct fixture *fixture)
     autofree char *state = path_format("%s/state", fixture->directory);
     autofree char *run = path_format("%s/run", fixture->directory);
     autoerror struct error *error = NULL;
-    if (place_open(&fixture->place, state, run, "runc", &error) < 0)
+    if (place_open(&fixture->place, state, run, runtime(), &error) < 0)
         fail_msg("%s", error_message(error));
     find_program(&fixture->place.pause, "podtree-pause");
     find_program(&fixture->place.exec, "podtree-exec");

@@ -237,7 +237,7 @@ static void test_a_command_that_does_not_exist_is_said(void **state)
     (void)state;
     assert_string_equal(fixture_run_sandbox(&fixture, UID), "");
     const char *said = fixture_create(&fixture, UID, "c", 0, "{\"name\":\"c\",\"command\":[\"nosuch\"]}");
-    if (strstr(said, "exec: \"nosuch\": executable file not found in $PATH") == NULL)
+    if (strstr(said, "nosuch") == NULL || strstr(said, "not found in $PATH") == NULL)
         fail_msg("it says: %s", said);
     end_all();
 }
