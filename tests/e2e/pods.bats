@@ -525,7 +525,7 @@ YAML
     for pod in runc crun; do
         run -7 "$podtree" exec "$pod" -- sh -c 'pwd; exit 7'
         [ "$output" = /tmp ]
-        run -126 "$podtree" exec "$pod" nosuch
+        run -127 "$podtree" exec "$pod" nosuch
         [[ $output == *nosuch*"not found in \$PATH"* ]]
         run -0 script -qec "$podtree exec -it $pod -- sh -c 'tty; echo \$TERM'" /dev/null
         [[ $output == *"/dev/pts/0"*xterm* ]]
