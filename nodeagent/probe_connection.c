@@ -4,8 +4,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
-#include <pthread.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -27,48 +26,28 @@ struct probe_connection {
 
 /* ---- sockets ---- */
 
-struct request {
-    int namespace, family;
-    int fd, number; /* the answer: a socket, or -1 and an errno */
-};
-
-static void make_socket(struct request *request)
+/* The agent's own network namespace. */
+static int home(void)
 {
-    request->fd = socket(request->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    request->number = errno;
-}
-
-static void *make_socket_there(void *argument)
-{
-    struct request *request = argument;
-    if (setns(request->namespace, CLONE_NEWNET) == 0)
-        make_socket(request);
-    else
-        request->number = errno;
-    return NULL;
+    static int home = -1;
+    if (home < 0)
+        home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    return home;
 }
 
 /* A socket of that namespace, or -1 and errno. */
 static int socket_in(int namespace, int family)
 {
-    struct request request = {.namespace = namespace, .family = family, .fd = -1};
-    if (namespace < 0) {
-        make_socket(&request);
-    } else {
-        pthread_t thread;
-        pthread_attr_t attributes;
-        pthread_attr_init(&attributes);
-        pthread_attr_setstacksize(&attributes, 64 * 1024 > PTHREAD_STACK_MIN ? 64 * 1024 : PTHREAD_STACK_MIN);
-        int number = pthread_create(&thread, &attributes, make_socket_there, &request);
-        pthread_attr_destroy(&attributes);
-        /* From here on the answer is the thread's until it has ended. */
-        if (number == 0)
-            pthread_join(thread, NULL);
-        else
-            request.number = number;
-    }
-    errno = request.number;
-    return request.fd;
+    const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    if (namespace < 0)
+        return socket(family, type, 0);
+    if (home() < 0 || setns(namespace, CLONE_NEWNET) < 0)
+        return -1;
+    int fd = socket(family, type, 0), number = errno;
+    if (setns(home(), CLONE_NEWNET) < 0)
+        abort(); /* nothing that it did from here on would be in the right place; its successor goes on */
+    errno = number;
+    return fd;
 }
 
 union address {

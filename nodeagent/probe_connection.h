@@ -2,11 +2,11 @@
  *
  * **Where connections begin.** A probe without `host` goes to the pod's own address. Pods have no network
  * but their sandbox's loopback, so such a connection has to begin inside the sandbox's network namespace: a
- * socket belongs for ever to the namespace that its thread was in when it was made, whoever uses it then. A
- * thread that lives only for that (setns, socket; waited for, some ten microseconds, neither call can
- * block) makes it. Not a process: forking the agent costs more than the whole probe, and the socket would
- * have to be sent back. Nor the agent's own thread: if the way back failed, the agent would be stuck in a
- * pod. A probe that names a host goes from the node's network, as in Kubernetes; it must be an address or
+ * socket belongs for ever to the namespace that its thread was in when it was made, whoever uses it then. So
+ * the agent's thread steps in there, makes the socket and steps back: three calls that don't block, some
+ * microseconds. A thread or a process that lived only for that would cost more than all the rest of a probe.
+ * An agent that could not step back would end at once: containers don't need it, and its successor begins
+ * at home. A probe that names a host goes from the node's network, as in Kubernetes; it must be an address or
  * "localhost", because asking for a name could block.
  */
 #ifndef PODTREE_PROBE_CONNECTION_H
