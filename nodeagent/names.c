@@ -89,18 +89,43 @@ void names_hosts(struct buf *out, struct value pod, const char *hostname, const 
 
 /* ---- /etc/resolv.conf ---- */
 
-/* Kubernetes' limits: what is beyond them is left out. */
-enum { SERVERS_MAX = 3, SEARCHES_MAX = 32 };
+/* What there are several of, and Kubernetes' limits: what is beyond them is left out, and that is said. */
+enum list { SERVERS, SEARCHES, LISTS };
+static const struct {
+    struct str member, cut; /* of the resolver: the list, and whether something was left out */
+    size_t most, characters;
+    const char *sentence;
+} lists[LISTS] = {
+    [SERVERS] =
+        {{"nameservers", 11},
+         {"nameserversCut", 14},
+         3,
+         SIZE_MAX,
+         "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver "
+         "line is:"},
+    [SEARCHES] = {{"searches", 8},
+                  {"searchesCut", 11},
+                  32,
+                  2048,
+                  "Search Line limits were exceeded, some search paths have been omitted, the applied search "
+                  "line is:"},
+};
 
-/* Adds to the array what isn't in it yet, as far as it may grow. */
-static void add_new(struct value array, struct str text, size_t max)
+static void add_new(struct value resolver, enum list list, struct str text)
 {
-    if (text.length == 0 || value_count(array) >= max)
+    struct value array = value_get(resolver, lists[list].member);
+    size_t characters = text.length;
+    if (text.length == 0)
         return;
-    value_each (member, array)
+    value_each (member, array) {
         if (str_equal(value_str(member), text))
             return;
-    value_append_str(array, text);
+        characters += value_str(member).length + 1;
+    }
+    if (value_count(array) < lists[list].most && characters <= lists[list].characters)
+        value_append_str(array, text);
+    else
+        value_set_bool(resolver, lists[list].cut, true);
 }
 
 static bool is_space(char c)
@@ -136,13 +161,13 @@ static void take_line(struct value resolver, struct str line)
     if (!take_word(&line, &keyword))
         return;
     bool search = str_is(keyword, "search") || str_is(keyword, "domain");
-    struct value searches =
-        search ? value_set_array(resolver, STR("searches")) : value_get(resolver, STR("searches"));
+    if (search)
+        value_set_array(resolver, lists[SEARCHES].member);
     while (take_word(&line, &word)) {
         if (search)
-            add_new(searches, word, SEARCHES_MAX);
+            add_new(resolver, SEARCHES, word);
         else if (str_is(keyword, "nameserver"))
-            add_new(value_get(resolver, STR("nameservers")), word, SERVERS_MAX);
+            add_new(resolver, SERVERS, word);
         else if (str_is(keyword, "options"))
             set_option(value_get(resolver, STR("options")), word);
     }
@@ -150,10 +175,9 @@ static void take_line(struct value resolver, struct str line)
 
 static void take_config(struct value resolver, struct value config)
 {
-    value_each (server, value_get(config, STR("nameservers")))
-        add_new(value_get(resolver, STR("nameservers")), value_str(server), SERVERS_MAX);
-    value_each (domain, value_get(config, STR("searches")))
-        add_new(value_get(resolver, STR("searches")), value_str(domain), SEARCHES_MAX);
+    for (enum list list = 0; list < LISTS; list++)
+        value_each (text, value_get(config, lists[list].member))
+            add_new(resolver, list, value_str(text));
     value_each (option, value_get(config, STR("options")))
         value_set_str(value_get(resolver, STR("options")), value_str(value_get(option, STR("name"))),
                       value_exists(value_get(option, STR("value")))
@@ -184,17 +208,29 @@ static void write_resolver(struct buf *out, struct value resolver)
     buf_add_char(out, '\n');
 }
 
-void names_resolver(struct buf *out, struct value pod, struct str machine)
+static void say_what_is_left_out(struct buf *out, struct value resolver)
+{
+    for (size_t i = 0; i < LISTS; i++) {
+        if (!value_true(value_get(resolver, lists[i].cut)))
+            continue;
+        buf_addf(out, "%s%s", out->length != 0 ? "; " : "", lists[i].sentence);
+        value_each (text, value_get(resolver, lists[i].member))
+            buf_addf(out, " " STR_FORMAT, STR_ARGS(value_str(text)));
+    }
+}
+
+void names_resolver(struct buf *out, struct buf *left_out, struct value pod, struct str machine)
 {
     autodoc struct doc *doc = doc_new();
     struct value resolver = doc_root(doc);
     struct str line;
-    value_set_array(resolver, STR("nameservers"));
-    value_set_array(resolver, STR("searches"));
+    for (size_t i = 0; i < LISTS; i++)
+        value_set_array(resolver, lists[i].member);
     value_set_object(resolver, STR("options"));
     if (!str_is(in_spec(pod, "dnsPolicy"), "None"))
         while (str_split(&machine, '\n', &line))
             take_line(resolver, line);
     take_config(resolver, value_at(pod, "spec", "dnsConfig"));
     write_resolver(out, resolver);
+    say_what_is_left_out(left_out, resolver);
 }

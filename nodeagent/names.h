@@ -22,7 +22,8 @@ void names_hosts(struct buf *out, struct value pod, const char *hostname, const 
                  struct str machine);
 
 /* Adds /etc/resolv.conf: with dnsPolicy None what dnsConfig says, else the machine's with dnsConfig behind
- * it; options of one name are said once, the pod's. */
-void names_resolver(struct buf *out, struct value pod, struct str machine);
+ * it; options of one name are said once, the pod's. What is more than Kubernetes allows is left out, and
+ * *left_out says so: the sentence of an event DNSConfigForming. */
+void names_resolver(struct buf *out, struct buf *left_out, struct value pod, struct str machine);
 
 #endif

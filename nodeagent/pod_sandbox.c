@@ -84,11 +84,14 @@ static void read_machines(const char *path, struct buf *text)
 static void begin(struct pod *pod, const char *hostname, const struct sysctls *sysctls)
 {
     struct value document = pod_document(pod);
-    autobuf struct buf machine_hosts = {0}, machine_resolver = {0}, hosts = {0}, resolver = {0};
+    autobuf struct buf machine_hosts = {0}, machine_resolver = {0}, hosts = {0}, resolver = {0},
+                       left_out = {0};
     read_machines("/etc/hosts", &machine_hosts);
     read_machines("/etc/resolv.conf", &machine_resolver);
     names_hosts(&hosts, document, hostname, NULL, buf_str(&machine_hosts));
-    names_resolver(&resolver, document, buf_str(&machine_resolver));
+    names_resolver(&resolver, &left_out, document, buf_str(&machine_resolver));
+    if (left_out.length != 0 && pod->record->sandbox_failures == 0)
+        pod_say_event(pod, "Warning", "DNSConfigForming", "%s", left_out.at);
     autofree char *title = path_format(POD_FORMAT, POD_ARGS(pod));
     struct sandbox_config config = {
         .uid = pod->record->uid,

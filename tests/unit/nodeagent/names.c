@@ -85,27 +85,52 @@ static void test_the_resolver(void **state)
 {
     (void)state;
     static const struct {
-        const char *spec, *machine, *expected;
+        const char *spec, *machine, *expected, *left_out;
     } rows[] = {
         {"", "# a comment\nnameserver 192.0.2.53\nsearch example.net\n",
-         "search example.net\nnameserver 192.0.2.53\n"},
+         "search example.net\nnameserver 192.0.2.53\n", NULL},
         {"", "search a.net\n domain b.net\nnameserver 1.1.1.1\nnameserver 1.1.1.1\noptions ndots:2 rotate",
-         "search b.net\nnameserver 1.1.1.1\noptions ndots:2 rotate\n"},
+         "search b.net\nnameserver 1.1.1.1\noptions ndots:2 rotate\n", NULL},
         {"", "nameserver 1.0.0.1\nnameserver 1.0.0.2\nnameserver 1.0.0.3\nnameserver 1.0.0.4\n",
-         "nameserver 1.0.0.1\nnameserver 1.0.0.2\nnameserver 1.0.0.3\n"},
+         "nameserver 1.0.0.1\nnameserver 1.0.0.2\nnameserver 1.0.0.3\n",
+         "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line "
+         "is: "
+         "1.0.0.1 1.0.0.2 1.0.0.3"},
         {"\"dnsConfig\":{\"nameservers\":[\"9.9.9.9\",\"1.1.1.1\"],\"searches\":[\"x.net\"],"
          "\"options\":[{\"name\":\"ndots\",\"value\":\"5\"},{\"name\":\"edns0\"}]}",
          "nameserver 1.1.1.1\nsearch a.net\noptions ndots:2 rotate\n",
-         "search a.net x.net\nnameserver 1.1.1.1\nnameserver 9.9.9.9\noptions ndots:5 rotate edns0\n"},
+         "search a.net x.net\nnameserver 1.1.1.1\nnameserver 9.9.9.9\noptions ndots:5 rotate edns0\n", NULL},
         {"\"dnsPolicy\":\"None\",\"dnsConfig\":{\"nameservers\":[\"9.9.9.9\"]}",
-         "nameserver 1.1.1.1\nsearch a.net\n", "nameserver 9.9.9.9\n"},
+         "nameserver 1.1.1.1\nsearch a.net\n", "nameserver 9.9.9.9\n", NULL},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         autodoc struct doc *pod = pod_with(rows[i].spec);
-        autobuf struct buf out = {0};
-        names_resolver(&out, doc_root(pod), str_of(rows[i].machine));
+        autobuf struct buf out = {0}, left_out = {0};
+        names_resolver(&out, &left_out, doc_root(pod), str_of(rows[i].machine));
         assert_string_equal(out.at, rows[i].expected);
+        if (rows[i].left_out != NULL)
+            assert_string_equal(left_out.at, rows[i].left_out);
+        else
+            assert_int_equal(left_out.length, 0);
     }
+}
+
+static void test_search_domains_have_2048_characters_at_most(void **state)
+{
+    (void)state;
+    autodoc struct doc *pod = pod_with("");
+    autobuf struct buf machine = {0}, expected = {0}, out = {0}, left_out = {0};
+    buf_add_text(&machine, "search");
+    buf_add_text(&expected, "search");
+    for (int i = 0; i < 12; i++) {
+        buf_addf(&machine, " %0200d", i); /* ten of them and the spaces between fit */
+        if (i < 10)
+            buf_addf(&expected, " %0200d", i);
+    }
+    buf_add_char(&expected, '\n');
+    names_resolver(&out, &left_out, doc_root(pod), buf_str(&machine));
+    assert_string_equal(out.at, expected.at);
+    assert_true(str_starts(buf_str(&left_out), STR("Search Line limits were exceeded")));
 }
 
 static void test_who_holds_which_namespace(void **state)
@@ -153,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_the_host_name),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_the_resolver),
+        cmocka_unit_test(test_search_domains_have_2048_characters_at_most),
         cmocka_unit_test(test_who_holds_which_namespace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
