@@ -414,7 +414,10 @@ static void check_update(struct check *check, const struct step *at, const struc
     if (schema->write_once && !unset && !value_equal(before, after)) {
         autobuf struct buf was = {0};
         check_quote(&was, before);
-        check_say(check, at, "can't be changed, it is %s", was.at);
+        if (schema->secrets)
+            check_say(check, at, "can't be changed once it is set");
+        else
+            check_say(check, at, "can't be changed, it is %s", was.at);
         return;
     }
     for (size_t i = 0; schema->update_rules != NULL && schema->update_rules[i] != NULL; i++)
