@@ -406,6 +406,10 @@ YAML
     # The password is the pod's that has the Secret, and nobody else's.
     app always '' ', imagePullPolicy: Always' | apply
     wait_until "$K8S/pods/always/status" says always "ErrImagePull.*unauthorized"
+    apply <<<'{apiVersion: v1, kind: ServiceAccount, metadata: {name: default}, imagePullSecrets: [{name: registry}]}'
+    app account '' ', imagePullPolicy: Always' | apply
+    wait_until "$K8S/pods/account/status" says account Running
+    rm -r "$K8S/serviceaccounts/default"
     # Without the registry those come up that are content with what is here.
     kill "$registry_pid"
     app again | apply
