@@ -43,7 +43,6 @@ static void on_run(void *context, struct error *error)
     } else {
         pod->record->sandbox = SANDBOX_READY;
         pod->record->sandbox_failures = 0;
-        record_renew_sandbox(pod->record);
         free(take_pointer(pod->record->sandbox_complaint));
         pod_say_event(pod, "Normal", "SandboxCreated", "Created the pod's sandbox in %lld ms",
                       (long long)taken_ms);
@@ -125,6 +124,7 @@ void pod_run_sandbox(struct pod *pod)
     autoerror struct error *error = NULL;
     if (pod->record->sandbox_failures == 0)
         say_what_has_no_effect(pod);
+    record_renew_sandbox(pod->record); /* before there is one: an agent that finds it must know */
     if (sysctls_of_pod(&sysctls, pod_document(pod), &error) < 0 || find_hostname(pod, hostname, &error) < 0)
         fail_to_make(pod, error);
     else if (!pod_save(pod))

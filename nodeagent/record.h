@@ -120,7 +120,7 @@ int record_save(const struct place *place, const struct pod_record *record, stru
 
 struct container_record *record_container(struct pod_record *record, const char *name);
 
-/* It has a new sandbox: what init containers did for the last one has to be done again. */
+/* It gets a new sandbox: what init containers did for the last one has to be done again. */
 void record_renew_sandbox(struct pod_record *record);
 /* The pod is over, and has failed: a word and a sentence for its status. */
 void record_fail(struct pod_record *record, const char *reason, const char *message);

@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BETWEEN_US 400000
+#define BETWEEN_US 999999
 #define QUIET_MS   300000 /* for all pods to come to their end */
 #define FAULT_MS   3000
 #define MOST_SLOTS 30
@@ -31,7 +31,7 @@ struct torture *torture;
 const char *tree;
 
 static struct {
-    const char *podtree, *directory, *victims;
+    const char *podtree, *directory, *victims, *point;
     int64_t kills, slots, seed;
     bool faults;
 } settings;
@@ -135,7 +135,11 @@ static bool podtree(const char *verb)
 static void meet_fault_point(void)
 {
     static unsigned turn;
+    if (turn == 0)
+        turn = random_below(FAULT_POINTS); /* a short run meets some of them */
     unsigned point = turn++ % FAULT_POINTS;
+    while (settings.point != NULL && strcmp(fault_points[point].name, settings.point) != 0)
+        point = turn++ % FAULT_POINTS;
     autobuf struct buf text = {0};
     buf_addf(&text, "%s %u\n", fault_points[point].name, 1 + random_below(fault_points[point].passes));
     demand(file_write(node.fault, buf_str(&text), 0600, NULL) == 0, "write %s", node.fault);
@@ -316,6 +320,7 @@ static int parse(int argc, char **argv)
         {.name = "dir", .argument = "DIR", .help = "for all that there is", .text = &settings.directory},
         {.name = "victims", .argument = "NAME,…", .help = "what befalls the node", .text = &settings.victims},
         {.name = "faults", .help = "the agent dies at its fault points", .flag = &settings.faults},
+        {.name = "point", .argument = "NAME", .help = "only at this one", .text = &settings.point},
         {.name = "kills", .argument = "N", .help = "how often", .number = &settings.kills},
         {.name = "slots", .argument = "N", .help = "pods at a time", .number = &settings.slots},
         {.name = "seed", .argument = "N", .help = "of the random numbers", .number = &settings.seed},
