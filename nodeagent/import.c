@@ -5,6 +5,7 @@
 #include "lib/process.h"
 #include "nodeagent/image.h"
 #include "nodeagent/manifest.h"
+#include "nodeagent/node.h"
 #include "nodeagent/whiteout.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -223,6 +224,17 @@ static void note_blobs(struct import *import, struct value manifest)
     value_set_int(import->image, STR("size"), manifest_size(manifest));
 }
 
+/* Of what is fetched for pods the processor must be ours, as other nodes have it; who imports a file may know
+ * of an emulator. An image that doesn't say is taken. */
+static int check_platform(const struct import *import, struct value built, struct error **err)
+{
+    struct str wanted = value_str(value_get(built, STR("architecture")));
+    if (import->fetch == NULL || wanted.length == 0 || str_is(wanted, node_architecture()))
+        return 0;
+    return error_make(err, ENOENT, "the image is for " STR_FORMAT " processors, and this machine's is %s",
+                      STR_ARGS(wanted), node_architecture());
+}
+
 static int import_layout(struct import *import, const char *layout, struct error **err)
 {
     autodoc struct doc *manifest = find_manifest(import, layout, err);
@@ -230,7 +242,7 @@ static int import_layout(struct import *import, const char *layout, struct error
         return -EINVAL;
     struct value descriptor = value_at(doc_root(manifest), "config");
     autodoc struct doc *built = read_blob(layout, descriptor, err);
-    if (built == NULL)
+    if (built == NULL || check_platform(import, doc_root(built), err) < 0)
         return -EINVAL;
     value_set_copy(import->image, STR("id"), value_get(descriptor, STR("digest")));
     struct value config = value_at(doc_root(built), "config");

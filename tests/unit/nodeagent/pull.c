@@ -101,6 +101,10 @@ static void on_registry_ended(void *context, const struct process_result *result
     "echo 1 >bundle/rootfs/kept; umoci repack --image oci:base bundle; rm -r bundle\n"                  \
     "umoci unpack --image oci:base bundle; echo 2 >bundle/rootfs/added\n"                               \
     "umoci repack --image oci:app bundle; umoci config --image oci:app --config.cmd /bin/serve\n"       \
+    "umoci config --image oci:base --tag foreign --architecture s390x\n"                                \
+    "push() { skopeo --insecure-policy copy -q --dest-cert-dir certificates --dest-authfile auth.json " \
+    "\"$@\"; }\n"                                                                                       \
+    "push oci:oci:foreign docker://$registry/team/foreign:1; umoci rm --image oci:foreign\n"            \
     "list=$(jq -c --arg this $(dpkg --print-architecture) '{schemaVersion: 2, mediaType: "              \
     "\"application/vnd.oci.image.index.v1+json\", manifests: (.manifests | map({mediaType, digest, "    \
     "size, platform: {os: \"linux\", architecture: (if .annotations[\"org.opencontainers.image.ref."    \
@@ -111,8 +115,6 @@ static void on_registry_ended(void *context, const struct process_result *result
     "\"application/vnd.oci.image.index.v1+json\", digest: $digest, size: ($size | tonumber), "          \
     "annotations: {\"org.opencontainers.image.ref.name\": \"list\"}}]' oci/index.json >new.json\n"      \
     "mv new.json oci/index.json\n"                                                                      \
-    "push() { skopeo --insecure-policy copy -q --dest-cert-dir certificates --dest-authfile auth.json " \
-    "\"$@\"; }\n"                                                                                       \
     "push oci:oci:base docker://$registry/team/base:1\n"                                                \
     "push --format v2s2 oci:oci:app docker://$registry/team/app:1\n"                                    \
     "push --all oci:oci:list docker://$registry/team/list:1\n"
@@ -262,6 +264,7 @@ static void test_without_password_or_certificate_the_reason_is_said(void **unuse
     autofree char *none = path_format("%s/none.json", directory);
     assert_complains("team/base:1", none, "unauthorized: authentication required");
     assert_complains("team/nosuch:1", authfile, "manifest unknown");
+    assert_complains("team/foreign:1", authfile, "the image is for s390x processors");
     assert_complains("team/base@sha256:0000000000000000000000000000000000000000000000000000000000000000",
                      authfile, "manifest unknown");
     shell("rm $state/registries/*");
