@@ -33,7 +33,7 @@ static unsigned canonical_rank(struct str key)
     static const struct str first[] = {STR("apiVersion"), STR("kind"), STR("metadata"), STR("name"),
                                        STR("namespace")};
     unsigned rank = 0;
-    while (rank < sizeof(first) / sizeof(first[0]) && !str_equal(key, first[rank]))
+    while (rank < COUNT(first) && !str_equal(key, first[rank]))
         rank++;
     return rank;
 }

@@ -75,7 +75,7 @@ static bool holds(struct value expression, struct value labels, bool of_node)
 {
     struct value name = value_get(expression, STR("operator"));
     struct value label = value_get(labels, value_str(value_get(expression, STR("key"))));
-    for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
+    for (size_t i = 0; i < COUNT(operators); i++)
         if (value_is(name, operators[i].name) && (of_node || !operators[i].of_nodes))
             return operators[i].holds(label, value_get(expression, STR("values")));
     return false;

@@ -124,7 +124,7 @@ static struct place place_of_offset(struct str text, size_t offset)
 
 static const struct sentence *find_sentence(const char *problem)
 {
-    for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++)
+    for (size_t i = 0; i < COUNT(sentences); i++)
         if (strcmp(sentences[i].problem, problem) == 0)
             return &sentences[i];
     return NULL;

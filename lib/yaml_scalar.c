@@ -40,7 +40,7 @@ static const struct word *find_word(struct str text)
 {
     if (text.length > 5)
         return NULL;
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+    for (size_t i = 0; i < COUNT(words); i++)
         if (str_equal(words[i].text, text))
             return &words[i];
     return NULL;

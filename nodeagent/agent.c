@@ -591,7 +591,7 @@ void agent_free(struct agent *agent)
     struct loop_source *const sources[] = {agent->tree_source, agent->read_timer, agent->read_all_timer,
                                            agent->lease_timer, agent->node_timer, agent->images_source,
                                            agent->usage_timer, agent->logs_timer};
-    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+    for (size_t i = 0; i < COUNT(sources); i++)
         loop_remove(sources[i]);
     if (agent->images >= 0)
         close(agent->images);

@@ -73,7 +73,7 @@ char *image_normalize(struct str name, struct error **err)
     /* What may be left out, the longer first. */
     static const char *const implied[] = {"docker.io/library/", "index.docker.io/library/", "docker.io/",
                                           "index.docker.io/"};
-    for (size_t i = 0; i < sizeof(implied) / sizeof(implied[0]); i++) {
+    for (size_t i = 0; i < COUNT(implied); i++) {
         struct str prefix = str_of(implied[i]);
         if (str_starts(name, prefix) && name.length > prefix.length) {
             name = (struct str){name.at + prefix.length, name.length - prefix.length};

@@ -214,7 +214,7 @@ static const struct usage usage = {
 
 static int run(char **words, int count, struct error **err)
 {
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+    for (size_t i = 0; i < COUNT(commands); i++)
         if (strcmp(words[0], commands[i].name) == 0) {
             if (count - 1 != commands[i].words)
                 return error_make(err, EINVAL, "%s takes %d words: %s", words[0], commands[i].words,

@@ -53,7 +53,7 @@ static const char *compression_of(const char *path, struct error **err)
         error_errno(err, errno, "cannot read %s", path);
         return NULL;
     }
-    for (size_t i = 0; i < sizeof(compressions) / sizeof(compressions[0]); i++)
+    for (size_t i = 0; i < COUNT(compressions); i++)
         if (str_starts((struct str){first, (size_t)length}, compressions[i].magic))
             return compressions[i].program;
     return "";

@@ -41,7 +41,7 @@ const char *node_architecture(void)
     } names[] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}, {"armv7l", "arm"}, {"i686", "386"}};
     static struct utsname system;
     uname(&system);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    for (size_t i = 0; i < COUNT(names); i++)
         if (strcmp(names[i].machine, system.machine) == 0)
             return names[i].name;
     return system.machine;
@@ -140,7 +140,7 @@ static void set_conditions(struct value status, int64_t now_ms)
     char now[CLOCK_TEXT];
     clock_format(now_ms, now);
     struct value array = value_ensure_array(status, STR("conditions"));
-    for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
+    for (size_t i = 0; i < COUNT(conditions); i++) {
         condition_set(array, conditions[i].type, conditions[i].status, conditions[i].reason,
                       str_of(conditions[i].message), now_ms);
         value_set_str(condition_find(array, conditions[i].type), STR("lastHeartbeatTime"), str_of(now));

@@ -87,14 +87,14 @@ static struct value add_mount(struct value array, const char *destination, const
 static void add_mounts(struct value root, const struct oci_input *input)
 {
     struct value array = value_set_array(root, STR("mounts"));
-    for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+    for (size_t i = 0; i < COUNT(mounts); i++) {
         struct value mount =
             add_mount(array, mounts[i].destination, mounts[i].type, mounts[i].source, mounts[i].options);
         if (mounts[i].of_sys)
             value_append_str(value_get(mount, STR("options")),
                              input->security->writable_sys ? STR("rw") : STR("ro"));
     }
-    for (size_t i = 0; i < sizeof(shared_files) / sizeof(shared_files[0]); i++) {
+    for (size_t i = 0; i < COUNT(shared_files); i++) {
         autofree char *source = path_format("%s/%s", input->pod_directory, shared_files[i].name);
         bool fixed = shared_files[i].of_root && input->security->read_only_root;
         add_mount(array, shared_files[i].destination, "bind", source,

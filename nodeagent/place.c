@@ -73,7 +73,7 @@ int place_open(struct place *place, const char *state, const char *run, const ch
                        {false, "pods"},
                        {false, "exits"},
                        {false, strrchr(place->runtime, '/') + 1}};
-    for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+    for (size_t i = 0; i < COUNT(directories); i++) {
         autofree char *path =
             path_format("%s/%s", directories[i].in_state ? place->state : place->run, directories[i].name);
         if (directory_make(path, 0700, err) < 0) {

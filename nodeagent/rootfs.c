@@ -214,8 +214,7 @@ static void add_memberships(struct str groups, struct str name, struct oci_user 
     int64_t gid;
     while (name.length != 0 && str_split(&groups, '\n', &line))
         if (is_member(field_of(line, 3), name) && is_id(field_of(line, 2), &gid) &&
-            (gid_t)gid != found->gid &&
-            found->group_count < (int)(sizeof(found->groups) / sizeof(found->groups[0])))
+            (gid_t)gid != found->gid && found->group_count < (int)COUNT(found->groups))
             found->groups[found->group_count++] = (gid_t)gid;
 }
 

@@ -167,11 +167,11 @@ void seccomp_add_profile(struct value linux_part, struct value capabilities)
     struct value profile = value_set_object(linux_part, STR("seccomp"));
     value_set_str(profile, STR("defaultAction"), STR("SCMP_ACT_ERRNO"));
     value_set_int(profile, STR("defaultErrnoRet"), EPERM);
-    for (size_t i = 0; i < sizeof(architectures) / sizeof(architectures[0]); i++)
+    for (size_t i = 0; i < COUNT(architectures); i++)
         if (strcmp(architectures[i].machine, system.machine) == 0)
             add_words(value_set_array(profile, STR("architectures")), architectures[i].names);
     struct value system_calls = value_set_array(profile, STR("syscalls"));
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+    for (size_t i = 0; i < COUNT(rules); i++)
         if (applies(&rules[i], capabilities, system.machine))
             add_rule(system_calls, &rules[i]);
 }
