@@ -1,6 +1,7 @@
 #include "nodeagent/decide.h"
 
 #include "lib/clock.h"
+#include "nodeagent/document.h"
 
 /* What a pod gets that disappears without having been deleted properly. */
 #define GONE_GRACE_SECONDS 2
@@ -55,17 +56,6 @@ bool decide_restarts(struct value pod, const struct container_record *container)
            container->end.exit_code != 0;
 }
 
-static bool is_deleted(struct value pod)
-{
-    return value_exists(value_at(pod, "metadata", "deletionTimestamp"));
-}
-
-static bool has_final_phase(struct value pod)
-{
-    struct value phase = value_at(pod, "status", "phase");
-    return value_is(phase, "Succeeded") || value_is(phase, "Failed");
-}
-
 /* ---- is it over? ---- */
 
 static bool has_ended_for_good(const struct deciding *d, const struct container_record *container)
@@ -103,8 +93,8 @@ static void look_for_end(const struct deciding *d)
     struct pod_record *record = d->record;
     if (record->over || !value_exists(d->is->pod))
         return;
-    record->over = has_final_phase(d->is->pod) || containers_are_over(d);
-    if (!record->over && !is_deleted(d->is->pod) && deadline_has_come(d))
+    record->over = document_has_ended(d->is->pod) || containers_are_over(d);
+    if (!record->over && !document_is_deleted(d->is->pod) && deadline_has_come(d))
         record_fail(record, DEADLINE_REASON, DEADLINE_MESSAGE);
 }
 
@@ -118,7 +108,7 @@ static int64_t grace_seconds(const struct deciding *d, const struct container_re
         return of_pod;
     if (!value_exists(pod))
         return GONE_GRACE_SECONDS;
-    if (is_deleted(pod))
+    if (document_is_deleted(pod))
         return value_int_or(value_at(pod, "metadata", "deletionGracePeriodSeconds"), of_pod);
     return own >= 0 ? own : of_pod;
 }
@@ -212,7 +202,7 @@ static void end_pod(const struct deciding *d)
     end_sandbox(d);
     if (d->record->sandbox != SANDBOX_NONE || d->record->sandbox_busy)
         return;
-    if (!value_exists(d->is->pod) || is_deleted(d->is->pod) || d->is->ending_all)
+    if (!value_exists(d->is->pod) || document_is_deleted(d->is->pod) || d->is->ending_all)
         act(d, ACTION_FINISH, -1);
     else if (!d->record->volumes_gone && has_come(d, d->record->sandbox_retry_ms))
         act(d, ACTION_REMOVE_VOLUMES, -1);
@@ -342,7 +332,7 @@ void decide(struct pod_record *record, const struct circumstances *circumstances
     struct deciding d = {record, circumstances, decision, false};
     struct value pod = circumstances->pod;
     look_for_end(&d);
-    d.ending = !value_exists(pod) || is_deleted(pod) || record->over || circumstances->ending_all;
+    d.ending = !value_exists(pod) || document_is_deleted(pod) || record->over || circumstances->ending_all;
     if (d.ending)
         end_pod(&d);
     else

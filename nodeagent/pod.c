@@ -6,6 +6,7 @@
 #include "lib/quantity.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/decide.h"
+#include "nodeagent/document.h"
 #include "nodeagent/effect.h"
 #include "nodeagent/image.h"
 #include "nodeagent/quality.h"
@@ -321,8 +322,7 @@ static void perform(struct pod *pod, const struct action *action)
  * none of its containers is run again, and perhaps it is its going that makes room for records. */
 static bool needs_record(const struct pod *pod, enum action_kind kind)
 {
-    bool goes =
-        pod->document == NULL || value_exists(value_at(pod_document(pod), "metadata", "deletionTimestamp"));
+    bool goes = pod->document == NULL || document_is_deleted(pod_document(pod));
     return kind == ACTION_CREATE || kind == ACTION_START || kind == ACTION_RUN_SANDBOX ||
            (kind == ACTION_REMOVE && !goes);
 }

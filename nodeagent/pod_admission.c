@@ -3,13 +3,8 @@
 #include "lib/file.h"
 #include "nodeagent/admission.h"
 #include "nodeagent/agent_private.h"
+#include "nodeagent/document.h"
 #include "nodeagent/node.h"
-
-static bool has_ended(struct value pod)
-{
-    struct value phase = value_at(pod, "status", "phase");
-    return value_is(phase, "Succeeded") || value_is(phase, "Failed");
-}
 
 /* Those that the node has taken and that have not ended (all that stands in a document is theirs). */
 static struct value *other_pods(const struct pod *pod, size_t *count)
@@ -19,7 +14,7 @@ static struct value *other_pods(const struct pod *pod, size_t *count)
     for (struct map_node *node = NULL; (node = map_next(pods, node)) != NULL;) {
         const struct pod *other = map_entry(node, struct pod, by_uid);
         if (other != pod && other->record->admitted && other->document != NULL &&
-            !has_ended(pod_document(other)))
+            !document_has_ended(pod_document(other)))
             others[(*count)++] = pod_document(other);
     }
     return others;
@@ -31,7 +26,7 @@ static bool is_settled(const struct pod *pod)
     bool began = false;
     for (int i = 0; i < pod->record->container_count; i++)
         began |= pod->record->containers[i].attempt >= 0;
-    return began || has_ended(pod_document(pod));
+    return began || document_has_ended(pod_document(pod));
 }
 
 /* Before the tree has its node: the labels with which it will be made. */
@@ -67,7 +62,7 @@ void pod_admit(struct pod *pod)
 {
     struct pod_record *record = pod->record;
     cleanup(admission_clear) struct admission_refusal refusal = {0};
-    bool deleted = value_exists(value_at(pod_document(pod), "metadata", "deletionTimestamp"));
+    bool deleted = document_is_deleted(pod_document(pod));
     if (record->admitted || record->over || pod->document == NULL || deleted || pod->agent->options.end_pods)
         return;
     int64_t begun_us = clock_us();

@@ -3,6 +3,7 @@
 #include "lib/clock.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/decide.h"
+#include "nodeagent/document.h"
 #include "nodeagent/probe.h"
 #include "nodeagent/reach.h"
 
@@ -49,7 +50,7 @@ void pod_forget_probes(struct pod *pod)
 static bool is_ending(const struct pod *pod)
 {
     return pod->record->over || pod->agent->options.end_pods || pod->document == NULL ||
-           value_exists(value_at(pod_document(pod), "metadata", "deletionTimestamp"));
+           document_is_deleted(pod_document(pod));
 }
 
 static struct probe_container facts(const struct pod *pod, const struct container_record *container)

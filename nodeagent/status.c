@@ -4,6 +4,7 @@
 #include "lib/condition.h"
 #include "lib/file.h"
 #include "nodeagent/decide.h"
+#include "nodeagent/document.h"
 #include "nodeagent/quality.h"
 
 /* ---- containers ---- */
@@ -200,7 +201,7 @@ static const char *phase_of(struct value pod, const struct pod_record *record)
 {
     struct counts n = count_containers(record);
     struct value before = value_at(pod, "status", "phase");
-    bool ending = value_exists(value_at(pod, "metadata", "deletionTimestamp"));
+    bool ending = document_is_deleted(pod);
     bool never = value_is(value_at(pod, "spec", "restartPolicy"), "Never");
     if (value_is(before, "Succeeded"))
         return "Succeeded";
