@@ -1,8 +1,8 @@
 #include "nodeagent/admission.h"
 
-#include "lib/quantity.h"
 #include "lib/selector.h"
 #include "lib/taint.h"
+#include "nodeagent/demand.h"
 #include "nodeagent/sysctl.h"
 
 void admission_clear(struct admission_refusal *refusal)
@@ -68,49 +68,14 @@ static bool check_system(const struct admission_input *input, struct admission_r
 
 /* ---- resources ---- */
 
-static const struct resource {
-    const char *name, *reason;
-    bool (*read)(struct str text, int64_t *amount);
+static const struct {
+    const struct resource *resource;
+    const char *reason;
 } resources[] = {
-    {"cpu", "OutOfcpu", quantity_milli},
-    {"memory", "OutOfmemory", quantity_units},
-    {"ephemeral-storage", "OutOfephemeral-storage", quantity_units},
+    {&resource_cpu, "OutOfcpu"},
+    {&resource_memory, "OutOfmemory"},
+    {&resource_storage, "OutOfephemeral-storage"},
 };
-
-static int64_t amount_of(struct value list, const struct resource *resource)
-{
-    int64_t amount = 0;
-    struct value quantity = value_get(list, str_of(resource->name));
-    return value_exists(quantity) && resource->read(value_str(quantity), &amount) ? amount : 0;
-}
-
-/* A limit without a request is the request. */
-static int64_t container_asks(struct value container, const struct resource *resource)
-{
-    struct value requests = value_at(container, "resources", "requests");
-    bool says = value_exists(value_get(requests, str_of(resource->name)));
-    return amount_of(says ? requests : value_at(container, "resources", "limits"), resource);
-}
-
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* Init containers run one after another before the rest, each beside the sidecars that came before it. */
-static int64_t pod_asks(struct value pod, const struct resource *resource)
-{
-    int64_t sum = 0, sidecars = 0, most = 0;
-    value_each (container, value_get(spec_of(pod), STR("containers")))
-        sum += container_asks(container, resource);
-    value_each (container, value_get(spec_of(pod), STR("initContainers"))) {
-        int64_t one = container_asks(container, resource);
-        most = larger(most, one + sidecars);
-        if (is_sidecar(container))
-            sidecars += one;
-    }
-    return larger(sum + sidecars, most) + amount_of(value_get(spec_of(pod), STR("overhead")), resource);
-}
 
 static bool check_amount(struct admission_refusal *refusal, const char *name, const char *reason,
                          int64_t asked, int64_t used, int64_t there)
@@ -128,14 +93,14 @@ static bool check_resources(const struct admission_input *input, struct admissio
         !check_amount(refusal, "pods", "OutOfpods", 1, (int64_t)input->other_count, most))
         return false;
     for (size_t i = 0; i < COUNT(resources); i++) {
-        const struct resource *resource = &resources[i];
-        int64_t asked = pod_asks(input->pod, resource), used = 0;
+        const struct resource *resource = resources[i].resource;
+        int64_t asked = demand_request(input->pod, resource), used = 0;
         if (asked == 0 || !value_exists(value_get(input->allocatable, str_of(resource->name))))
             continue;
         for (size_t other = 0; other < input->other_count; other++)
-            used += pod_asks(input->others[other], resource);
-        if (!check_amount(refusal, resource->name, resource->reason, asked, used,
-                          amount_of(input->allocatable, resource)))
+            used += demand_request(input->others[other], resource);
+        if (!check_amount(refusal, resource->name, resources[i].reason, asked, used,
+                          demand_amount(input->allocatable, resource)))
             return false;
     }
     return true;

@@ -15,7 +15,8 @@ struct agent_options {
     struct image_policy images; /* when they go */
     /* End all that runs here, and be done: no tree is asked, nor told. Else `tree` is needed. */
     bool end_pods;
-    int report; /* a descriptor to which it then writes what it waits for, in lines; 0: none */
+    int64_t most_processes; /* of a pod; 0: as many as there can be */
+    int report;             /* a descriptor to which it then writes what it waits for, in lines; 0: none */
     struct tree *tree;
 };
 

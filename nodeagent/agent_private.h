@@ -2,7 +2,7 @@
  * pod_end.c ends its containers, pod_admission.c may refuse it, pod_environment.c knows its containers'
  * variables, pod_image.c their images, pod_probe.c tries their probes, pod_hook.c runs their hooks, and
  * pod_say.c tells the tree of it; agent_images.c looks after the images of all, agent_usage.c says what is
- * used. */
+ * used, agent_groups.c shares the processors among classes of pods. */
 #ifndef PODTREE_AGENT_PRIVATE_H
 #define PODTREE_AGENT_PRIVATE_H
 
@@ -94,6 +94,12 @@ static inline const char *pod_address(const struct pod *pod)
 void agent_say_usage(void *agent);
 /* Nobody has told the tree yet: the object is made, and soon filled. */
 void agent_say_usage_exists(struct agent *agent);
+
+/* ---- agent_groups.c ---- */
+
+/* Gives the classes of pods their shares of the processors, by what they have asked for. To be called before
+ * a pod's sandbox is made, and after a pod has gone. */
+void agent_share(struct agent *agent);
 
 /* ---- agent.c ---- */
 

@@ -9,36 +9,54 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+struct hierarchy {
+    char *root;
+    enum cgroup_version version;
+    char *controllers; /* words between commas, spaces or ends of lines, among others */
+};
+
 /* Version 1 has one hierarchy per controller, a hybrid machine a version 2 hierarchy without controllers
  * beside them. `tracking` is the one that the sandbox and the monitors are put into: version 2 where there is
  * one, because a process can be born into a group there; else systemd's own, so that the end of the service
  * they were started by is not theirs. */
 struct cgroups {
-    char *roots[32];
+    struct hierarchy hierarchies[32];
     int count;
     int tracking;
     bool has_v2;
 };
 
-struct cgroups *cgroups_open(struct error **err)
+/* Of version 1 the options of its mount say which they are, of version 2 a file. */
+static char *controllers_of(const struct mntent *mount, bool v2)
 {
-    FILE *mounts = setmntent("/proc/self/mounts", "re");
-    if (mounts == NULL) {
-        error_errno(err, errno, "cannot read /proc/self/mounts");
+    if (!v2)
+        return str_dup(str_of(mount->mnt_opts));
+    autofree char *path = path_format("%s/cgroup.controllers", mount->mnt_dir);
+    autobuf struct buf text = {0};
+    return str_dup(file_read(path, &text, NULL) == 0 && text.length != 0 ? buf_str(&text) : STR(""));
+}
+
+struct cgroups *cgroups_open_from(const char *mounts, struct error **err)
+{
+    FILE *table = setmntent(mounts, "re");
+    if (table == NULL) {
+        error_errno(err, errno, "cannot read %s", mounts);
         return NULL;
     }
     struct cgroups *cgroups = memory_zeroed(1, sizeof(*cgroups));
     struct mntent *mount;
-    while ((mount = getmntent(mounts)) != NULL && cgroups->count < 32) {
+    while ((mount = getmntent(table)) != NULL && cgroups->count < (int)COUNT(cgroups->hierarchies)) {
         bool v2 = strcmp(mount->mnt_type, "cgroup2") == 0;
         if (!v2 && strcmp(mount->mnt_type, "cgroup") != 0)
             continue;
         if (v2 || (!cgroups->has_v2 && hasmntopt(mount, "name=systemd") != NULL))
             cgroups->tracking = cgroups->count;
         cgroups->has_v2 |= v2;
-        cgroups->roots[cgroups->count++] = str_dup(str_of(mount->mnt_dir));
+        cgroups->hierarchies[cgroups->count++] = (struct hierarchy){.root = str_dup(str_of(mount->mnt_dir)),
+                                                                    .version = v2 ? CGROUP_V2 : CGROUP_V1,
+                                                                    .controllers = controllers_of(mount, v2)};
     }
-    endmntent(mounts);
+    endmntent(table);
     if (cgroups->count == 0) {
         error_make(err, ENOENT, "no cgroup filesystem is mounted");
         cgroups_close(cgroups);
@@ -47,18 +65,25 @@ struct cgroups *cgroups_open(struct error **err)
     return cgroups;
 }
 
+struct cgroups *cgroups_open(struct error **err)
+{
+    return cgroups_open_from("/proc/self/mounts", err);
+}
+
 void cgroups_close(struct cgroups *cgroups)
 {
     if (cgroups == NULL)
         return;
-    for (int i = 0; i < cgroups->count; i++)
-        free(cgroups->roots[i]);
+    for (int i = 0; i < cgroups->count; i++) {
+        free(cgroups->hierarchies[i].root);
+        free(cgroups->hierarchies[i].controllers);
+    }
     free(cgroups);
 }
 
 int cgroups_make(const struct cgroups *cgroups, const char *path, bool *into, struct error **err)
 {
-    autofree char *directory = path_format("%s%s", cgroups->roots[cgroups->tracking], path);
+    autofree char *directory = path_format("%s%s", cgroups->hierarchies[cgroups->tracking].root, path);
     int result = directory_make(directory, 0755, err);
     if (result < 0)
         return result;
@@ -68,6 +93,111 @@ int cgroups_make(const struct cgroups *cgroups, const char *path, bool *into, st
     *into = cgroups->has_v2;
     return fd;
 }
+
+/* ---- limits ---- */
+
+static bool has_word(const char *words, const char *word)
+{
+    for (size_t length; *words != '\0'; words += length + (words[length] != '\0')) {
+        length = strcspn(words, ", \n");
+        if (length == strlen(word) && strncmp(words, word, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Version 1 where it has the controller: then version 2 hasn't. */
+static const struct hierarchy *hierarchy_of(const struct cgroups *cgroups, const char *controller)
+{
+    const struct hierarchy *found = NULL;
+    for (int i = 0; i < cgroups->count; i++) {
+        const struct hierarchy *one = &cgroups->hierarchies[i];
+        if (has_word(one->controllers, controller) && (found == NULL || one->version == CGROUP_V1))
+            found = one;
+    }
+    return found;
+}
+
+bool cgroups_count_memory_in_v2(const struct cgroups *cgroups)
+{
+    const struct hierarchy *hierarchy = hierarchy_of(cgroups, "memory");
+    return hierarchy != NULL && hierarchy->version == CGROUP_V2;
+}
+
+/* The file is the kernel's: it is never made here. */
+static int write_setting(const char *directory, const char *name, const char *value, struct error **err)
+{
+    autofree char *path = path_format("%s/%s", directory, name);
+    autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+    size_t length = strlen(value);
+    if (fd < 0 || write(fd, value, length) != (ssize_t)length)
+        return error_errno(err, errno, "cannot write %s to %s", value, path);
+    return 0;
+}
+
+/* From the root down, because each can only hand down what it was given. */
+static int hand_down(const struct hierarchy *hierarchy, const char *path, const char *controller,
+                     struct error **err)
+{
+    autofree char *word = path_format("+%s", controller);
+    for (size_t length = 0;; length++) {
+        length += strcspn(path + length, "/");
+        autofree char *directory = path_format("%s%.*s", hierarchy->root, (int)length, path);
+        int result = write_setting(directory, "cgroup.subtree_control", word, err);
+        if (result < 0 || path[length] == '\0')
+            return result;
+    }
+}
+
+static int set_row(const struct hierarchy *hierarchy, const char *path, const struct limit_row *row,
+                   struct error **err)
+{
+    autofree char *directory = path_format("%s%s", hierarchy->root, path);
+    int result = directory_make(directory, 0755, err);
+    if (result == 0 && hierarchy->version == CGROUP_V2)
+        result = hand_down(hierarchy, path, row->controller, err);
+    return result < 0 ? result : write_setting(directory, row->file, row->value, err);
+}
+
+int cgroups_limit(const struct cgroups *cgroups, const char *path, const struct limits *limits,
+                  struct error **err)
+{
+    static const enum cgroup_version versions[] = {CGROUP_V1, CGROUP_V2};
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        struct limit_row rows[LIMIT_ROWS];
+        size_t count = limits_rows(limits, versions[i], rows);
+        for (size_t row = 0; row < count; row++) {
+            const struct hierarchy *hierarchy = hierarchy_of(cgroups, rows[row].controller);
+            if (hierarchy == NULL || hierarchy->version != versions[i])
+                continue;
+            int result = set_row(hierarchy, path, &rows[row], err);
+            if (result < 0)
+                return result;
+        }
+    }
+    return 0;
+}
+
+static bool is_there(const struct hierarchy *hierarchy, const char *path)
+{
+    autofree char *directory = path_format("%s%s", hierarchy->root, path);
+    return access(directory, F_OK) == 0;
+}
+
+/* Nearly always the one that processes are tracked in knows. */
+int cgroups_find(const struct cgroups *cgroups, const char *const *paths, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (is_there(&cgroups->hierarchies[cgroups->tracking], paths[i]))
+            return i;
+    for (int i = 0; i < count; i++)
+        for (int other = 0; other < cgroups->count; other++)
+            if (is_there(&cgroups->hierarchies[other], paths[i]))
+                return i;
+    return -1;
+}
+
+/* ---- who is in it ---- */
 
 int cgroups_join(int directory, pid_t pid)
 {
@@ -161,18 +291,20 @@ int cgroups_kill(const struct cgroups *cgroups, const char *path)
 {
     int count = 0;
     for (int i = 0; i < cgroups->count; i++) {
-        autofree char *directory = path_format("%s%s", cgroups->roots[i], path);
+        autofree char *directory = path_format("%s%s", cgroups->hierarchies[i].root, path);
         walk(directory, kill_members, &count);
     }
     return count;
 }
+
+/* ---- figures ---- */
 
 /* The number that the file says, or says behind `field`; in the first hierarchy that has the file. */
 static bool read_figure(const struct cgroups *cgroups, const char *path, const char *name, const char *field,
                         int64_t *number)
 {
     for (int i = 0; i < cgroups->count; i++) {
-        autofree char *file = path_format("%s%s/%s", cgroups->roots[i], path, name);
+        autofree char *file = path_format("%s%s/%s", cgroups->hierarchies[i].root, path, name);
         autobuf struct buf text = {0};
         if (file_read(file, &text, NULL) < 0)
             continue;
@@ -201,6 +333,14 @@ bool cgroups_usage(const struct cgroups *cgroups, const char *path, int64_t *cpu
     return known;
 }
 
+bool cgroups_memory_kills(const struct cgroups *cgroups, const char *path, int64_t *count)
+{
+    return read_figure(cgroups, path, "memory.oom_control", "oom_kill", count) ||
+           read_figure(cgroups, path, "memory.events", "oom_kill", count);
+}
+
+/* ---- removing ---- */
+
 static void remove_group(void *context, const char *directory)
 {
     int *number = context;
@@ -212,7 +352,7 @@ int cgroups_remove(const struct cgroups *cgroups, const char *path, struct error
 {
     int number = 0;
     for (int i = 0; i < cgroups->count; i++) {
-        autofree char *directory = path_format("%s%s", cgroups->roots[i], path);
+        autofree char *directory = path_format("%s%s", cgroups->hierarchies[i].root, path);
         walk(directory, remove_group, &number);
     }
     return number == 0 ? 0 : error_errno(err, number, "cannot remove cgroup %s", path);
@@ -221,7 +361,7 @@ int cgroups_remove(const struct cgroups *cgroups, const char *path, struct error
 void cgroups_list(const struct cgroups *cgroups, const char *path, struct buf *out)
 {
     for (int i = 0; i < cgroups->count; i++) {
-        autofree char *directory = path_format("%s%s", cgroups->roots[i], path);
+        autofree char *directory = path_format("%s%s", cgroups->hierarchies[i].root, path);
         DIR *entries = opendir(directory);
         if (entries == NULL)
             continue;

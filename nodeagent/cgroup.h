@@ -8,18 +8,33 @@
 #define PODTREE_CGROUP_H
 
 #include "lib/process.h"
+#include "nodeagent/limits.h"
 #include <sys/types.h>
 
 struct cgroups;
 
 /* Finds the hierarchies. -ENOENT when none is mounted. */
 struct cgroups *cgroups_open(struct error **err);
+/* The same from another table of mounts than /proc/self/mounts. */
+struct cgroups *cgroups_open_from(const char *mounts, struct error **err);
 void cgroups_close(struct cgroups *cgroups);
 
 /* Makes the group in the hierarchy that tells which processes are in it (version 2 where there is one), and
  * opens its directory there. When *into is true a process can be born there (clone3's CLONE_INTO_CGROUP),
  * else it has to join. */
 int cgroups_make(const struct cgroups *cgroups, const char *path, bool *into, struct error **err);
+
+/* Makes the group in the hierarchies of the controllers that these limits are of, and sets them. In version 2
+ * all groups above it, and the group itself, hand their controllers down. What no controller of this machine
+ * can limit stays unlimited. */
+int cgroups_limit(const struct cgroups *cgroups, const char *path, const struct limits *limits,
+                  struct error **err);
+
+/* Which of these groups is there, in any hierarchy: the first one; -1 when none is. */
+int cgroups_find(const struct cgroups *cgroups, const char *const *paths, int count);
+
+/* Is there version 2, and does it count memory? */
+bool cgroups_count_memory_in_v2(const struct cgroups *cgroups);
 
 /* Puts a process into the group whose directory that is (0: the calling one); 0 or a negative errno. Only
  * makes system calls. */
@@ -40,6 +55,10 @@ int cgroups_kill(const struct cgroups *cgroups, const char *path);
  * for pages of files that have not been touched lately and could go (Kubernetes' working set). False when the
  * group isn't there or nobody counts. */
 bool cgroups_usage(const struct cgroups *cgroups, const char *path, int64_t *cpu_us, int64_t *memory);
+
+/* How many processes of the group the kernel has killed for want of memory, wherever it was short: in the
+ * group, in one above it, in the machine. False when nobody counts. */
+bool cgroups_memory_kills(const struct cgroups *cgroups, const char *path, int64_t *count);
 
 /* Removes the group and those below it from every hierarchy; fine when it isn't there. -EBUSY while processes
  * are in it. */

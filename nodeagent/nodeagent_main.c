@@ -15,7 +15,7 @@
 static const char *mount_point = "/k8s", *state = "/var/lib/podtree", *run = "/run/podtree";
 static const char *node, *runtime = "runc";
 static bool end_pods;
-static int64_t report, runtime_timeout = PLACE_RUNTIME_TIMEOUT_MS / 1000;
+static int64_t report, most_processes, runtime_timeout = PLACE_RUNTIME_TIMEOUT_MS / 1000;
 static int64_t image_high = 85, image_low = 80, image_age_s = 120;
 
 static const struct option_row options[] = {
@@ -43,6 +43,10 @@ static const struct option_row options[] = {
      .argument = "SECONDS",
      .help = "images that are younger stay (120)",
      .number = &image_age_s},
+    {.name = "pod-max-pids",
+     .argument = "N",
+     .help = "how many processes and threads a pod may have (no limit)",
+     .number = &most_processes},
     {.name = "end-pods", .help = "end every container and sandbox here, and exit", .flag = &end_pods},
     {.name = "report-fd",
      .argument = "N",
@@ -101,6 +105,7 @@ static int work(struct loop *loop, const struct place *place, struct error **err
         .node = node,
         .place = place,
         .images = {image_high, image_low, image_age_s * 1000},
+        .most_processes = most_processes,
         .end_pods = end_pods,
         .report = (int)report,
     };

@@ -1,9 +1,10 @@
 #include "nodeagent/oci.h"
 
 #include "lib/file.h"
-#include "lib/quantity.h"
+#include "nodeagent/demand.h"
 #include "nodeagent/environment.h"
 #include "nodeagent/expand.h"
+#include "nodeagent/limits.h"
 #include "nodeagent/namespaces.h"
 #include "nodeagent/seccomp.h"
 #include "nodeagent/security.h"
@@ -11,8 +12,6 @@
 #include "nodeagent/volume_mounts.h"
 #include <errno.h>
 #include <signal.h>
-
-#define CPU_PERIOD 100000 /* microseconds */
 
 /* ---- what every container has ---- */
 
@@ -176,39 +175,33 @@ static int add_arguments(struct value process, const struct oci_input *input, st
 
 /* ---- resources ---- */
 
-static bool resource_amount(struct value container, const char *list, const char *name,
-                            bool (*read)(struct str, int64_t *), int64_t *amount)
+static void add_resources(struct value linux_part, const struct oci_input *input)
 {
-    struct value quantity = value_at(container, "resources", list, name);
-    return value_exists(quantity) && read(value_str(quantity), amount);
-}
-
-static void add_resources(struct value linux_part, struct value container, bool all_devices)
-{
+    struct value container = input->container;
     struct value resources = value_set_object(linux_part, STR("resources"));
     /* Containers make no device nodes but the usual harmless ones, which the runtime adds, unless
      * all are theirs. */
     struct value devices = value_append_object(value_set_array(resources, STR("devices")));
-    value_set_bool(devices, STR("allow"), all_devices);
+    value_set_bool(devices, STR("allow"), input->security->all_devices);
     value_set_str(devices, STR("access"), STR("rwm"));
-    int64_t limit = 0, request = 0, memory = 0;
-    bool limited = resource_amount(container, "limits", "cpu", quantity_milli, &limit);
-    if (!resource_amount(container, "requests", "cpu", quantity_milli, &request))
-        request = limit;
+    struct value limits = value_at(container, "resources", "limits");
+    int64_t quota = limits_quota_us(demand_amount(limits, &resource_cpu));
+    int64_t memory = demand_amount(limits, &resource_memory);
     struct value cpu = value_set_object(resources, STR("cpu"));
-    int64_t shares = request * 1024 / 1000;
-    value_set_int(cpu, STR("shares"), shares < 2 ? 2 : shares > 262144 ? 262144 : shares);
-    if (limited && limit > 0) {
-        int64_t quota = limit * CPU_PERIOD / 1000;
-        value_set_int(cpu, STR("quota"), quota < 1000 ? 1000 : quota);
-        value_set_int(cpu, STR("period"), CPU_PERIOD);
+    value_set_int(cpu, STR("shares"), limits_shares(demand_container_request(container, &resource_cpu)));
+    if (quota > 0) {
+        value_set_int(cpu, STR("quota"), quota);
+        value_set_int(cpu, STR("period"), LIMITS_PERIOD_US);
     }
-    if (resource_amount(container, "limits", "memory", quantity_units, &memory) && memory > 0) {
+    if (memory > 0) {
         struct value part = value_set_object(resources, STR("memory"));
         value_set_int(part, STR("limit"), memory);
         /* No swap on top: version 1 counts both together. */
         value_set_int(part, STR("swap"), memory);
     }
+    /* As the kubelet asks of runtimes, unless it is told singleProcessOOMKill. */
+    if (input->kill_together)
+        value_set_str(value_set_object(resources, STR("unified")), STR("memory.oom.group"), STR("1"));
 }
 
 /* ---- the whole ---- */
@@ -281,7 +274,7 @@ struct doc *oci_config(const struct oci_input *input, struct error **err)
     add_namespaces(linux_part, input);
     if (add_volumes(root, linux_part, input, err) < 0)
         return NULL;
-    add_resources(linux_part, input->container, input->security->all_devices);
+    add_resources(linux_part, input);
     add_protection(linux_part, input, value_at(root, "process", "capabilities", "bounding"));
     return take_pointer(doc);
 }

@@ -25,9 +25,10 @@ struct oci_input {
     struct value seccomp_profile;    /* what its file says when that names one */
     struct value devices;            /* for one that has all: device_list() */
     const char *hostname;
-    int oom_score;               /* oom_score_adj of its processes */
-    const char *cgroup;          /* "/podtree/1f0c43aa/pod…/web.0" */
-    const char *pod_directory;   /* where the sandbox's shm, hosts, hostname and resolv.conf are */
+    int oom_score;             /* oom_score_adj of its processes */
+    const char *cgroup;        /* "/podtree/1f0c43aa/pod…/web.0" */
+    bool kill_together;        /* without memory all of its processes end: version 2 of cgroups can do that */
+    const char *pod_directory; /* where the sandbox's shm, hosts, hostname and resolv.conf are */
     const char *termination_log; /* the machine's file for its terminationMessagePath; NULL: none */
     const char *volumes;         /* the pod's (volume.h) */
     pid_t sandbox;               /* whose namespaces are joined */

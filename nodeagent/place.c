@@ -107,11 +107,6 @@ char *place_pod_run(const struct place *place, const char *uid)
     return path_format("%s/pods/%s", place->run, uid);
 }
 
-char *place_pod_cgroup(const struct place *place, const char *uid)
-{
-    return path_format("%s/pod%s", place->cgroup, uid);
-}
-
 char *place_log(const struct place *place, const char *uid, const char *container, int attempt)
 {
     return path_format("%s/pods/%s/%s/%d.log", place->state, uid, container, attempt);
@@ -135,16 +130,6 @@ char *place_bundle(const struct place *place, const char *uid, const char *conta
 char *place_exit_file(const struct place *place, const char *id)
 {
     return path_format("%s/exits/%s", place->run, id);
-}
-
-char *place_container_cgroup(const struct place *place, const char *uid, const char *container, int attempt)
-{
-    return path_format("%s/pod%s/%s.%d", place->cgroup, uid, container, attempt);
-}
-
-char *place_monitor_cgroup(const struct place *place, const char *uid, const char *container, int attempt)
-{
-    return path_format("%s/pod%s/%s.%d.monitor", place->cgroup, uid, container, attempt);
 }
 
 char *place_container_id(const char *uid, const char *container, int attempt)

@@ -30,7 +30,7 @@
 struct place {
     char *state;                /* absolute */
     char *run;                  /* absolute */
-    char *cgroup;               /* "/podtree/1f0c43aa" */
+    char *cgroup;               /* "/podtree/1f0c43aa": what is below it is said in hierarchy.h */
     char *runtime;              /* the OCI runtime's program */
     int64_t runtime_timeout_ms; /* how long a call of it may take: then it hangs, and is killed */
     char *pause;                /* podtree-pause */
@@ -50,15 +50,11 @@ void place_close(struct place *place);
 /* All to be freed. */
 char *place_pod_state(const struct place *place, const char *uid);
 char *place_pod_run(const struct place *place, const char *uid);
-char *place_pod_cgroup(const struct place *place, const char *uid);
 char *place_log(const struct place *place, const char *uid, const char *container, int attempt);
 char *place_volumes(const struct place *place, const char *uid);
 char *place_layer(const struct place *place, const char *uid, const char *container, int attempt);
 char *place_bundle(const struct place *place, const char *uid, const char *container, int attempt);
 char *place_exit_file(const struct place *place, const char *id);
-/* The container's own group, and that of its monitor and of the runtime while it makes the container. */
-char *place_container_cgroup(const struct place *place, const char *uid, const char *container, int attempt);
-char *place_monitor_cgroup(const struct place *place, const char *uid, const char *container, int attempt);
 
 /* <uid>.<container>.<attempt>, and back. */
 char *place_container_id(const char *uid, const char *container, int attempt);

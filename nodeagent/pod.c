@@ -421,7 +421,9 @@ void pod_forget(struct pod *pod)
     autoerror struct error *error = NULL;
     if (directory_remove(directory, &error) == 0) {
         fault_point("pod-forgotten");
+        struct agent *agent = pod->agent;
         pod_free(pod);
+        agent_share(agent);
         return;
     }
     log_error("pod " POD_FORMAT ": %s", POD_ARGS(pod), error_message(error));

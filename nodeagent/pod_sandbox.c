@@ -6,7 +6,9 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "nodeagent/effect.h"
+#include "nodeagent/limits.h"
 #include "nodeagent/namespaces.h"
+#include "nodeagent/quality.h"
 #include "nodeagent/sysctl.h"
 #include <errno.h>
 
@@ -100,8 +102,11 @@ static void begin(struct pod *pod, const char *hostname, const struct sysctls *s
         .hosts = buf_str(&hosts),
         .resolver = buf_str(&resolver),
         .sysctls = *sysctls,
+        .quality = quality_of(document),
+        .limits = limits_of_pod(document, pod->agent->options.most_processes),
     };
     fault_point("pod-recorded");
+    agent_share(pod->agent);
     pod->record->sandbox_busy = true;
     runtime_run_sandbox(pod->agent->runtime, &config, on_run, step_new(pod, NULL));
 }

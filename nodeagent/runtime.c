@@ -29,7 +29,8 @@ struct runtime *runtime_open(struct loop *loop, const struct place *place,
     if (cgroups == NULL)
         return NULL;
     struct runtime *runtime = memory_zeroed(1, sizeof(*runtime));
-    *runtime = (struct runtime){.loop = loop, .place = place, .listener = *listener, .cgroups = cgroups};
+    *runtime = (struct runtime){
+        .loop = loop, .place = place, .listener = *listener, .cgroups = cgroups, .burstable_milli = -1};
     runtime->last_waiting = &runtime->first_waiting;
     return runtime;
 }
@@ -100,11 +101,11 @@ static bool waits_at(const char *fifo, bool asked)
 }
 
 /* From conmon's exit file; false when there is none. */
-static bool read_end(const struct runtime *runtime, const char *id, const char *bundle,
+static bool read_end(const struct runtime *runtime, const char *uid, const char *name, int attempt,
                      struct runtime_end *end)
 {
+    autofree char *id = place_container_id(uid, name, attempt);
     autofree char *path = place_exit_file(runtime->place, id);
-    autofree char *memory = path_format("%s/oom", bundle);
     autobuf struct buf text = {0};
     struct stat written;
     int64_t code;
@@ -114,7 +115,7 @@ static bool read_end(const struct runtime *runtime, const char *id, const char *
     *end = (struct runtime_end){
         .exit_code = (int)code,
         .finished_ms = (int64_t)written.st_mtim.tv_sec * 1000 + written.st_mtim.tv_nsec / 1000000,
-        .out_of_memory = access(memory, F_OK) == 0,
+        .out_of_memory = runtime_out_of_memory(runtime, uid, name, attempt),
     };
     return true;
 }
@@ -123,7 +124,7 @@ static bool read_end(const struct runtime *runtime, const char *id, const char *
 static void end_lost(const struct runtime *runtime, const char *uid, const char *name, int attempt,
                      struct runtime_end *end)
 {
-    autofree char *cgroup = place_container_cgroup(runtime->place, uid, name, attempt);
+    autofree char *cgroup = hierarchy_container(runtime->cgroups, runtime->place, uid, name, attempt);
     cgroups_kill(runtime->cgroups, cgroup);
     *end = (struct runtime_end){.exit_code = 128 + SIGKILL, .finished_ms = clock_wall_ms(), .lost = true};
 }
@@ -137,7 +138,7 @@ static void container_ended(struct ward *ward)
     autofree char *bundle = place_bundle(runtime->place, uid, name, attempt);
     autofree char *fifo = fifo_path(runtime, bundle, id);
     struct runtime_end end;
-    if (!read_end(runtime, id, bundle, &end))
+    if (!read_end(runtime, uid, name, attempt, &end))
         end_lost(runtime, uid, name, attempt, &end);
     end.never_ran = waits_at(fifo, ward->asked);
     runtime->listener.container_ended(runtime->listener.context, uid, name, attempt, &end);
@@ -305,6 +306,15 @@ static int ward_sandbox(struct runtime *runtime, const char *uid, pid_t pid, int
     return result;
 }
 
+int runtime_share(struct runtime *runtime, int64_t burstable_milli, struct error **err)
+{
+    if (runtime->burstable_milli == burstable_milli)
+        return 0;
+    int result = hierarchy_share(runtime->cgroups, runtime->place, burstable_milli, err);
+    runtime->burstable_milli = result == 0 ? burstable_milli : -1;
+    return result;
+}
+
 static void on_sandbox_started(void *context, pid_t pid, int pidfd, struct error *error)
 {
     struct job *job = context;
@@ -393,7 +403,8 @@ static int write_config(const struct job *job, const struct runtime_container *c
     const struct ward *sandbox = *find_ward(job->runtime, job->uid, NULL, 0);
     if (sandbox == NULL)
         return error_make(err, ESRCH, "the pod has no sandbox");
-    autofree char *cgroup = place_container_cgroup(place, job->uid, job->name, job->attempt);
+    autofree char *cgroup =
+        hierarchy_container(job->runtime->cgroups, place, job->uid, job->name, job->attempt);
     autofree char *pod_directory = place_pod_run(place, job->uid);
     autofree char *volumes = place_volumes(place, job->uid);
     autofree char *termination_log = termination_make(job->bundle, err);
@@ -410,6 +421,7 @@ static int write_config(const struct job *job, const struct runtime_container *c
         .hostname = container->hostname,
         .oom_score = container->oom_score,
         .cgroup = cgroup,
+        .kill_together = cgroups_count_memory_in_v2(job->runtime->cgroups),
         .pod_directory = pod_directory,
         .termination_log = termination_log,
         .volumes = volumes,
@@ -474,7 +486,8 @@ static void begin_container(struct job *job)
 {
     struct runtime *runtime = job->runtime;
     autofree char *log = place_log(runtime->place, job->uid, job->name, job->attempt);
-    autofree char *cgroup = place_monitor_cgroup(runtime->place, job->uid, job->name, job->attempt);
+    autofree char *cgroup =
+        hierarchy_monitor(runtime->cgroups, runtime->place, job->uid, job->name, job->attempt);
     job->maker = maker_of(runtime->place, job->bundle);
     struct conmon_plan plan = {.id = job->id,
                                .bundle = job->bundle,
@@ -541,7 +554,8 @@ static void on_started(void *context, const struct process_result *result)
 int job_run_runtime(struct job *job, const char *const *words, process_done_fn *done)
 {
     struct runtime *runtime = job->runtime;
-    autofree char *cgroup = place_monitor_cgroup(runtime->place, job->uid, job->name, job->attempt);
+    autofree char *cgroup =
+        hierarchy_monitor(runtime->cgroups, runtime->place, job->uid, job->name, job->attempt);
     maker_free(&job->maker);
     job->maker = maker_of(runtime->place, job->bundle);
     autofree char *root = path_format("--root=%s", job->maker.root);
@@ -615,7 +629,7 @@ bool runtime_signal_container(struct runtime *runtime, const char *uid, const ch
     const struct ward *ward = *find_ward(runtime, uid, name, attempt);
     if (ward == NULL)
         return false;
-    autofree char *cgroup = place_container_cgroup(runtime->place, uid, name, attempt);
+    autofree char *cgroup = hierarchy_container(runtime->cgroups, runtime->place, uid, name, attempt);
     autoclose int pidfd = (int)syscall(SYS_pidfd_open, ward->pid, 0);
     return pidfd >= 0 && cgroups_holds(runtime->cgroups, cgroup, ward->pid) &&
            syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, 0) == 0;
@@ -652,7 +666,7 @@ enum runtime_state runtime_adopt_container(struct runtime *runtime, const struct
         close(pidfd);
     if (pid <= 0)
         return RUNTIME_ABSENT;
-    if (!read_end(runtime, id, bundle, end))
+    if (!read_end(runtime, uid, name, attempt, end))
         end_lost(runtime, uid, name, attempt, end);
     end->never_ran = waits;
     return RUNTIME_ENDED;

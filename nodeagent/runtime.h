@@ -52,6 +52,10 @@ void runtime_clear(struct runtime *runtime);
 
 /* ---- sandboxes ---- */
 
+/* Before the first one, and whenever it is another sum: what the burstable pods have asked for together, in
+ * thousandths of a processor. */
+int runtime_share(struct runtime *runtime, int64_t burstable_milli, struct error **err);
+
 void runtime_run_sandbox(struct runtime *runtime, const struct sandbox_config *config, runtime_done_fn *done,
                          void *context);
 /* `sandbox_ended` follows; false when it isn't running. */

@@ -64,7 +64,8 @@ static struct process *start(struct runtime *runtime, const struct runtime_targe
                              struct process_plan *plan, process_done_fn *done, void *context,
                              struct error **err)
 {
-    autofree char *cgroup = place_monitor_cgroup(runtime->place, target->uid, target->name, target->attempt);
+    autofree char *cgroup =
+        hierarchy_monitor(runtime->cgroups, runtime->place, target->uid, target->name, target->attempt);
     plan->session = true;
     return cgroups_start(runtime->cgroups, cgroup, runtime->loop, plan, done, context, err);
 }
@@ -196,7 +197,7 @@ int runtime_copy_session(struct runtime *runtime, const struct runtime_target *t
 {
     pid_t pid = runtime_container_pid(runtime, target);
     autofree char *cgroup =
-        place_container_cgroup(runtime->place, target->uid, target->name, target->attempt);
+        hierarchy_container(runtime->cgroups, runtime->place, target->uid, target->name, target->attempt);
     autoclose int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
     if (pidfd < 0 || !cgroups_holds(runtime->cgroups, cgroup, pid))
         return error_make(err, ESRCH, "container %s is not running", target->name);

@@ -36,8 +36,19 @@ static void list_pods(struct runtime *runtime, runtime_found_fn *found, void *co
 bool runtime_usage(struct runtime *runtime, const char *uid, const char *name, int attempt,
                    struct usage_sample *sample)
 {
-    autofree char *cgroup = place_container_cgroup(runtime->place, uid, name, attempt);
+    autofree char *cgroup = hierarchy_container(runtime->cgroups, runtime->place, uid, name, attempt);
     return cgroups_usage(runtime->cgroups, cgroup, &sample->cpu_us, &sample->memory);
+}
+
+/* The kernel counts whom it has killed in which group. Without that it is what conmon has heard, which in
+ * version 1 is also heard where another group is meant: a limit that several share was reached. */
+bool runtime_out_of_memory(const struct runtime *runtime, const char *uid, const char *name, int attempt)
+{
+    int64_t kills;
+    autofree char *cgroup = hierarchy_container(runtime->cgroups, runtime->place, uid, name, attempt);
+    autofree char *bundle = place_bundle(runtime->place, uid, name, attempt);
+    autofree char *heard = path_format("%s/oom", bundle);
+    return cgroups_memory_kills(runtime->cgroups, cgroup, &kills) ? kills > 0 : access(heard, F_OK) == 0;
 }
 
 /* Those that only the runtime or only a cgroup knows: their bundle may have been lost. */
@@ -55,21 +66,9 @@ static void list_runtime_states(struct runtime *runtime, runtime_found_fn *found
     }
 }
 
-static void list_cgroups(struct runtime *runtime, runtime_found_fn *found, void *context)
-{
-    autobuf struct buf names = {0};
-    cgroups_list(runtime->cgroups, runtime->place->cgroup, &names);
-    struct str rest = buf_str(&names), name, prefix = STR("pod");
-    while (str_split(&rest, '\n', &name))
-        if (str_starts(name, prefix)) {
-            autofree char *uid = str_dup((struct str){name.at + prefix.length, name.length - prefix.length});
-            found(context, uid, NULL, 0);
-        }
-}
-
 void runtime_list(struct runtime *runtime, runtime_found_fn *found, void *context)
 {
     list_runtime_states(runtime, found, context);
     list_pods(runtime, found, context);
-    list_cgroups(runtime, found, context);
+    hierarchy_list(runtime->cgroups, runtime->place, found, context);
 }

@@ -6,6 +6,7 @@
 
 #include "lib/process.h"
 #include "nodeagent/conmon.h"
+#include "nodeagent/hierarchy.h"
 #include "nodeagent/maker.h"
 #include "nodeagent/runtime.h"
 
@@ -48,6 +49,7 @@ struct runtime {
     const struct place *place;
     struct runtime_listener listener;
     struct cgroups *cgroups;
+    int64_t burstable_milli; /* that runtime_share() was told last; -1: nothing yet */
     struct ward *wards;
     bool asked, recursive_read_only; /* the OCI runtime has been asked for that, and can */
     struct job *first_waiting, **last_waiting;
@@ -71,5 +73,8 @@ void ward_forget(struct runtime *runtime, const char *uid, const char *name, int
 
 /* The container's first process, 0 when nobody waits for its end: then it is not running. */
 pid_t runtime_container_pid(struct runtime *runtime, const struct runtime_target *target);
+
+/* Has the kernel killed a process of the container for want of memory? */
+bool runtime_out_of_memory(const struct runtime *runtime, const char *uid, const char *name, int attempt);
 
 #endif

@@ -76,8 +76,9 @@ static void finish_removal(struct job *job)
 static void remove_emptied_group(void *context)
 {
     struct job *job = context;
+    struct runtime *runtime = job->runtime;
     job->source = NULL;
-    remove_group(job, place_monitor_cgroup(job->runtime->place, job->uid, job->name, job->attempt),
+    remove_group(job, hierarchy_monitor(runtime->cgroups, runtime->place, job->uid, job->name, job->attempt),
                  remove_emptied_group, finish_removal);
 }
 
@@ -89,8 +90,10 @@ static void after_container_group(struct job *job)
 static void remove_container_group(void *context)
 {
     struct job *job = context;
+    struct runtime *runtime = job->runtime;
     job->source = NULL;
-    remove_group(job, place_container_cgroup(job->runtime->place, job->uid, job->name, job->attempt),
+    remove_group(job,
+                 hierarchy_container(runtime->cgroups, runtime->place, job->uid, job->name, job->attempt),
                  remove_container_group, after_container_group);
 }
 
@@ -117,8 +120,9 @@ static void remove_runtime_state(struct job *job)
 static void remove_monitor_group(void *context)
 {
     struct job *job = context;
+    struct runtime *runtime = job->runtime;
     job->source = NULL;
-    remove_group(job, place_monitor_cgroup(job->runtime->place, job->uid, job->name, job->attempt),
+    remove_group(job, hierarchy_monitor(runtime->cgroups, runtime->place, job->uid, job->name, job->attempt),
                  remove_monitor_group, remove_runtime_state);
 }
 

@@ -310,19 +310,19 @@ static int make_shared_files(const struct place *place, const struct sandbox_con
 }
 
 /* The group of the pause process: a leaf, because version 2 wants processes in leaves only. */
-static int make_cgroup(const struct place *place, const struct cgroups *cgroups, const char *uid, bool *into,
-                       struct error **err)
+static int make_cgroup(const struct place *place, const struct cgroups *cgroups,
+                       const struct sandbox_config *config, bool *into, struct error **err)
 {
-    autofree char *pod = place_pod_cgroup(place, uid);
-    autofree char *path = path_format("%s/sandbox", pod);
-    return cgroups_make(cgroups, path, into, err);
+    int result = hierarchy_make_pod(cgroups, place, config->uid, config->quality, &config->limits, err);
+    autofree char *path = hierarchy_sandbox(cgroups, place, config->uid);
+    return result < 0 ? result : cgroups_make(cgroups, path, into, err);
 }
 
 static int give_birth(struct birth *birth, const struct cgroups *cgroups, const struct sandbox_config *config,
                       struct error **err)
 {
     bool into = false;
-    autoclose int cgroup = make_cgroup(birth->place, cgroups, config->uid, &into, err);
+    autoclose int cgroup = make_cgroup(birth->place, cgroups, config, &into, err);
     if (cgroup < 0)
         return cgroup;
     fault_point("sandbox-grouped");
@@ -395,7 +395,7 @@ int sandbox_remove(const struct place *place, const struct cgroups *cgroups, con
     if (umount2(shm, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
         return error_errno(err, errno, "cannot unmount %s", shm);
     /* Whatever is still in the group belongs to nobody. */
-    autofree char *cgroup = place_pod_cgroup(place, uid);
+    autofree char *cgroup = hierarchy_pod(cgroups, place, uid);
     cgroups_kill(cgroups, cgroup);
     int result = cgroups_remove(cgroups, cgroup, err);
     fault_point("sandbox-ungrouped");

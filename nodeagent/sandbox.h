@@ -9,7 +9,7 @@
 #define PODTREE_SANDBOX_H
 
 #include "lib/loop.h"
-#include "nodeagent/cgroup.h"
+#include "nodeagent/hierarchy.h"
 #include "nodeagent/place.h"
 #include "nodeagent/sysctl.h"
 
@@ -20,6 +20,8 @@ struct sandbox_config {
     const char *hostname;
     struct str hosts, resolver; /* what /etc/hosts and /etc/resolv.conf say (names.h) */
     struct sysctls sysctls;     /* to be set in its namespaces; the caller's */
+    enum quality quality;       /* the pod's, and what its group is limited to */
+    struct limits limits;
 };
 
 struct sandbox_config sandbox_config_copy(const struct sandbox_config *config);

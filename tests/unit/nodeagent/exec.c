@@ -106,35 +106,35 @@ static bool is_living(pid_t pid)
     return file_has(path, "State:") && !file_has(path, "State:\tZ");
 }
 
-static int count_in_cgroup(const char *cgroup)
+static int count_in_cgroup(const struct cgroups *cgroups, const char *cgroup)
 {
-    struct cgroups *cgroups = cgroups_open(NULL);
     DIR *entries = opendir("/proc");
     struct dirent *entry;
     int count = 0;
-    assert_non_null(cgroups);
     assert_non_null(entries);
     while ((entry = readdir(entries)) != NULL) {
         pid_t pid = atoi(entry->d_name);
         count += pid > 0 && cgroups_holds(cgroups, cgroup, pid) && is_living(pid);
     }
     closedir(entries);
-    cgroups_close(cgroups);
     return count;
 }
 
 /* In the container; and its monitor, and who runs or ends commands. */
 static void wait_for_count(int inside, int monitors)
 {
-    autofree char *container = place_container_cgroup(&fixture.place, UID, "c", 0);
-    autofree char *monitor = place_monitor_cgroup(&fixture.place, UID, "c", 0);
+    struct cgroups *cgroups = cgroups_open(NULL);
+    assert_non_null(cgroups);
+    autofree char *container = hierarchy_container(cgroups, &fixture.place, UID, "c", 0);
+    autofree char *monitor = hierarchy_monitor(cgroups, &fixture.place, UID, "c", 0);
     int64_t until = clock_ms() + PATIENCE_MS;
-    while (count_in_cgroup(container) != inside || count_in_cgroup(monitor) != monitors) {
+    while (count_in_cgroup(cgroups, container) != inside || count_in_cgroup(cgroups, monitor) != monitors) {
         if (clock_ms() > until)
-            fail_msg("%d processes are in the container, %d beside it", count_in_cgroup(container),
-                     count_in_cgroup(monitor));
+            fail_msg("%d processes are in the container, %d beside it", count_in_cgroup(cgroups, container),
+                     count_in_cgroup(cgroups, monitor));
         loop_turn(fixture.loop, 10, NULL);
     }
+    cgroups_close(cgroups);
 }
 
 static void test_a_command_says_what_it_says_and_how_it_ended(void **state)
