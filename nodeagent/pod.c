@@ -3,15 +3,16 @@
 #include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/log.h"
-#include "lib/quantity.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/decide.h"
+#include "nodeagent/demand.h"
 #include "nodeagent/document.h"
 #include "nodeagent/effect.h"
 #include "nodeagent/image.h"
 #include "nodeagent/quality.h"
 #include "nodeagent/security.h"
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 
 struct step *step_new(struct pod *pod, const struct container_record *container)
@@ -161,12 +162,23 @@ static bool is_insecure(struct pod *pod, struct container_record *container, str
     return true;
 }
 
+/* Who may not (as a node within a container) can protect nothing better than it is protected itself. */
+static int attainable_score(int wanted)
+{
+    int64_t own;
+    autobuf struct buf text = {0};
+    bool may = (security_held() >> CAP_SYS_RESOURCE & 1) != 0;
+    if (may || file_read("/proc/self/oom_score_adj", &text, NULL) < 0 ||
+        !str_to_int64(str_trim(buf_str(&text)), &own) || wanted > own)
+        return wanted;
+    return (int)own;
+}
+
 static int oom_score(const struct pod *pod, struct value container)
 {
-    int64_t memory = 0;
-    struct value capacity = value_at(doc_root(pod->agent->node_status), "capacity", "memory");
-    return quality_oom_score(pod_document(pod), container,
-                             quantity_units(value_str(capacity), &memory) ? memory : 0);
+    int64_t memory =
+        demand_amount(value_get(doc_root(pod->agent->node_status), STR("capacity")), &resource_memory);
+    return attainable_score(quality_oom_score(pod_document(pod), container, memory));
 }
 
 static void create_container(struct pod *pod, int i)

@@ -67,7 +67,9 @@ struct sandbox_config sandbox_config_copy(const struct sandbox_config *config)
                                    .hostname = str_dup(str_of(config->hostname)),
                                    .hosts = copy_text(config->hosts),
                                    .resolver = copy_text(config->resolver),
-                                   .sysctls = sysctls_copy(&config->sysctls)};
+                                   .sysctls = sysctls_copy(&config->sysctls),
+                                   .quality = config->quality,
+                                   .limits = config->limits};
 }
 
 void sandbox_config_free(struct sandbox_config *config)
