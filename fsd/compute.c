@@ -158,11 +158,17 @@ static void add_trouble(struct buf *out, struct value status)
     buf_add_str(out, waits);
 }
 
-/* Why something isn't well: the sentence of the container that waits or ended badly, or of the scheduler. */
+/* Why something isn't well: what the pod itself has failed for, the sentence of the container that waits or
+ * ended badly, or of the scheduler. */
 static void pod_reason(struct buf *out, struct value object, int64_t now_ms)
 {
     (void)now_ms;
     static const char *const lists[] = {"initContainerStatuses", "containerStatuses"};
+    struct str own = str_trim(value_str(value_at(object, "status", "message")));
+    if (own.length != 0 && value_is(value_at(object, "status", "phase"), "Failed")) {
+        buf_add_str(out, own);
+        return;
+    }
     for (size_t i = 0; i < 2; i++)
         value_each (status, value_at(object, "status", lists[i])) {
             size_t before = out->length;

@@ -246,7 +246,8 @@ static void say_node_status(void *context)
     struct agent *agent = context;
     const char *node = agent->options.node;
     autodoc struct doc *doc = doc_new();
-    node_status(doc_root(agent->node_status), node, agent->address, agent->runtime_version, clock_wall_ms());
+    node_status(doc_root(agent->node_status), node, agent->options.place->state, agent->address,
+                agent->runtime_version, clock_wall_ms());
     value_set_copy(begin_request(doc, "status", "nodes", node), STR("merge"), doc_root(agent->node_status));
     outbox_put(agent->outbox, MESSAGE_NODE_STATUS, node, doc_root(doc));
     loop_remove(agent->node_timer);
@@ -518,6 +519,7 @@ static int follow_tree(struct agent *agent, struct error **err)
     agent_say_usage(agent);
     agent->read_all_timer = loop_timer(agent->loop, 0, on_read_all_due, agent);
     on_logs_due(agent);
+    agent_watch_storage(agent);
     return 0;
 }
 
@@ -596,6 +598,7 @@ void agent_free(struct agent *agent)
     if (agent->images >= 0)
         close(agent->images);
     usage_free(agent->usage);
+    agent_forget_storage(agent);
     callers_close(agent->callers);
     outbox_free(agent->outbox);
     cache_free(agent->cache);

@@ -2,7 +2,8 @@
  * pod_end.c ends its containers, pod_admission.c may refuse it, pod_environment.c knows its containers'
  * variables, pod_image.c their images, pod_probe.c tries their probes, pod_hook.c runs their hooks, and
  * pod_say.c tells the tree of it; agent_images.c looks after the images of all, agent_usage.c says what is
- * used, agent_groups.c shares the processors among classes of pods. */
+ * used, agent_groups.c shares the processors among classes of pods, agent_storage.c looks what they take of
+ * the disk. */
 #ifndef PODTREE_AGENT_PRIVATE_H
 #define PODTREE_AGENT_PRIVATE_H
 
@@ -48,6 +49,7 @@ struct agent {
     struct outbox *outbox; /* NULL when nobody is told */
     struct callers *callers;
     struct usage *usage;
+    struct storage_watch *storage; /* agent_storage.c's */
     struct loop_source *usage_timer;
     char *address;    /* of this machine */
     struct map pods;  /* by uid */
@@ -100,6 +102,12 @@ void agent_say_usage_exists(struct agent *agent);
 /* Gives the classes of pods their shares of the processors, by what they have asked for. To be called before
  * a pod's sandbox is made, and after a pod has gone. */
 void agent_share(struct agent *agent);
+
+/* ---- agent_storage.c ---- */
+
+void agent_watch_storage(struct agent *agent);
+/* Fine when it isn't watched. */
+void agent_forget_storage(struct agent *agent);
 
 /* ---- agent.c ---- */
 
@@ -210,6 +218,8 @@ void pod_signal_container(struct pod *pod, struct container_record *container);
 void pod_kill_container(struct pod *pod, struct container_record *container);
 /* Takes away what there is of its newest attempt. */
 void pod_remove_container(struct pod *pod, struct container_record *container);
+/* It took too much of the node: it has failed, and is ended at once. */
+void pod_evict(struct pod *pod, const char *message);
 /* How it ended, into the record. */
 void pod_note_end(struct pod *pod, struct container_record *container, const struct runtime_end *end);
 /* What the runtime has told. */

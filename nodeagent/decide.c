@@ -100,7 +100,7 @@ static void look_for_end(const struct deciding *d)
 
 /* ---- ending ---- */
 
-static int64_t grace_seconds(const struct deciding *d, const struct container_record *container)
+static int64_t asked_grace_seconds(const struct deciding *d, const struct container_record *container)
 {
     struct value pod = d->is->pod;
     int64_t own = container->grace_seconds, of_pod = d->record->grace_seconds;
@@ -111,6 +111,12 @@ static int64_t grace_seconds(const struct deciding *d, const struct container_re
     if (document_is_deleted(pod))
         return value_int_or(value_at(pod, "metadata", "deletionGracePeriodSeconds"), of_pod);
     return own >= 0 ? own : of_pod;
+}
+
+static int64_t grace_seconds(const struct deciding *d, const struct container_record *container)
+{
+    int64_t asked = asked_grace_seconds(d, container), most = d->record->failure_grace_seconds;
+    return most > 0 && most < asked ? most : asked;
 }
 
 /* Sidecars serve the others to their end: a sidecar's turn comes when all ordinary containers, and all

@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 
@@ -104,18 +105,23 @@ static void set_info(struct value status, const char *runtime_version)
     value_set_str(info, STR("architecture"), str_of(node_architecture()));
 }
 
-static void set_resources(struct value status)
+static void set_resources(struct value status, const char *state)
 {
     struct sysinfo memory = {0};
     sysinfo(&memory);
-    char cpu[32], bytes[32];
+    struct statvfs disk = {0};
+    statvfs(state, &disk);
+    char cpu[32], bytes[32], room[32];
     quantity_format_cpu(processors() * 1000LL, cpu);
     quantity_format_bytes((int64_t)memory.totalram * memory.mem_unit, bytes);
+    quantity_format_bytes((int64_t)(disk.f_blocks * disk.f_frsize), room);
     static const char *const lists[] = {"capacity", "allocatable"};
     for (size_t i = 0; i < 2; i++) {
         struct value list = value_set_object(status, str_of(lists[i]));
         value_set_str(list, STR("cpu"), str_of(cpu));
         value_set_str(list, STR("memory"), str_of(bytes));
+        if (disk.f_blocks > 0)
+            value_set_str(list, STR("ephemeral-storage"), str_of(room));
         value_setf(list, STR("pods"), "%d", MOST_PODS);
     }
 }
@@ -147,10 +153,10 @@ static void set_conditions(struct value status, int64_t now_ms)
     }
 }
 
-void node_status(struct value status, const char *name, const char *address, const char *runtime_version,
-                 int64_t now_ms)
+void node_status(struct value status, const char *name, const char *state, const char *address,
+                 const char *runtime_version, int64_t now_ms)
 {
-    set_resources(status);
+    set_resources(status, state);
     struct value addresses = value_set_array(status, STR("addresses"));
     add_address(addresses, "InternalIP", address);
     add_address(addresses, "Hostname", name);

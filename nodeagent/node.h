@@ -13,9 +13,10 @@ const char *node_architecture(void);
 /* The Node without its status: name and labels. */
 void node_object(struct value object, const char *name);
 
-/* Brings its status (an object, empty at first) up to date. `runtime_version` is as in "runc://1.1.5". */
-void node_status(struct value status, const char *name, const char *address, const char *runtime_version,
-                 int64_t now_ms);
+/* Brings its status (an object, empty at first) up to date. `state` is where pods write to the disk,
+ * `runtime_version` is as in "runc://1.1.5". */
+void node_status(struct value status, const char *name, const char *state, const char *address,
+                 const char *runtime_version, int64_t now_ms);
 
 /* The Lease's spec: alive now. */
 void node_lease(struct value spec, const char *name, int64_t now_us);

@@ -8,6 +8,7 @@
 #include "nodeagent/decide.h"
 #include "nodeagent/image.h"
 #include "nodeagent/oci.h"
+#include "nodeagent/storage.h"
 #include "nodeagent/termination.h"
 #include <signal.h>
 
@@ -95,6 +96,16 @@ void pod_remove_container(struct pod *pod, struct container_record *container)
     container->busy = true;
     runtime_remove_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
                              on_removed, step_new(pod, container));
+}
+
+/* Only pods that have to go for the node's sake, not for what they did, get a DisruptionTarget condition. */
+void pod_evict(struct pod *pod, const char *message)
+{
+    pod_say_event(pod, "Warning", STORAGE_EVICTED, "%s", message);
+    record_fail(pod->record, STORAGE_EVICTED, message);
+    pod->record->failure_grace_seconds = STORAGE_EVICTION_GRACE_SECONDS;
+    pod_save(pod);
+    pod_sync(pod);
 }
 
 static const char *reason_of(const struct runtime_end *end)

@@ -39,7 +39,6 @@ enum quality quality_of(struct value pod)
 /* ---- who is killed first ---- */
 
 enum { SCORE_PROTECTED = -997, SCORE_FIRST = 1000 };
-#define SYSTEM_CRITICAL 2000000000 /* the priority of what the node itself can't be without */
 
 /* A sidecar is no worse off than any container that it is there for. */
 static int64_t memory_of_sidecar(struct value pod, int64_t own)
@@ -56,7 +55,7 @@ int quality_oom_score(struct value pod, struct value container, int64_t machine_
 {
     enum quality quality = quality_of(pod);
     if (quality == QUALITY_GUARANTEED ||
-        value_int_or(value_at(pod, "spec", "priority"), 0) >= SYSTEM_CRITICAL)
+        value_int_or(value_at(pod, "spec", "priority"), 0) >= QUALITY_SYSTEM_CRITICAL)
         return SCORE_PROTECTED;
     if (quality == QUALITY_BEST_EFFORT || machine_memory <= 0)
         return SCORE_FIRST;

@@ -473,6 +473,9 @@ int record_save(const struct place *place, const struct pod_record *record, stru
     value_set_int(root, STR("graceSeconds"), record->grace_seconds);
     value_set_bool(root, STR("hostNetwork"), record->host_network);
     value_set_bool(root, STR("admitted"), record->admitted);
+    write_text(root, STR("failureReason"), record->failure_reason);
+    write_text(root, STR("failureMessage"), record->failure_message);
+    value_set_int(root, STR("failureGraceSeconds"), record->failure_grace_seconds);
     struct value array = value_set_array(root, STR("containers"));
     for (int i = 0; i < record->container_count; i++)
         write_container(value_append_object(array), &record->containers[i]);
@@ -569,6 +572,10 @@ struct pod_record *record_load(const struct place *place, const char *uid, struc
     record->host_network = value_true(value_get(root, STR("hostNetwork")));
     struct value admitted = value_get(root, STR("admitted"));
     record->admitted = !value_exists(admitted) || value_true(admitted);
+    record->failure_reason = read_text(root, STR("failureReason"));
+    record->failure_message = read_text(root, STR("failureMessage"));
+    record->failure_grace_seconds = read_int(root, STR("failureGraceSeconds"), 0);
+    record->over = record->failure_reason != NULL;
     int i = 0;
     value_each (object, containers)
         read_container(object, &record->containers[i++]);

@@ -86,15 +86,17 @@ struct pod_record {
     struct container_record *containers; /* as in the pod: init containers and sidecars, then the others */
     int container_count;
     bool admitted; /* the node has taken it */
+    char *failure_reason,
+        *failure_message;          /* why it has failed, where it is not for what its containers did */
+    int64_t failure_grace_seconds; /* what its containers get then at most; 0: what the pod says */
     /* not kept: */
     enum sandbox_state sandbox;
     bool sandbox_busy;
     char *sandbox_complaint;
     int64_t sandbox_retry_ms;
     int sandbox_failures;
-    bool over;                              /* its containers have ended for good, or have to end */
-    bool volumes_gone;                      /* they have been taken away because it is over */
-    char *failure_reason, *failure_message; /* why, where it is not for what its containers did */
+    bool over;         /* its containers have ended for good, or have to end */
+    bool volumes_gone; /* they have been taken away because it is over */
 };
 
 /* A record of a pod of which there is none yet. What the pod's status says of earlier containers is taken

@@ -313,6 +313,23 @@ static void test_when_all_have_ended_for_good_sandbox_and_volumes_go_and_the_obj
     assert_decides(&s, false, "", 0);
 }
 
+static void test_an_evicted_pod_gets_little_grace(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_READY);
+    runs(&s, 0);
+    record_fail(s.record, "Evicted", "it took too much");
+    s.record->failure_grace_seconds = 1;
+    asked(&s, 0, NOW - 900);
+    assert_decides(&s, false, "", NOW + 100);
+    s = situation("Always", "", SANDBOX_READY);
+    runs(&s, 0);
+    record_fail(s.record, "Evicted", "it took too much");
+    s.record->failure_grace_seconds = 1;
+    asked(&s, 0, NOW - 1000);
+    assert_decides(&s, false, "kill a", 0);
+}
+
 static void test_a_deleted_pod_is_asked_and_killed_after_its_grace(void **state)
 {
     (void)state;

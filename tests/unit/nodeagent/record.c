@@ -201,6 +201,8 @@ static void test_what_init_containers_and_hooks_have_done_is_kept(void **state)
     a->post_start_due = a->pre_stop_due = true;
     a->asked_ms = 100;
     a->grace_seconds = 3;
+    record_fail(record, "Evicted", "why");
+    record->failure_grace_seconds = 1;
     assert_int_equal(record_save(&place, record, NULL), 0);
     autorecord struct pod_record *loaded = record_load(&place, "u", NULL);
     assert_non_null(loaded);
@@ -213,6 +215,10 @@ static void test_what_init_containers_and_hooks_have_done_is_kept(void **state)
     assert_int_equal(b->signalled_ms, 0);
     assert_int_equal(b->grace_seconds, 3);
     assert_false(record_runs(b));
+    assert_true(loaded->over);
+    assert_string_equal(loaded->failure_reason, "Evicted");
+    assert_string_equal(loaded->failure_message, "why");
+    assert_int_equal(loaded->failure_grace_seconds, 1);
     record_set_unfit(b, "one", 1);
     record_set_unfit(b, "two", 2);
     assert_string_equal(b->unfit, "one");
