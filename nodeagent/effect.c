@@ -10,7 +10,6 @@ struct field {
 
 static const struct field of_spec[] = {
     {"hostUsers", "there are no user namespaces", "true"},
-    {"overhead", "no runtime class asks for it", NULL},
     {"ephemeralContainers", "use podtree exec", NULL},
     {"resources", "only those of containers count", NULL},
 };

@@ -131,3 +131,77 @@ YAML
     [ "$(readlink "/proc/$own/fd/0")" = /dev/pts/0 ]
     [ "$(cat "$K8S/pods/host/observed/podIP")" = "$(cat "$K8S/pods/host/observed/hostIP")" ]
 }
+
+# group POD FILE…: what these files of its control group say, with the way there from the node's group. Those of
+# version 2 are said as those of version 1 are called.
+group() {
+    local uid file path
+    uid=$(cat "$K8S/pods/$1/metadata/uid")
+    for file in "${@:2}"; do
+        for path in $(find /sys/fs/cgroup/podtree /sys/fs/cgroup/*/podtree -path "*/pod$uid/$file" 2>/dev/null); do
+            path=${path#*/podtree/*/}
+            echo "${path/pod$uid/pod} $(cat /sys/fs/cgroup{,/*}/podtree/*/"$path" 2>/dev/null)"
+        done
+    done
+}
+
+# Two containers may have 32 MiB together. The first leaves 20 MiB behind, in the pod's memory: the second ends
+# when it has taken 12, although 30 are its own.
+@test "a pod stands in the group of its class, and its containers share what they have together" {
+    local half='resources: {requests: {cpu: 100m}, limits: {memory: 30Mi}}'
+    pod best "" "" >"$K8S/apply"
+    pod burst "initContainers: [{name: side, image: \"podtree/demo:1\", restartPolicy: Always, command: [sleep, \"1000\"], $half}]" "$half" >"$K8S/apply"
+    cat >"$K8S/apply" <<'YAML'
+apiVersion: v1
+kind: Pod
+metadata: {name: sure}
+spec:
+  restartPolicy: Never
+  terminationGracePeriodSeconds: 0
+  volumes: [{name: memory, emptyDir: {medium: Memory}}]
+  initContainers:
+  - {name: first, image: "podtree/demo:1", command: [sh, -c, "head -c 20000000 /dev/zero >/memory/left"], resources: {limits: {cpu: "1", memory: 30Mi}}, volumeMounts: [{name: memory, mountPath: /memory}]}
+  containers:
+  - name: main
+    image: podtree/demo:1
+    command: [sh, -c, "until [ -e /memory/go ]; do sleep 0.05; done; x=$(head -c 12000000 /dev/zero | tr '\\0' x); echo survived"]
+    resources: {limits: {cpu: "1", memory: 32Mi}}
+    volumeMounts: [{name: memory, mountPath: /memory}]
+YAML
+    wait_until "$K8S/pods/best" running best
+    wait_until "$K8S/pods/burst" running burst
+    wait_until "$K8S/pods/sure" running sure
+    if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+        [ "$(group best cpu.weight memory.max)" = $'besteffort/pod/cpu.weight 1\nbesteffort/pod/memory.max max' ]
+        [ "$(group burst cpu.weight cpu.max memory.max)" = $'burstable/pod/cpu.weight 8\nburstable/pod/cpu.max max 100000\nburstable/pod/memory.max 62914560' ]
+        [ "$(group sure cpu.weight cpu.max memory.max)" = $'pod/cpu.weight 39\npod/cpu.max 100000 100000\npod/memory.max 33554432' ]
+    else
+        [ "$(group best cpu.shares memory.limit_in_bytes)" = $'besteffort/pod/cpu.shares 2\nbesteffort/pod/memory.limit_in_bytes 9223372036854771712' ]
+        [ "$(group burst cpu.shares cpu.cfs_quota_us memory.limit_in_bytes)" = $'burstable/pod/cpu.shares 204\nburstable/pod/cpu.cfs_quota_us -1\nburstable/pod/memory.limit_in_bytes 62914560' ]
+        [ "$(group sure cpu.shares cpu.cfs_quota_us memory.limit_in_bytes)" = $'pod/cpu.shares 1024\npod/cpu.cfs_quota_us 100000\npod/memory.limit_in_bytes 33554432' ]
+    fi
+    "$podtree" exec sure -- touch /memory/go
+    killed() { grep -q OOMKilled "$K8S/pods/sure/status"; }
+    wait_until "$K8S/pods/sure/status" killed
+    [ "$(cat "$K8S/pods/sure/observed/containerStatuses/0/state/terminated/reason")" = OOMKilled ]
+    refused "" grep survived "$K8S/pods/sure/containers/main/log"
+}
+
+@test "a pod that takes more of the disk than it may is evicted" {
+    local much='command: [sh, -c, "head -c 3000000 /dev/zero >/d/f; sleep 1000"]' limit='resources: {limits: {ephemeral-storage'
+    local volume='volumes: [{name: d, emptyDir: {' mount='volumeMounts: [{name: d, mountPath: /d}]'
+    pod() {
+        printf '%s\n' --- "apiVersion: v1" "kind: Pod" "metadata: {name: $1}" spec: "  terminationGracePeriodSeconds: ${4:-1000}" "  $2" "  containers:" "  - {name: main, image: \"podtree/demo:1\", $mount, $much, $3}"
+    }
+    { pod volume "$volume sizeLimit: 1Mi}}]" ""; pod all "$volume}}]" "$limit: 2Mi}}"; pod small "$volume sizeLimit: 4Mi}}]" "$limit: 5Mi}}" 0; } >"$K8S/apply"
+    failed() { [ "$(cat "$K8S/pods/$1/observed/phase")" = Failed ]; }
+    wait_until "$K8S/pods/volume" failed volume
+    wait_until "$K8S/pods/all" failed all
+    running small
+    [ "$(cat "$K8S/pods/volume/observed/reason" "$K8S/pods/all/observed/reason")" = $'Evicted\nEvicted' ]
+    [ "$(cat "$K8S/pods/volume/observed/message")" = 'Usage of EmptyDir volume "d" exceeds the limit "1Mi". ' ]
+    [ "$(cat "$K8S/pods/all/observed/message")" = 'Pod ephemeral local storage usage exceeds the total limit of containers 2Mi. ' ]
+    says_event volume 'Warning Evicted .*: Usage of EmptyDir volume "d" exceeds the limit "1Mi"'
+    emptied() { [ ! -e "$PODTREE_STATE/pods/$(cat "$K8S/pods/volume/metadata/uid")/volumes.d" ]; }
+    poll_until emptied
+}

@@ -641,6 +641,7 @@ int main(void)
         cmocka_unit_test(test_one_that_has_ended_for_good_is_not_run_again_for_another_image),
         cmocka_unit_test(test_an_image_that_is_not_known_is_not_another),
         cmocka_unit_test(test_when_all_have_ended_for_good_sandbox_and_volumes_go_and_the_object_stays),
+        cmocka_unit_test(test_an_evicted_pod_gets_little_grace),
         cmocka_unit_test(test_a_deleted_pod_is_asked_and_killed_after_its_grace),
         cmocka_unit_test(test_a_deleted_pod_goes_piece_by_piece),
         cmocka_unit_test(test_a_pod_that_was_deleted_by_force_is_killed_at_once),
