@@ -325,8 +325,8 @@ static void test_a_created_container_is_known_as_not_started(void **state)
 static void kill_unseen(void)
 {
     struct cgroups *cgroups = cgroups_open(NULL);
-    autofree char *container = place_container_cgroup(&fixture.place, UID, "c", 0);
-    autofree char *monitor = place_monitor_cgroup(&fixture.place, UID, "c", 0);
+    autofree char *container = hierarchy_container(cgroups, &fixture.place, UID, "c", 0);
+    autofree char *monitor = hierarchy_monitor(cgroups, &fixture.place, UID, "c", 0);
     int64_t until = clock_ms() + 20000;
     while (cgroups_kill(cgroups, monitor) + cgroups_kill(cgroups, container) > 0)
         assert_true(clock_ms() < until);
