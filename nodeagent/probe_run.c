@@ -433,6 +433,14 @@ static const struct way ways[] = {
     {"grpc", begin_grpc, time_out_grpc},
 };
 
+static const struct way *find_way(struct value probe)
+{
+    for (size_t i = 0; i < COUNT(ways); i++)
+        if (value_exists(value_get(probe, str_of(ways[i].member))))
+            return &ways[i];
+    return NULL;
+}
+
 static void on_timeout(void *context)
 {
     struct probe_run *run = context;
@@ -453,15 +461,10 @@ struct probe_run *probe_run_start(struct loop *loop, const struct probe_target *
                               .done = done,
                               .context = context};
     run->timer = loop_timer(loop, target->timeout_ms, on_timeout, run);
-    for (size_t i = 0; i < COUNT(ways) && run->way == NULL; i++) {
-        struct value handler = value_get(target->probe, str_of(ways[i].member));
-        if (!value_exists(handler))
-            continue;
-        run->way = &ways[i];
-        run->way->begin(run, target, handler);
-    }
-    /* What there is no way for doesn't pass validation. */
-    if (run->way == NULL)
+    run->way = find_way(target->probe);
+    if (run->way != NULL)
+        run->way->begin(run, target, value_get(target->probe, str_of(run->way->member)));
+    else /* it would not pass validation */
         end_saying(run, PROBE_ERRED, "missing probe handler");
     return run;
 }
