@@ -1,5 +1,6 @@
 #include "nodeagent/probe_connection.h"
 
+#include "nodeagent/lookup.h"
 #include "nodeagent/probe_tls.h"
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -13,9 +14,12 @@ struct probe_connection {
     struct loop *loop;
     const struct probe_url *to;
     struct probe_listener listener;
+    int namespace;
+    struct lookup *lookup; /* of the host's address, before there is a socket */
+    union address address;
+    int socket;
     struct loop_source *source;
     uint32_t events; /* that it waits for */
-    int socket;
     bool connected;
     bool *over;            /* where a call on its way hears that it must not touch this any more */
     int refused;           /* an errno: connecting has failed at once */
@@ -50,28 +54,16 @@ static int socket_in(int namespace, int family)
     return fd;
 }
 
-union address {
-    struct sockaddr any;
-    struct sockaddr_in four;
-    struct sockaddr_in6 six;
-};
-
-/* The length, 0 when the host is no address. */
-static socklen_t read_address(union address *address, const struct probe_url *url)
+/* False when the host is no address. */
+static bool read_address(union address *address, const char *text)
 {
-    const char *host = strcmp(url->host, "localhost") == 0 ? "127.0.0.1" : url->host;
+    const char *host = strcmp(text, "localhost") == 0 ? "127.0.0.1" : text;
     *address = (union address){0};
-    if (inet_pton(AF_INET, host, &address->four.sin_addr) == 1) {
+    if (inet_pton(AF_INET, host, &address->four.sin_addr) == 1)
         address->four.sin_family = AF_INET;
-        address->four.sin_port = htons((uint16_t)url->port);
-        return sizeof(address->four);
-    }
-    if (inet_pton(AF_INET6, host, &address->six.sin6_addr) == 1) {
+    else if (inet_pton(AF_INET6, host, &address->six.sin6_addr) == 1)
         address->six.sin6_family = AF_INET6;
-        address->six.sin6_port = htons((uint16_t)url->port);
-        return sizeof(address->six);
-    }
-    return 0;
+    return address->any.sa_family != AF_UNSPEC;
 }
 
 /* ---- what the listener hears last ---- */
@@ -97,8 +89,13 @@ static void fail_call(struct probe_connection *c, const char *operation, const c
 {
     autobuf struct buf sentence = {0};
     const char *text = strerror(number);
-    buf_addf(&sentence, "%s tcp ", operation);
-    probe_url_write_authority(&sentence, c->to);
+    bool four = c->address.any.sa_family == AF_INET;
+    char host[INET6_ADDRSTRLEN];
+    inet_ntop(c->address.any.sa_family,
+              four ? (void *)&c->address.four.sin_addr : (void *)&c->address.six.sin6_addr, host,
+              sizeof(host));
+    buf_addf(&sentence, four ? "%s tcp %s:%lld" : "%s tcp [%s]:%lld", operation, host,
+             (long long)c->to->port);
     buf_addf(&sentence, ": %s: %c%s", call, tolower((unsigned char)text[0]), text + 1);
     fail(c, PROBE_FAILED, sentence.at);
 }
@@ -202,31 +199,56 @@ static void on_socket(void *context, uint32_t events)
 }
 
 /* What fails at once is told like what fails later: a socket that isn't connecting wakes the loop at once. */
-static int dial(struct probe_connection *c, int namespace, struct error **err)
+static int dial(struct probe_connection *c, struct error **err)
 {
-    union address address;
-    socklen_t length = read_address(&address, c->to);
-    if (length == 0)
-        return error_make(err, EINVAL, "%s is no address, and names of hosts are not looked up", c->to->host);
-    c->socket = socket_in(namespace, address.any.sa_family);
+    union address *address = &c->address;
+    bool four = address->any.sa_family == AF_INET;
+    socklen_t length = four ? sizeof(address->four) : sizeof(address->six);
+    *(four ? &address->four.sin_port : &address->six.sin6_port) = htons((uint16_t)c->to->port);
+    c->socket = socket_in(c->namespace, address->any.sa_family);
     if (c->socket < 0)
         return error_errno(err, errno, "cannot make a socket in the pod's network");
-    if (connect(c->socket, &address.any, length) < 0 && errno != EINPROGRESS)
+    if (connect(c->socket, &address->any, length) < 0 && errno != EINPROGRESS)
         c->refused = errno;
     c->events = EPOLLOUT;
     c->source = loop_fd(c->loop, c->socket, c->events, on_socket, c, err);
     return c->source != NULL ? 0 : -EIO;
 }
 
+static void on_looked_up(void *context, const union address *address, const char *why)
+{
+    struct probe_connection *c = context;
+    autoerror struct error *error = NULL;
+    c->lookup = NULL;
+    if (address == NULL) {
+        autobuf struct buf sentence = {0};
+        buf_addf(&sentence, "dial tcp: lookup %s: %s", c->to->host, why);
+        fail(c, PROBE_FAILED, sentence.at);
+        return;
+    }
+    c->address = *address;
+    if (dial(c, &error) < 0)
+        fail(c, PROBE_ERRED, error_message(error));
+}
+
+static int find_and_dial(struct probe_connection *c, struct error **err)
+{
+    if (read_address(&c->address, c->to->host))
+        return dial(c, err);
+    c->lookup = lookup_start(c->loop, c->to->host, on_looked_up, c, err);
+    return c->lookup != NULL ? 0 : -EIO;
+}
+
 struct probe_connection *probe_connection_open(struct loop *loop, const struct probe_url *to, int namespace,
                                                const struct probe_listener *listener, struct error **err)
 {
     struct probe_connection *c = memory_zeroed(1, sizeof(*c));
-    *c = (struct probe_connection){.loop = loop, .to = to, .listener = *listener, .socket = -1};
+    *c = (struct probe_connection){
+        .loop = loop, .to = to, .namespace = namespace, .listener = *listener, .socket = -1};
     int result = 0;
     if (to->tls && (c->tls = probe_tls_new(to->host, err)) == NULL)
         result = -EIO;
-    if (result < 0 || dial(c, namespace, err) < 0) {
+    if (result < 0 || find_and_dial(c, err) < 0) {
         probe_connection_close(c);
         return NULL;
     }
@@ -247,6 +269,7 @@ void probe_connection_close(struct probe_connection *c)
     if (c == NULL)
         return;
     retire(c);
+    lookup_forget(c->lookup);
     if (c->connected && c->tls != NULL) {
         probe_tls_close(c->tls, &c->outgoing);
         (void)send(c->socket, c->outgoing.at, c->outgoing.length, MSG_NOSIGNAL);

@@ -6,8 +6,8 @@
  * the agent's thread steps in there, makes the socket and steps back: three calls that don't block, some
  * microseconds. A thread or a process that lived only for that would cost more than all the rest of a probe.
  * An agent that could not step back would end at once: containers don't need it, and its successor begins
- * at home. A probe that names a host goes from the node's network, as in Kubernetes; it must be an address or
- * "localhost", because asking for a name could block.
+ * at home. A probe that names a host goes from the node's network, as in Kubernetes, which is also asked what
+ * the name means.
  */
 #ifndef PODTREE_PROBE_CONNECTION_H
 #define PODTREE_PROBE_CONNECTION_H
