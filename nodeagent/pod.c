@@ -9,6 +9,7 @@
 #include "nodeagent/document.h"
 #include "nodeagent/effect.h"
 #include "nodeagent/image.h"
+#include "nodeagent/oci.h"
 #include "nodeagent/quality.h"
 #include "nodeagent/security.h"
 #include <errno.h>
@@ -210,6 +211,7 @@ static void create_container(struct pod *pod, int i)
     container->remains = true;
     free(container->image_id);
     container->image_id = image_reference(doc_root(image));
+    container->stop_signal = oci_stop_signal(value_get(doc_root(image), STR("config")));
     record_keep_for_end(container, spec);
     if (!pod_save(pod)) {
         hold_back(pod, container, "CreateContainerError", "cannot write the pod's record");

@@ -6,18 +6,9 @@
 #include "lib/log.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/decide.h"
-#include "nodeagent/image.h"
-#include "nodeagent/oci.h"
 #include "nodeagent/storage.h"
 #include "nodeagent/termination.h"
 #include <signal.h>
-
-static int stop_signal(const struct pod *pod, const struct container_record *container)
-{
-    autodoc struct doc *image =
-        container->image != NULL ? image_find(pod_place(pod)->state, container->image, NULL) : NULL;
-    return oci_stop_signal(value_get(doc_root(image), STR("config")));
-}
 
 /* Its grace begins. */
 static void ask_container(struct pod *pod, struct container_record *container, const char *why)
@@ -55,7 +46,7 @@ void pod_signal_container(struct pod *pod, struct container_record *container)
     container->signalled_ms = clock_wall_ms();
     pod_forget_hooks(pod, container->name);
     runtime_signal_container(pod->agent->runtime, pod->record->uid, container->name, container->attempt,
-                             stop_signal(pod, container));
+                             container->stop_signal != 0 ? container->stop_signal : SIGTERM);
     fault_point("signalled");
     pod_save(pod);
 }

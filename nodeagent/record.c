@@ -447,6 +447,7 @@ static void write_container(struct value object, const struct container_record *
     value_set_int(object, STR("started"), container->started_ms);
     write_text(object, STR("image"), container->image);
     write_text(object, STR("imageID"), container->image_id);
+    value_set_int(object, STR("stopSignal"), container->stop_signal);
     write_ending(object, STR("end"), &container->end);
     write_ending(object, STR("previousEnd"), &container->previous_end);
     value_set_int(object, STR("backoff"), container->backoff_ms);
@@ -538,6 +539,7 @@ static void read_container(struct value object, struct container_record *contain
         .started_ms = read_int(object, STR("started"), 0),
         .image = read_text(object, STR("image")),
         .image_id = read_text(object, STR("imageID")),
+        .stop_signal = (int)read_int(object, STR("stopSignal"), SIGTERM),
         .backoff_ms = read_int(object, STR("backoff"), 0),
         .backoff_since_ms = read_int(object, STR("backoffSince"), 0),
         .done = value_true(value_get(object, STR("done"))),

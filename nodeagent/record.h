@@ -47,6 +47,7 @@ struct container_record {
     int64_t started_ms;
     char *image;    /* that the newest attempt was asked to be made of, in the pod's words; NULL: not known */
     char *image_id; /* what that was */
+    int stop_signal; /* that asks it to stop, as that image says: the name may mean another by then */
     struct ending end, previous_end;      /* of the newest attempt that has ended, and of the one before */
     int64_t backoff_ms, backoff_since_ms; /* how long to wait after an end; since when it is that long */
     bool done; /* an init container or a sidecar has done its part for this sandbox: ended with 0, or

@@ -2,6 +2,7 @@
 #include "nodeagent/record.h"
 #include "lib/file.h"
 #include "tests/unit/lib/test.h"
+#include <signal.h>
 
 #define POD                                                                     \
     "{\"metadata\":{\"uid\":\"u\",\"namespace\":\"default\",\"name\":\"web\"}," \
@@ -23,6 +24,7 @@ static void test_what_is_saved_is_loaded(void **state)
     a->attempt = 3;
     a->state = CONTAINER_RUNNING;
     a->image_id = str_dup(STR("sha256:1"));
+    a->stop_signal = SIGQUIT;
     record_set_image(a, STR("demo:1"));
     record_raise_backoff(a, 300);
     assert_int_equal(record_save(&place, record, NULL), 0);
@@ -35,6 +37,7 @@ static void test_what_is_saved_is_loaded(void **state)
     assert_int_equal(b->state, CONTAINER_RUNNING);
     assert_int_equal(b->attempt, 3);
     assert_string_equal(b->image_id, "sha256:1");
+    assert_int_equal(b->stop_signal, SIGQUIT);
     assert_string_equal(b->image, "demo:1");
     assert_false(b->again);
     assert_true(b->end.valid);
