@@ -341,29 +341,46 @@ static int retire_unused_layers(const char *state, const char *scratch, struct e
 }
 
 /* Containers that have ended count as well: they may be started again, as long as their pod is there. */
-bool image_is_used(const char *state, struct value image, char **user)
+static void add_users(struct value users, const struct pod_record *record)
 {
-    autofree char *own_state = str_dup(str_of(state)), *reference = image_reference(image);
+    for (int i = 0; i < record->container_count; i++) {
+        const struct container_record *container = &record->containers[i];
+        autofree char *user =
+            path_format("container %s of pod %s/%s", container->name, record->namespace, record->name);
+        if (container->image_id != NULL)
+            value_set_str(users, str_of(container->image_id), str_of(user));
+    }
+}
+
+struct doc *image_users(const char *state, struct error **err)
+{
+    autofree char *own_state = str_dup(str_of(state)), *directory = path_format("%s/pods", state);
     const struct place place = {.state = own_state};
-    struct str id = value_str(value_get(image, STR("id")));
-    autofree char *directory = path_format("%s/pods", state);
     autobuf struct buf uids = {0};
-    directory_names(directory, &uids, NULL);
+    autoerror struct error *error = NULL;
+    autodoc struct doc *users = doc_new();
+    int result = directory_names(directory, &uids, &error);
     names_each(uid, uids)
     {
-        autorecord struct pod_record *record = record_load(&place, uid, NULL);
-        for (int i = 0; record != NULL && i < record->container_count; i++) {
-            const struct container_record *container = &record->containers[i];
-            if (container->image_id == NULL ||
-                (!str_is(id, container->image_id) && strcmp(reference, container->image_id) != 0))
-                continue;
-            if (user != NULL)
-                *user = path_format("container %s of pod %s/%s", container->name, record->namespace,
-                                    record->name);
-            return true;
-        }
+        autoerror struct error *none = NULL;
+        autorecord struct pod_record *record = record_load(&place, uid, &none);
+        if (record != NULL)
+            add_users(doc_root(users), record);
+        else if (none->number != ENOENT && error == NULL)
+            error = take_pointer(none);
     }
-    return false;
+    if (error == NULL || result == -ENOENT)
+        return take_pointer(users);
+    error_move(err, take_pointer(error));
+    error_wrap(err, "it can't be told which images are in use");
+    return NULL;
+}
+
+struct str image_user(struct value users, struct value image)
+{
+    autofree char *reference = image_reference(image);
+    struct value user = value_get(users, value_str(value_get(image, STR("id"))));
+    return value_str(value_exists(user) ? user : value_get(users, str_of(reference)));
 }
 
 static int remove_name(const char *state, const char *name, const char *scratch, struct error **err)
@@ -374,9 +391,12 @@ static int remove_name(const char *state, const char *name, const char *scratch,
     autodoc struct doc *image = image_find(state, name, err);
     if (image == NULL)
         return -ENOENT;
-    autofree char *user = NULL;
-    if (image_is_used(state, doc_root(image), &user))
-        return error_make(err, EBUSY, "%s is in use: %s was made of it", name, user);
+    autodoc struct doc *users = image_users(state, err);
+    if (users == NULL)
+        return -EIO;
+    struct str user = image_user(doc_root(users), doc_root(image));
+    if (user.length != 0)
+        return error_make(err, EBUSY, "%s is in use: " STR_FORMAT " was made of it", name, STR_ARGS(user));
     autofree char *found = str_dup(value_str(value_get(doc_root(image), STR("name"))));
     autofree char *path = name_path(state, found);
     if (unlink(path) < 0)

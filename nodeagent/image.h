@@ -65,8 +65,12 @@ int image_sweep(const char *state, struct error **err);
  * image_note_use was last told of it. 0: there is no such image. */
 int64_t image_used_ms(const char *state, const char *name);
 void image_note_use(const char *state, const char *name);
-/* Of a name in its one form: is there a container of it on this node? Then *user says which (to be freed). */
-bool image_is_used(const char *state, struct value image, char **user);
+
+/* Which containers of this node were made of images: an object of sentences, by the images' ids or references
+ * (to be freed). NULL and an error where that can't be told: then none may go. */
+struct doc *image_users(const char *state, struct error **err);
+/* "container main of pod default/web", in `users`; STR_NONE: nobody uses it. */
+struct str image_user(struct value users, struct value image);
 
 /* The lock's descriptor; it is held until that is closed. SHARED keeps what is there from going away, between
  * finding an image and mounting it; EXCLUSIVE is for changes. Nobody holds it for more than a few

@@ -46,6 +46,7 @@ size_t image_order(const struct image_policy *policy, int64_t now_ms, struct ima
 
 struct collection {
     const char *state;
+    struct value users;
     struct image_candidate *at;
     size_t count, capacity;
 };
@@ -64,7 +65,7 @@ static void add_candidate(void *context, const char *name, struct value image)
     struct image_candidate candidate = {
         .name = str_dup(str_of(name)),
         .size = value_int_or(value_get(image, STR("size")), 0),
-        .used = image_is_used(collection->state, image, NULL),
+        .used = image_user(collection->users, image).length != 0,
         .pinned = !value_true(value_get(image, STR("pulled"))),
     };
     clock_parse(value_str(value_get(image, STR("imported"))), &candidate.came_ms);
@@ -88,9 +89,10 @@ static int look_at_disk(const char *state, struct image_disk *disk, struct error
 int image_collect(const char *state, const struct image_policy *policy, image_removed_fn *removed,
                   void *context, struct error **err)
 {
-    struct collection cleanup(collection_free) collection = {.state = state};
+    autodoc struct doc *users = image_users(state, err);
+    struct collection cleanup(collection_free) collection = {.state = state, .users = doc_root(users)};
     struct image_disk disk;
-    int result = image_sweep(state, err);
+    int result = users != NULL ? image_sweep(state, err) : -EIO;
     if (result < 0 || (result = image_each(state, add_candidate, &collection, err)) < 0 ||
         (result = look_at_disk(state, &disk, err)) < 0)
         return result;

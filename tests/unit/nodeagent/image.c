@@ -217,7 +217,12 @@ static void test_an_image_that_a_container_was_made_of_stays(void **state)
     assert_string_equal(error_message(error),
                         "used:latest is in use: container main of pod team/web-0 was made of it");
     assert_file("used", 0, "file", "one\n");
-    shell("rm -r pods");
+    /* Neither does it go where nobody can tell. */
+    autoerror struct error *unknown = NULL;
+    shell("echo '{' >pods/some-uid/pod.json; mkdir pods/just-made");
+    assert_int_equal(image_remove(directory, "used", &unknown), -EIO);
+    assert_non_null(strstr(error_message(unknown), "it can't be told which images are in use: "));
+    shell("rm pods/some-uid/pod.json");
     assert_int_equal(image_remove(directory, "used", NULL), 0);
 }
 
