@@ -4,7 +4,6 @@
 #include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/log.h"
-#include "lib/process.h"
 #include "nodeagent/discard.h"
 #include "nodeagent/image.h"
 #include "nodeagent/log_rotation.h"
@@ -13,8 +12,6 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 
-#define LEASE_MS       10000
-#define NODE_STATUS_MS (5 * 60 * 1000)
 #define READ_ALL_MS    (3 * 60 * 1000)
 #define READ_RETRY_MS  100
 #define REPORT_MS      1000 /* most pods end before anybody wonders */
@@ -124,14 +121,12 @@ static void on_pod_changed(struct agent *agent, const void *before, const void *
     pod_set_document(pod, doc_copy(new->object));
 }
 
-static void say_node_is_here(struct agent *agent);
-
 /* Somebody has removed the node, or put another in its place. */
 static void on_node_changed(struct agent *agent, const struct meta *before, const struct meta *now)
 {
     if (before != NULL && str_is(before->name, own_node) &&
         (now == NULL || !str_equal(now->uid, before->uid)))
-        say_node_is_here(agent);
+        agent_say_node(agent);
 }
 
 /* Programs see new values of environment variables when they are started anew, new files at once. */
@@ -220,73 +215,6 @@ static void on_read_all_due(void *context)
     read_tree(agent);
 }
 
-/* ---- the node itself ---- */
-
-static struct value begin_request(struct doc *doc, const char *operation, const char *resource,
-                                  const char *name)
-{
-    struct value request = doc_root(doc);
-    value_set_str(request, STR("op"), str_of(operation));
-    if (resource != NULL)
-        value_set_str(request, STR("resource"), str_of(resource));
-    value_set_str(request, STR("name"), str_of(name));
-    return request;
-}
-
-static void say_node_exists(struct agent *agent)
-{
-    autodoc struct doc *doc = doc_new();
-    value_set_str(doc_root(doc), STR("op"), STR("create"));
-    node_object(value_set_object(doc_root(doc), STR("object")), agent->options.node);
-    outbox_put(agent->outbox, MESSAGE_NODE_CREATE, agent->options.node, doc_root(doc));
-}
-
-static void say_node_status(void *context)
-{
-    struct agent *agent = context;
-    const char *node = agent->options.node;
-    autodoc struct doc *doc = doc_new();
-    node_status(doc_root(agent->node_status), node, agent->options.place->state, agent->address,
-                agent->runtime_version, clock_wall_ms());
-    value_set_copy(begin_request(doc, "status", "nodes", node), STR("merge"), doc_root(agent->node_status));
-    outbox_put(agent->outbox, MESSAGE_NODE_STATUS, node, doc_root(doc));
-    loop_remove(agent->node_timer);
-    agent->node_timer = loop_timer(agent->loop, NODE_STATUS_MS, say_node_status, agent);
-}
-
-static void say_node_is_here(struct agent *agent)
-{
-    say_node_exists(agent);
-    say_node_status(agent);
-}
-
-static void say_lease_exists(struct agent *agent)
-{
-    autodoc struct doc *doc = doc_new();
-    value_set_str(doc_root(doc), STR("op"), STR("create"));
-    struct value object = value_set_object(doc_root(doc), STR("object"));
-    value_set_str(object, STR("apiVersion"), STR("coordination.k8s.io/v1"));
-    value_set_str(object, STR("kind"), STR("Lease"));
-    struct value meta = value_set_object(object, STR("metadata"));
-    value_set_str(meta, STR("name"), str_of(agent->options.node));
-    value_set_str(meta, STR("namespace"), STR(NODE_LEASE_NAMESPACE));
-    node_lease(value_set_object(object, STR("spec")), agent->options.node, clock_wall_ms() * 1000);
-    outbox_put(agent->outbox, MESSAGE_LEASE_CREATE, agent->options.node, doc_root(doc));
-}
-
-static void say_alive(void *context)
-{
-    struct agent *agent = context;
-    const char *node = agent->options.node;
-    autodoc struct doc *doc = doc_new();
-    struct value request = begin_request(doc, "patch", "leases.coordination.k8s.io", node);
-    value_set_str(request, STR("namespace"), STR(NODE_LEASE_NAMESPACE));
-    struct value merge = value_set_object(request, STR("merge"));
-    node_lease(value_set_object(merge, STR("spec")), node, clock_wall_ms() * 1000);
-    outbox_put(agent->outbox, MESSAGE_LEASE_RENEW, node, doc_root(doc));
-    agent->lease_timer = loop_timer(agent->loop, LEASE_MS, say_alive, agent);
-}
-
 /* ---- what the tree answers ---- */
 
 static void on_pod_answer(struct agent *agent, enum message_kind kind, const char *uid, struct str error,
@@ -323,13 +251,13 @@ static void on_answer(void *context, enum message_kind kind, const char *subject
         return;
     case MESSAGE_NODE_STATUS:
         if (gone) {
-            say_node_is_here(agent);
+            agent_say_node(agent);
             return;
         }
         break;
     case MESSAGE_LEASE_RENEW:
         if (gone) {
-            say_lease_exists(agent);
+            agent_say_lease(agent);
             return;
         }
         break;
@@ -473,25 +401,6 @@ static int find_running(void *context, const char *uid, const char *container, i
 
 /* ---- the whole ---- */
 
-/* "runc://1.1.5": the first line of what it says of itself is "runc version 1.1.5". */
-static char *ask_runtime_version(const char *runtime)
-{
-    const char *const argv[] = {runtime, "--version", NULL};
-    struct process_plan plan = {.argv = argv, .timeout_ms = 10000};
-    autobuf struct buf output = {0};
-    autoerror struct error *error = NULL;
-    if (process_run(&plan, &output, &error) < 0)
-        log_warning("%s", error_message(error));
-    struct str rest = buf_str(&output), line = STR_NONE, name = STR_NONE, word = STR_NONE;
-    str_split(&rest, '\n', &line);
-    str_split(&line, ' ', &name);
-    while (str_split(&line, ' ', &word))
-        ;
-    if (str_ends(word, STR("+ds1")))
-        word.length -= 4; /* Debian's mark of a repacked source */
-    return path_format(STR_FORMAT "://" STR_FORMAT, STR_ARGS(name), STR_ARGS(word));
-}
-
 static int follow_tree(struct agent *agent, struct error **err)
 {
     struct tree *tree = agent->options.tree;
@@ -501,7 +410,6 @@ static int follow_tree(struct agent *agent, struct error **err)
     cache_listen(agent->cache, on_changed, agent);
     agent->outbox = outbox_new(agent->loop, tree, on_answer, agent);
     agent->node_status = doc_new();
-    agent->runtime_version = ask_runtime_version(agent->options.place->runtime);
     agent->callers =
         callers_open(agent->loop, agent->runtime, agent->options.place->run, find_running, agent, err);
     int result = agent->callers != NULL ? watch_images(agent, err) : -EIO;
@@ -513,8 +421,7 @@ static int follow_tree(struct agent *agent, struct error **err)
     if (agent->tree_source == NULL)
         return -EIO;
     agent->read_all = true;
-    say_node_is_here(agent);
-    say_alive(agent);
+    agent_begin_node(agent);
     agent->usage = usage_new();
     agent_say_usage(agent);
     agent->read_all_timer = loop_timer(agent->loop, 0, on_read_all_due, agent);

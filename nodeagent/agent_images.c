@@ -11,10 +11,7 @@ static void say_of_node(void *context, const char *type, const char *reason, con
 {
     struct agent *agent = context;
     autodoc struct doc *doc = doc_new();
-    struct value request = doc_root(doc);
-    value_set_str(request, STR("op"), STR("event"));
-    value_set_str(request, STR("resource"), STR("nodes"));
-    value_set_str(request, STR("name"), str_of(agent->options.node));
+    struct value request = outbox_request(doc, "event", "nodes", NULL, agent->options.node);
     value_set_str(request, STR("type"), str_of(type));
     value_set_str(request, STR("reason"), str_of(reason));
     value_set_str(request, STR("message"), str_of(message));

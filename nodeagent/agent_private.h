@@ -1,9 +1,9 @@
 /* What the agent's files share: agent.c follows the tree and the machine, pod.c brings one pod along,
  * pod_end.c ends its containers, pod_admission.c may refuse it, pod_environment.c knows its containers'
  * variables, pod_image.c their images, pod_probe.c tries their probes, pod_hook.c runs their hooks, and
- * pod_say.c tells the tree of it; agent_images.c looks after the images of all, agent_usage.c says what is
- * used, agent_groups.c shares the processors among classes of pods, agent_storage.c looks what they take of
- * the disk. */
+ * pod_say.c tells the tree of it; agent_node.c tells it of the node, agent_usage.c what is used;
+ * agent_images.c looks after the images of all, agent_groups.c shares the processors among classes of pods,
+ * agent_storage.c looks what they take of the disk. */
 #ifndef PODTREE_AGENT_PRIVATE_H
 #define PODTREE_AGENT_PRIVATE_H
 
@@ -89,6 +89,14 @@ static inline const char *pod_address(const struct pod *pod)
 {
     return pod->record->host_network && pod->agent->address != NULL ? pod->agent->address : "127.0.0.1";
 }
+
+/* ---- agent_node.c ---- */
+
+/* Says all of the node, and goes on saying that it lives. */
+void agent_begin_node(struct agent *agent);
+/* The tree hasn't it, or another in its place; the same of its lease. */
+void agent_say_node(struct agent *agent);
+void agent_say_lease(struct agent *agent);
 
 /* ---- agent_usage.c ---- */
 

@@ -70,10 +70,7 @@ void agent_say_usage(void *context)
     struct agent *agent = context;
     const char *node = agent->options.node;
     autodoc struct doc *doc = doc_new();
-    struct value request = doc_root(doc);
-    value_set_str(request, STR("op"), STR("patch"));
-    value_set_str(request, STR("resource"), STR(RESOURCE));
-    value_set_str(request, STR("name"), str_of(node));
+    struct value request = outbox_request(doc, "patch", RESOURCE, NULL, node);
     bool known = look(agent, value_set_object(request, STR("merge")));
     if (known)
         outbox_put(agent->outbox, MESSAGE_USAGE, node, request);

@@ -139,3 +139,15 @@ void outbox_put(struct outbox *outbox, enum message_kind kind, const char *subje
     if (outbox->timer == NULL)
         outbox->timer = loop_timer(outbox->loop, 0, send_all, outbox);
 }
+
+struct value outbox_request(struct doc *doc, const char *operation, const char *resource,
+                            const char *namespace, const char *name)
+{
+    struct value request = doc_root(doc);
+    value_set_str(request, STR("op"), str_of(operation));
+    value_set_str(request, STR("resource"), str_of(resource));
+    if (namespace != NULL)
+        value_set_str(request, STR("namespace"), str_of(namespace));
+    value_set_str(request, STR("name"), str_of(name));
+    return request;
+}

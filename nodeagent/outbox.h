@@ -32,6 +32,11 @@ struct outbox;
 struct outbox *outbox_new(struct loop *loop, struct tree *tree, outbox_answer_fn *answer, void *context);
 void outbox_free(struct outbox *outbox);
 
+/* Begins a request of .bulk in the empty document: what is done with which object. `namespace` is NULL where
+ * the kind has none. */
+struct value outbox_request(struct doc *doc, const char *operation, const char *resource,
+                            const char *namespace, const char *name);
+
 /* `subject` is a pod's uid, or the node's name; `request` a request of .bulk. */
 void outbox_put(struct outbox *outbox, enum message_kind kind, const char *subject, struct value request);
 

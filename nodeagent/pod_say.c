@@ -9,12 +9,9 @@
 
 static struct value begin_request(struct doc *doc, const struct pod *pod, const char *operation)
 {
-    struct value request = doc_root(doc);
-    value_set_str(request, STR("op"), str_of(operation));
-    value_set_str(request, STR("resource"), STR("pods"));
-    value_set_str(request, STR("namespace"), str_of(pod->record->namespace));
-    value_set_str(request, STR("name"), str_of(pod->record->name));
-    value_set_str(request, STR("uid"), str_of(pod->record->uid));
+    const struct pod_record *record = pod->record;
+    struct value request = outbox_request(doc, operation, "pods", record->namespace, record->name);
+    value_set_str(request, STR("uid"), str_of(record->uid));
     return request;
 }
 
