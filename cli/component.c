@@ -49,7 +49,7 @@ const struct component components[] = {
         .name = "nodeagent",
         .identity = IDENTITY_NODE,
         .arguments = "--mount {mount} --state {state} --run {run} --node {node} "
-                     "--runtime {runtime} "
+                     "--runtime {runtime} --runtime-timeout {runtime-timeout} "
                      "--image-gc-high-threshold {image-gc-high-threshold} "
                      "--image-gc-low-threshold {image-gc-low-threshold} "
                      "--image-minimum-gc-age {image-minimum-gc-age}",

@@ -44,8 +44,11 @@ int node_options_resolve(const struct node_options *options, struct settings *se
     int result = check_thresholds(options, err);
     if (result == 0)
         result = find_runtime(options->runtime, &settings->runtime, err);
+    if (result == 0 && options->runtime_timeout == 0)
+        result = error_make(err, EINVAL, "--runtime-timeout: at least a second");
     if (result < 0)
         return result;
+    settings->runtime_timeout = number_text(options->runtime_timeout);
     settings->image_high = number_text(options->image_high);
     settings->image_low = number_text(options->image_low);
     settings->image_age = number_text(options->image_age);

@@ -14,6 +14,7 @@ const struct settings_field settings_fields[] = {
     {"node", offsetof(struct settings, node), false},
     {"hollow", offsetof(struct settings, hollow), false},
     {"runtime", offsetof(struct settings, runtime), false},
+    {"runtime-timeout", offsetof(struct settings, runtime_timeout), false},
     {"image-gc-high-threshold", offsetof(struct settings, image_high), false},
     {"image-gc-low-threshold", offsetof(struct settings, image_low), false},
     {"image-minimum-gc-age", offsetof(struct settings, image_age), false},

@@ -1,4 +1,5 @@
-# Death and full disks. The long version of the first tests is `make torture`.
+# Death and full disks. The long version of the first tests is `make torture`, and
+# `make torture-pods`.
 load helpers
 
 torture=${PODTREE_BUILD:-$repository/build/check}/tests/torture/torture
@@ -39,6 +40,21 @@ tortured() {
 
 @test "no client notices that any process of the control plane is killed, the supervisor too" {
     tortured --kills 40 --hollow 3 --victims fsd,notifier,scheduler,workloads,gc,hollow,supervisor
+}
+
+# The same of a node.
+tortured_node() {
+    srcdir=$repository run timeout 240 "${torture%/*}/node" --podtree "$podtree" --dir "$BATS_TEST_TMPDIR" "$@"
+    echo "$output"
+    [ "$status" = 0 ]
+}
+
+@test "no container is lost or doubled whatever dies on its node, when the disk is full, the runtime hangs, the machine goes down" {
+    tortured_node --kills 10
+}
+
+@test "no container is lost or doubled when the node's agent dies at the worst moments" {
+    tortured_node --kills 6 --faults
 }
 
 @test "an atomic bulk in whose middle fsd is killed is carried out once and whole, or not at all" {

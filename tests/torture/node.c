@@ -31,7 +31,7 @@ struct torture *torture;
 const char *tree;
 
 static struct {
-    const char *podtree, *directory, *victims, *point;
+    const char *podtree, *directory, *victims, *point, *runtime;
     int64_t kills, slots, seed;
     bool faults;
 } settings;
@@ -286,9 +286,11 @@ static void find_places(void)
     const char *directory = settings.directory;
     autofree char *real = realpath(settings.podtree, NULL);
     demand(real != NULL, "find %s", settings.podtree);
+    demand(directory_make(directory, 0755, NULL) == 0, "mkdir %s", directory);
     char *slash = strrchr(real, '/');
     node = (struct node){
         .podtree = settings.podtree,
+        .oci = settings.runtime,
         .directory = str_dup(str_of(directory)),
         .mount = path_format("%s/tree", directory),
         .control_state = path_format("%s/control", directory),
@@ -313,12 +315,14 @@ static void find_places(void)
 static int parse(int argc, char **argv)
 {
     settings.victims = "agent,monitor,runtime,container,sandbox,disk,hang,reboot";
+    settings.runtime = "runc";
     settings.kills = 100;
     settings.slots = 4;
     const struct option_row options[] = {
         {.name = "podtree", .argument = "PROGRAM", .help = "the program", .text = &settings.podtree},
         {.name = "dir", .argument = "DIR", .help = "for all that there is", .text = &settings.directory},
         {.name = "victims", .argument = "NAME,…", .help = "what befalls the node", .text = &settings.victims},
+        {.name = "runtime", .argument = "NAME", .help = "the OCI runtime (runc)", .text = &settings.runtime},
         {.name = "faults", .help = "the agent dies at its fault points", .flag = &settings.faults},
         {.name = "point", .argument = "NAME", .help = "only at this one", .text = &settings.point},
         {.name = "kills", .argument = "N", .help = "how often", .number = &settings.kills},

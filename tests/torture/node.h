@@ -14,6 +14,7 @@
 /* Set before anything is forked. */
 struct node {
     const char *podtree;
+    const char *oci;                                       /* the OCI runtime behind `runtime` */
     char *directory, *mount, *control_state, *control_run; /* of fsd */
     char *disk, *run_disk, *state, *run;                   /* of the agent */
     char *said;                                            /* where containers write, through a hostPath */

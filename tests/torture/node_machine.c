@@ -198,8 +198,8 @@ static void write_runtime(void)
              "    [ \"$seconds\" != 0 ] || exec sleep 100000\n"
              "    sleep \"$seconds\"\n"
              "fi\n"
-             "exec runc \"$@\"\n",
-             node.hang, node.hang, node.hang, node.hang);
+             "exec %s \"$@\"\n",
+             node.hang, node.hang, node.hang, node.hang, node.oci);
     demand(file_write(node.runtime, buf_str(&script), 0755, NULL) == 0, "write %s", node.runtime);
     demand(chmod(node.runtime, 0755) == 0, "chmod %s", node.runtime);
 }
@@ -312,7 +312,7 @@ bool kill_monitor(void)
 
 bool kill_runtime(void)
 {
-    return kill_one("monitor", "runc", CATCH_MS);
+    return kill_one("monitor", node.oci, CATCH_MS);
 }
 
 bool kill_container(void)
