@@ -52,7 +52,8 @@ const struct component components[] = {
                      "--runtime {runtime} --runtime-timeout {runtime-timeout} "
                      "--image-gc-high-threshold {image-gc-high-threshold} "
                      "--image-gc-low-threshold {image-gc-low-threshold} "
-                     "--image-minimum-gc-age {image-minimum-gc-age}",
+                     "--image-minimum-gc-age {image-minimum-gc-age} "
+                     "--pod-max-pids {pod-max-pids}",
         .needs = FROM(node),
     },
     {

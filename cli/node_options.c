@@ -52,5 +52,6 @@ int node_options_resolve(const struct node_options *options, struct settings *se
     settings->image_high = number_text(options->image_high);
     settings->image_low = number_text(options->image_low);
     settings->image_age = number_text(options->image_age);
+    settings->pod_processes = number_text(options->pod_processes);
     return 0;
 }

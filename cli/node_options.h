@@ -7,11 +7,11 @@
 /* What isn't said (NULL, -1) is left to the agent. */
 struct node_options {
     const char *runtime;
-    int64_t runtime_timeout, image_high, image_low, image_age;
+    int64_t runtime_timeout, image_high, image_low, image_age, pod_processes;
 };
-#define NODE_OPTIONS_NONE                                                         \
-    {                                                                             \
-        .runtime_timeout = -1, .image_high = -1, .image_low = -1, .image_age = -1 \
+#define NODE_OPTIONS_NONE                                                                              \
+    {                                                                                                  \
+        .runtime_timeout = -1, .image_high = -1, .image_low = -1, .image_age = -1, .pod_processes = -1 \
     }
 
 /* Rows of a table of options. */
@@ -24,6 +24,10 @@ struct node_options {
          .argument = "SECONDS",                                                                              \
          .help = "a call of it that takes longer hangs, and is tried again (120)",                           \
          .number = &(options).runtime_timeout},                                                              \
+        {.name = "pod-max-pids",                                                                             \
+         .argument = "N",                                                                                    \
+         .help = "how many processes and threads a pod may have (no limit)",                                 \
+         .number = &(options).pod_processes},                                                                \
         {.name = "image-gc-high-threshold",                                                                  \
          .argument = "PERCENT",                                                                              \
          .help = "how full the disk has to be before images go (85)",                                        \

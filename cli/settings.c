@@ -18,6 +18,7 @@ const struct settings_field settings_fields[] = {
     {"image-gc-high-threshold", offsetof(struct settings, image_high), false},
     {"image-gc-low-threshold", offsetof(struct settings, image_low), false},
     {"image-minimum-gc-age", offsetof(struct settings, image_age), false},
+    {"pod-max-pids", offsetof(struct settings, pod_processes), false},
     {"libexec", offsetof(struct settings, libexec), true},
     {"kinds", offsetof(struct settings, kinds), true},
     {NULL, 0, false},

@@ -40,11 +40,11 @@ cluster_up() {
     "$podtree" up "$@"
 }
 
-# A cluster with a real node, and the demo image on it.
+# cluster_up_with_node [NAME [OPTION…]]: with a real node, and the demo image on it.
 cluster_up_with_node() {
     cluster_directories
     PODTREE_IMAGE="$podtree image" "$repository/examples/images/build-demo.sh" --state "$PODTREE_STATE"
-    "$podtree" up --node "${1:-node-a}"
+    "$podtree" up --node "${1:-node-a}" "${@:2}"
 }
 
 # Takes everything away, whatever state it is in.

@@ -2,7 +2,7 @@
 load helpers
 
 setup_file() {
-    cluster_up_with_node node-a
+    cluster_up_with_node node-a --pod-max-pids 200
     cp "$BATS_TEST_DIRNAME/volumes.yaml" "$K8S/apply"
 }
 teardown_file() { cluster_down; }
@@ -180,6 +180,7 @@ YAML
         [ "$(group burst cpu.shares cpu.cfs_quota_us memory.limit_in_bytes)" = $'burstable/pod/cpu.shares 204\nburstable/pod/cpu.cfs_quota_us -1\nburstable/pod/memory.limit_in_bytes 62914560' ]
         [ "$(group sure cpu.shares cpu.cfs_quota_us memory.limit_in_bytes)" = $'pod/cpu.shares 1024\npod/cpu.cfs_quota_us 100000\npod/memory.limit_in_bytes 33554432' ]
     fi
+    [ "$(group sure pids.max)" = "pod/pids.max 200" ]
     "$podtree" exec sure -- touch /memory/go
     killed() { grep -q OOMKilled "$K8S/pods/sure/status"; }
     wait_until "$K8S/pods/sure/status" killed
