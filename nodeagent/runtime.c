@@ -5,22 +5,12 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "nodeagent/conmon.h"
-#include "nodeagent/device.h"
-#include "nodeagent/features.h"
-#include "nodeagent/image.h"
-#include "nodeagent/oci.h"
-#include "nodeagent/rootfs.h"
-#include "nodeagent/security.h"
-#include "nodeagent/termination.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-
-/* For how long a verb may hold others up. */
-#define SLOT_MS 5000
 
 struct runtime *runtime_open(struct loop *loop, const struct place *place,
                              const struct runtime_listener *listener, struct error **err)
@@ -80,13 +70,13 @@ void ward_forget(struct runtime *runtime, const char *uid, const char *name, int
  * the command has begun. */
 static const struct timespec not_yet_written = {.tv_sec = 0};
 
-static char *fifo_path(const struct runtime *runtime, const char *bundle, const char *id)
+char *runtime_fifo_path(const struct runtime *runtime, const char *bundle, const char *id)
 {
     automaker struct maker maker = maker_of(runtime->place, bundle);
     return maker_fifo(&maker, id);
 }
 
-static void mark_as_waiting(const char *fifo)
+void runtime_mark_as_waiting(const char *fifo)
 {
     const struct timespec times[2] = {not_yet_written, not_yet_written};
     if (utimensat(AT_FDCWD, fifo, times, 0) < 0 && errno != ENOENT)
@@ -136,7 +126,7 @@ static void container_ended(struct ward *ward)
     int attempt = ward->attempt;
     autofree char *id = place_container_id(uid, name, attempt);
     autofree char *bundle = place_bundle(runtime->place, uid, name, attempt);
-    autofree char *fifo = fifo_path(runtime, bundle, id);
+    autofree char *fifo = runtime_fifo_path(runtime, bundle, id);
     struct runtime_end end;
     if (!read_end(runtime, uid, name, attempt, &end))
         end_lost(runtime, uid, name, attempt, &end);
@@ -167,9 +157,8 @@ static void on_ward_ended(void *context, int status)
     }
 }
 
-/* Takes the descriptor. */
-static int add_ward(struct runtime *runtime, const char *uid, const char *name, int attempt, pid_t pid,
-                    int pidfd, struct error **err)
+int ward_add(struct runtime *runtime, const char *uid, const char *name, int attempt, pid_t pid, int pidfd,
+             struct error **err)
 {
     ward_forget(runtime, uid, name, attempt);
     struct ward *ward = memory_zeroed(1, sizeof(*ward));
@@ -205,102 +194,12 @@ void runtime_clear(struct runtime *runtime)
         log_warning("%s", error_message(error));
 }
 
-/* ---- jobs ---- */
-
-struct job *job_new(struct runtime *runtime, const char *uid, const char *name, int attempt,
-                    runtime_done_fn *done, void *context)
-{
-    struct job *job = memory_zeroed(1, sizeof(*job));
-    *job = (struct job){.runtime = runtime,
-                        .uid = str_dup(str_of(uid)),
-                        .attempt = attempt,
-                        .fd = -1,
-                        .done = done,
-                        .context = context};
-    if (name != NULL) {
-        job->name = str_dup(str_of(name));
-        job->id = place_container_id(uid, name, attempt);
-        job->bundle = place_bundle(runtime->place, uid, name, attempt);
-    }
-    return job;
-}
-
-static void begin_waiting_jobs(struct runtime *runtime);
-
-static void give_up_slot(struct job *job)
-{
-    if (job->slot == NULL)
-        return;
-    loop_remove(take_pointer(job->slot));
-    job->runtime->working--;
-}
-
-static void on_slot_over(void *context)
-{
-    struct job *job = context;
-    job->slot = NULL;
-    job->runtime->working--;
-    begin_waiting_jobs(job->runtime);
-}
-
-static void begin_waiting_jobs(struct runtime *runtime)
-{
-    while (runtime->working < RUNTIME_PARALLEL && runtime->first_waiting != NULL) {
-        struct job *job = runtime->first_waiting;
-        runtime->first_waiting = job->next;
-        if (runtime->first_waiting == NULL)
-            runtime->last_waiting = &runtime->first_waiting;
-        runtime->working++;
-        job->slot = loop_timer(runtime->loop, SLOT_MS, on_slot_over, job);
-        job->begin(job);
-    }
-}
-
-static void on_turn(void *context)
-{
-    begin_waiting_jobs(context);
-}
-
-void job_enqueue(struct job *job, void (*begin)(struct job *))
-{
-    struct runtime *runtime = job->runtime;
-    job->begin = begin;
-    *runtime->last_waiting = job;
-    runtime->last_waiting = &job->next;
-    loop_timer(runtime->loop, 0, on_turn, runtime);
-}
-
-static void job_free(struct job *job)
-{
-    loop_remove(job->source);
-    loop_remove(job->deadline);
-    if (job->fd >= 0)
-        close(job->fd);
-    error_free(job->error);
-    free(job->uid);
-    free(job->name);
-    free(job->id);
-    free(job->bundle);
-    maker_free(&job->maker);
-    sandbox_config_free(&job->sandbox);
-    free(job);
-}
-
-void job_end(struct job *job)
-{
-    struct runtime *runtime = job->runtime;
-    job->done(job->context, job->error);
-    give_up_slot(job);
-    job_free(job);
-    begin_waiting_jobs(runtime);
-}
-
 /* ---- sandboxes ---- */
 
 /* One whose end would not be heard is ended: it could not be removed while it lives. Takes the descriptor. */
 static int ward_sandbox(struct runtime *runtime, const char *uid, pid_t pid, int pidfd, struct error **err)
 {
-    int result = add_ward(runtime, uid, NULL, 0, pid, pidfd, err);
+    int result = ward_add(runtime, uid, NULL, 0, pid, pidfd, err);
     if (result < 0)
         sandbox_stop(runtime->place, uid);
     return result;
@@ -350,171 +249,6 @@ int runtime_remove_sandbox(struct runtime *runtime, const char *uid, struct erro
 {
     ward_forget(runtime, uid, NULL, 0);
     return sandbox_remove(runtime->place, runtime->cgroups, uid, err);
-}
-
-/* ---- making a container ---- */
-
-/* *seccomp is the caller's: the profile of a container that brings one. */
-static int decide_security(const struct job *job, const struct runtime_container *container,
-                           const char *target, struct security *security, struct doc **seccomp,
-                           struct error **err)
-{
-    struct security_input input = {.pod = container->pod,
-                                   .container = container->spec,
-                                   .image_user = value_str(value_at(container->image, "config", "User")),
-                                   .held = security_held()};
-    autofree char *text = security_user(&input);
-    struct oci_user found;
-    int result = rootfs_user(target, str_of(text), &found, err);
-    if (result < 0 || (result = security_decide(security, &input, &found, err)) < 0 ||
-        security->seccomp != SECCOMP_LOCALHOST)
-        return result;
-    autofree char *path = path_format("%s/seccomp/" STR_FORMAT, job->runtime->place->state,
-                                      STR_ARGS(security->seccomp_profile));
-    *seccomp = doc_read(path, err);
-    return *seccomp != NULL ? 0 : error_wrap(err, "cannot load the seccomp profile");
-}
-
-/* Few containers want it, so it is asked when one does. */
-bool runtime_recursive_read_only(struct runtime *runtime, struct value spec)
-{
-    bool wanted = false;
-    value_each (mount, value_get(spec, STR("volumeMounts")))
-        wanted |= value_exists(value_get(mount, STR("recursiveReadOnly")));
-    if (wanted && !runtime->asked) {
-        runtime->asked = true;
-        runtime->recursive_read_only = features_recursive_read_only(runtime->place);
-    }
-    return wanted && runtime->recursive_read_only;
-}
-
-static int write_config(const struct job *job, const struct runtime_container *container, const char *target,
-                        struct error **err)
-{
-    const struct place *place = job->runtime->place;
-    struct value built = value_get(container->image, STR("config"));
-    struct security security;
-    autodoc struct doc *seccomp = NULL, *devices = NULL;
-    int result = decide_security(job, container, target, &security, &seccomp, err);
-    if (result < 0)
-        return result;
-    if (security.all_devices)
-        devices = device_list("/dev");
-    const struct ward *sandbox = *find_ward(job->runtime, job->uid, NULL, 0);
-    if (sandbox == NULL)
-        return error_make(err, ESRCH, "the pod has no sandbox");
-    autofree char *cgroup =
-        hierarchy_container(job->runtime->cgroups, place, job->uid, job->name, job->attempt);
-    autofree char *pod_directory = place_pod_run(place, job->uid);
-    autofree char *volumes = place_volumes(place, job->uid);
-    autofree char *termination_log = termination_make(job->bundle, err);
-    if (termination_log == NULL)
-        return -EIO;
-    struct oci_input input = {
-        .pod = container->pod,
-        .container = container->spec,
-        .variables = container->variables,
-        .image = built,
-        .security = &security,
-        .seccomp_profile = doc_root(seccomp),
-        .devices = doc_root(devices),
-        .hostname = container->hostname,
-        .oom_score = container->oom_score,
-        .cgroup = cgroup,
-        .kill_together = cgroups_count_memory_in_v2(job->runtime->cgroups),
-        .pod_directory = pod_directory,
-        .termination_log = termination_log,
-        .volumes = volumes,
-        .sandbox = sandbox->pid,
-        .recursive_read_only = runtime_recursive_read_only(job->runtime, container->spec),
-    };
-    autodoc struct doc *config = oci_config(&input, err);
-    if (config == NULL)
-        return -EINVAL;
-    autobuf struct buf text = {0};
-    value_write(&text, doc_root(config));
-    autofree char *path = path_format("%s/config.json", job->bundle);
-    return file_write(path, buf_str(&text), 0600, err);
-}
-
-static int prepare_container(const struct job *job, const struct runtime_container *container,
-                             struct error **err)
-{
-    const struct place *place = job->runtime->place;
-    autofree char *target = path_format("%s/rootfs", job->bundle);
-    autofree char *layer = place_layer(place, job->uid, job->name, job->attempt);
-    /* Its directory is what an attempt has once: who makes it may go on. */
-    if (mkdir(job->bundle, 0700) < 0)
-        return error_errno(err, errno, "cannot make container %s", job->id);
-    fault_point("bundle-made");
-    autoclose int lock = image_lock(place->state, IMAGE_LOCK_SHARED, err);
-    if (lock < 0)
-        return lock;
-    int result = maker_note(place, job->bundle, err);
-    if (result == 0)
-        result = rootfs_mount(place->state, container->image, layer, target, err);
-    fault_point("rootfs-mounted");
-    if (result == 0)
-        result = write_config(job, container, target, err);
-    fault_point("config-written");
-    return result;
-}
-
-/* What the runtime says of a container whose sandbox has just died is not the container's fault. */
-static bool has_sandbox(const struct job *job)
-{
-    autoclose int pidfd = -1;
-    return sandbox_find(job->runtime->place, job->uid, &pidfd) > 0;
-}
-
-static void on_container_created(void *context, pid_t pid, int pidfd, struct error *error)
-{
-    struct job *job = context;
-    autofree char *fifo = fifo_path(job->runtime, job->bundle, job->id);
-    if (error != NULL)
-        error_make(&job->error, has_sandbox(job) ? error->number : ESRCH, "%s", error->message);
-    else if (pidfd < 0)
-        error_make(&job->error, ESRCH, "the container ended before it was started");
-    else
-        add_ward(job->runtime, job->uid, job->name, job->attempt, pid, pidfd, &job->error);
-    if (job->error == NULL)
-        mark_as_waiting(fifo);
-    job_end(job);
-}
-
-static void begin_container(struct job *job)
-{
-    struct runtime *runtime = job->runtime;
-    autofree char *log = place_log(runtime->place, job->uid, job->name, job->attempt);
-    autofree char *cgroup =
-        hierarchy_monitor(runtime->cgroups, runtime->place, job->uid, job->name, job->attempt);
-    job->maker = maker_of(runtime->place, job->bundle);
-    struct conmon_plan plan = {.id = job->id,
-                               .bundle = job->bundle,
-                               .log = log,
-                               .cgroup = cgroup,
-                               .maker = &job->maker,
-                               .files = job->files};
-    if (conmon_start(runtime->loop, runtime->place, runtime->cgroups, &plan, on_container_created, job,
-                     &job->error) < 0)
-        job_end(job);
-}
-
-int runtime_create_container(struct runtime *runtime, const struct runtime_container *container,
-                             runtime_done_fn *done, void *context, struct error **err)
-{
-    struct job *job = job_new(runtime, container->uid, container->name, container->attempt, done, context);
-    job->files = (struct conmon_files){
-        .terminal = value_true(value_get(container->spec, STR("tty"))),
-        .input = value_true(value_get(container->spec, STR("stdin"))),
-        .input_stays = !value_true(value_get(container->spec, STR("stdinOnce"))),
-    };
-    int result = prepare_container(job, container, err);
-    if (result < 0)
-        job_free(job);
-    else
-        job_enqueue(job, begin_container);
-    return result;
 }
 
 /* ---- starting it ---- */
@@ -653,12 +387,12 @@ enum runtime_state runtime_adopt_container(struct runtime *runtime, const struct
     int attempt = target->attempt, pidfd;
     autofree char *id = place_container_id(uid, name, attempt);
     autofree char *bundle = place_bundle(runtime->place, uid, name, attempt);
-    autofree char *fifo = fifo_path(runtime, bundle, id);
+    autofree char *fifo = runtime_fifo_path(runtime, bundle, id);
     pid_t pid = conmon_container_pid(bundle), monitor = conmon_find(bundle, id, &pidfd);
     bool waits = waits_at(fifo, asked);
     if (!waits)
         unlink(fifo); /* its agent died just before it could */
-    if (monitor > 0 && pid > 0 && add_ward(runtime, uid, name, attempt, pid, pidfd, NULL) == 0) {
+    if (monitor > 0 && pid > 0 && ward_add(runtime, uid, name, attempt, pid, pidfd, NULL) == 0) {
         (*find_ward(runtime, uid, name, attempt))->asked = asked;
         return waits ? RUNTIME_CREATED : RUNTIME_RUNNING;
     }

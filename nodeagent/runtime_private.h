@@ -1,6 +1,6 @@
-/* What the files of the runtime share: runtime.c makes, starts and finds sandboxes and containers,
- * runtime_remove.c takes containers away, runtime_list.c lists what there is, runtime_exec.c runs commands in
- * them. */
+/* What the files of the runtime share: runtime.c starts, signals and finds sandboxes and containers,
+ * runtime_create.c makes containers, runtime_remove.c takes them away, runtime_list.c lists what there is,
+ * runtime_exec.c runs commands in them, and runtime_job.c lets all these verbs take their turns. */
 #ifndef PODTREE_RUNTIME_PRIVATE_H
 #define PODTREE_RUNTIME_PRIVATE_H
 
@@ -63,16 +63,27 @@ struct job *job_new(struct runtime *runtime, const char *uid, const char *name, 
 void job_enqueue(struct job *job, void (*begin)(struct job *));
 /* Calls back with job->error, and lets the next one begin. */
 void job_end(struct job *job);
+/* One that has not been enqueued: nobody is called back. */
+void job_free(struct job *job);
 /* Runs the OCI runtime with these words, in the group of the container's monitor: an agent that comes after
  * this one makes sure that nobody is in there before it does anything with the container. When it fails,
  * job->error says so. */
 int job_run_runtime(struct job *job, const char *const *words, process_done_fn *done);
 
+/* From now on its end is waited for; without a name it is the pod's sandbox. Takes the descriptor. */
+int ward_add(struct runtime *runtime, const char *uid, const char *name, int attempt, pid_t pid, int pidfd,
+             struct error **err);
 /* Its end is not waited for any more. Fine when it isn't. */
 void ward_forget(struct runtime *runtime, const char *uid, const char *name, int attempt);
 
-/* The container's first process, 0 when nobody waits for its end: then it is not running. */
+/* The container's first process, or without a name the sandbox's; 0 when nobody waits for its end: then it is
+ * not running. */
 pid_t runtime_container_pid(struct runtime *runtime, const struct runtime_target *target);
+
+/* The fifo at which the container's first process waits to be started (to be freed). */
+char *runtime_fifo_path(const struct runtime *runtime, const char *bundle, const char *id);
+/* Notes in it that the process has not been started yet. */
+void runtime_mark_as_waiting(const char *fifo);
 
 /* Has the kernel killed a process of the container for want of memory? */
 bool runtime_out_of_memory(const struct runtime *runtime, const char *uid, const char *name, int attempt);
