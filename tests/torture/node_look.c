@@ -49,12 +49,16 @@ struct process_search {
     void *context;
 };
 
+/* As nodeagent/hierarchy.h says. */
 static const char *kind_of_group(const char *directory)
 {
     const char *slash = strrchr(directory, '/');
-    if (str_ends(str_of(directory), STR(".monitor")))
+    if (strstr(directory, "/monitors/") != NULL)
         return "monitor";
-    return strcmp(slash, "/sandbox") == 0 ? "sandbox" : strchr(slash, '.') != NULL ? "container" : "";
+    return strcmp(slash, "/sandbox") == 0   ? "sandbox"
+           : strncmp(slash, "/pod", 4) == 0 ? "pod"
+           : strchr(slash, '.') != NULL     ? "container"
+                                            : "class";
 }
 
 static void visit_members(void *context, const char *directory)
@@ -197,8 +201,7 @@ static bool is_of(const struct remains *remains, const char *name)
 static void visit_group(void *context, const char *directory)
 {
     struct remains *remains = context;
-    if (is_of(remains, directory) && strstr(directory, "/pod") != NULL &&
-        strcmp(kind_of_group(directory), "") == 0 && strncmp(strrchr(directory, '/'), "/pod", 4) == 0)
+    if (is_of(remains, directory) && strcmp(kind_of_group(directory), "class") != 0)
         buf_addf(remains->what, "group %s; ", directory);
 }
 
