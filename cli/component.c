@@ -48,8 +48,9 @@ const struct component components[] = {
     {
         .name = "nodeagent",
         .identity = IDENTITY_NODE,
-        .arguments = "--mount {mount} --state {state} --run {run} --node {node} "
+        .arguments = "--mount {mount} --state {state} --run {run} --node {node} --kinds {kinds} "
                      "--runtime {runtime} --runtime-timeout {runtime-timeout} "
+                     "--static-pod-path {static-pod-path} "
                      "--image-gc-high-threshold {image-gc-high-threshold} "
                      "--image-gc-low-threshold {image-gc-low-threshold} "
                      "--image-minimum-gc-age {image-minimum-gc-age} "

@@ -46,6 +46,8 @@ int node_options_resolve(const struct node_options *options, struct settings *se
         result = find_runtime(options->runtime, &settings->runtime, err);
     if (result == 0 && options->runtime_timeout == 0)
         result = error_make(err, EINVAL, "--runtime-timeout: at least a second");
+    if (result == 0 && options->static_pods != NULL)
+        result = settings_absolute(options->static_pods, &settings->static_pods, err);
     if (result < 0)
         return result;
     settings->runtime_timeout = number_text(options->runtime_timeout);

@@ -6,7 +6,7 @@
 
 /* What isn't said (NULL, -1) is left to the agent. */
 struct node_options {
-    const char *runtime;
+    const char *runtime, *static_pods;
     int64_t runtime_timeout, image_high, image_low, image_age, pod_processes;
 };
 #define NODE_OPTIONS_NONE                                                                              \
@@ -28,6 +28,10 @@ struct node_options {
          .argument = "N",                                                                                    \
          .help = "how many processes and threads a pod may have (no limit)",                                 \
          .number = &(options).pod_processes},                                                                \
+        {.name = "static-pod-path",                                                                          \
+         .argument = "DIR",                                                                                  \
+         .help = "manifests of pods that this machine runs by itself (manifests in the state directory)",    \
+         .text = &(options).static_pods},                                                                    \
         {.name = "image-gc-high-threshold",                                                                  \
          .argument = "PERCENT",                                                                              \
          .help = "how full the disk has to be before images go (85)",                                        \

@@ -15,6 +15,7 @@ const struct settings_field settings_fields[] = {
     {"hollow", offsetof(struct settings, hollow), false},
     {"runtime", offsetof(struct settings, runtime), false},
     {"runtime-timeout", offsetof(struct settings, runtime_timeout), false},
+    {"static-pod-path", offsetof(struct settings, static_pods), false},
     {"image-gc-high-threshold", offsetof(struct settings, image_high), false},
     {"image-gc-low-threshold", offsetof(struct settings, image_low), false},
     {"image-minimum-gc-age", offsetof(struct settings, image_age), false},

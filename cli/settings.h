@@ -33,7 +33,7 @@ struct settings {
     char *node;   /* the name of this machine as a node; NULL: it is none */
     char *hollow; /* a number of hollow nodes; NULL: none */
     /* What this machine's agent is told (node_options.h); NULL: nothing. */
-    char *runtime, *runtime_timeout, *image_high, *image_low, *image_age, *pod_processes;
+    char *runtime, *runtime_timeout, *static_pods, *image_high, *image_low, *image_age, *pod_processes;
     char *libexec; /* the directory of the components' programs */
     char *kinds;   /* the directory of the kinds */
 };

@@ -9,6 +9,7 @@
 #include "fsd/worker.h"
 #include "lib/clock.h"
 #include "lib/file.h"
+#include "lib/mirror.h"
 #include <errno.h>
 #include <stdatomic.h>
 
@@ -169,8 +170,8 @@ static struct shown_log *find_or_make(struct fsd *fsd, uint32_t node)
     if (object == NULL)
         return NULL;
     autofree char *container_name = str_dup(container);
-    const struct log_source source = {
-        .state = fsd->logs->state, .uid = object->uid, .container = container_name};
+    autofree char *uid = str_dup(mirror_node_uid(document_of(fsd->documents, object->committed)));
+    const struct log_source source = {.state = fsd->logs->state, .uid = uid, .container = container_name};
     log = memory_zeroed(1, sizeof(*log));
     *log = (struct shown_log){.node = node_number(fsd->nodes, node),
                               .file = log_file_new(&source, name->which, name->form),

@@ -4,6 +4,7 @@
 #include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/log.h"
+#include "lib/mirror.h"
 #include "nodeagent/discard.h"
 #include "nodeagent/image.h"
 #include "nodeagent/log_rotation.h"
@@ -99,14 +100,38 @@ const struct own_node *agent_own_node(const struct agent *agent)
     return cache_get(agent->cache, &own_node_view, (struct key){STR(""), str_of(own_node)});
 }
 
+struct value agent_bound_pod(const struct agent *agent, const char *namespace, const char *name)
+{
+    const struct bound_pod *pod =
+        agent->cache != NULL
+            ? cache_get(agent->cache, &bound_pod_view, (struct key){str_of(namespace), str_of(name)})
+            : NULL;
+    return pod != NULL ? pod->object : VALUE_ABSENT;
+}
+
+void agent_each_bound_pod(struct agent *agent, void (*visit)(void *context, struct value pod), void *context)
+{
+    for (const struct bound_pod *pod = NULL; (pod = cache_next(agent->cache, &bound_pod_view, pod)) != NULL;)
+        if (value_exists(pod->object))
+            visit(context, pod->object);
+}
+
+static bool is_mirror(const struct bound_pod *pod)
+{
+    return pod != NULL && mirror_of(pod->object).length != 0;
+}
+
+/* Mirrors are nothing to be run. */
 static bool is_ours(const struct bound_pod *pod)
 {
-    return pod != NULL && value_exists(pod->object);
+    return pod != NULL && value_exists(pod->object) && !is_mirror(pod);
 }
 
 static void on_pod_changed(struct agent *agent, const void *before, const void *now)
 {
     const struct bound_pod *old = before, *new = now;
+    if (is_mirror(old) || is_mirror(new))
+        agent_mirror_later(agent);
     if (is_ours(old) && (!is_ours(new) || !str_equal(old->meta.uid, new->meta.uid))) {
         struct pod *gone = find_pod(agent, old->meta.uid);
         if (gone != NULL)
@@ -124,6 +149,8 @@ static void on_pod_changed(struct agent *agent, const void *before, const void *
 /* Somebody has removed the node, or put another in its place. */
 static void on_node_changed(struct agent *agent, const struct meta *before, const struct meta *now)
 {
+    if (now != NULL && before == NULL && str_is(now->name, own_node))
+        agent_mirror_later(agent);
     if (before != NULL && str_is(before->name, own_node) &&
         (now == NULL || !str_equal(now->uid, before->uid)))
         agent_say_node(agent);
@@ -163,9 +190,11 @@ static void read_later(struct agent *agent, int64_t after_ms)
 }
 
 /* Now it is known which of the pods that were found here are still wanted. */
-static void become_ready(struct agent *agent)
+void agent_set_ready(struct agent *agent, enum source source)
 {
-    agent->ready = true;
+    if (agent->ready[source])
+        return;
+    agent->ready[source] = true;
     each_pod(agent, pod_sync);
 }
 
@@ -197,8 +226,9 @@ static void read_tree(void *context)
         read_later(agent, READ_RETRY_MS);
         return;
     }
-    if (!agent->ready)
-        become_ready(agent);
+    if (!agent->ready[SOURCE_TREE])
+        agent_mirror_later(agent);
+    agent_set_ready(agent, SOURCE_TREE);
 }
 
 static void on_tree_events(void *context, uint32_t events)
@@ -248,6 +278,9 @@ static void on_answer(void *context, enum message_kind kind, const char *subject
     case MESSAGE_EVENT:
     case MESSAGE_FINISH:
         on_pod_answer(agent, kind, subject, error, message);
+        return;
+    case MESSAGE_MIRROR:
+        agent_mirror_answered(agent, subject, error, message);
         return;
     case MESSAGE_NODE_STATUS:
         if (gone) {
@@ -384,17 +417,30 @@ static void recover(struct agent *agent)
 
 /* ---- what people want of containers ---- */
 
-static int find_running(void *context, const char *uid, const char *container, int *attempt, char **title,
-                        struct error **err)
+/* People know a static pod by the uid of its mirror. */
+static const struct pod *find_mirrored(const struct agent *agent, const char *uid)
 {
-    const struct pod *pod = find_pod(context, str_of(uid));
+    for (struct map_node *node = NULL; (node = map_next(&agent->pods, node)) != NULL;) {
+        const struct pod *pod = map_entry(node, struct pod, by_uid);
+        if (pod->record->is_static && value_is(value_at(pod_mirror(pod), "metadata", "uid"), uid))
+            return pod;
+    }
+    return NULL;
+}
+
+static int find_running(void *context, struct runtime_target *target, char **title, struct error **err)
+{
+    const struct pod *pod = find_pod(context, str_of(target->uid));
+    if (pod == NULL)
+        pod = find_mirrored(context, target->uid);
     if (pod == NULL)
         return error_make(err, ENOENT, "the pod is not on this node, which is %s", own_node);
-    const struct container_record *record = record_container(pod->record, container);
+    const struct container_record *record = record_container(pod->record, target->name);
     if (record == NULL || record->state != CONTAINER_RUNNING)
-        return error_make(err, ESRCH, "container %s of pod %s/%s is not running", container,
+        return error_make(err, ESRCH, "container %s of pod %s/%s is not running", target->name,
                           pod->record->namespace, pod->record->name);
-    *attempt = record->attempt;
+    target->uid = pod->record->uid;
+    target->attempt = record->attempt;
     *title = path_format("%s/%s", pod->record->namespace, pod->record->name);
     return 0;
 }
@@ -427,7 +473,7 @@ static int follow_tree(struct agent *agent, struct error **err)
     agent->read_all_timer = loop_timer(agent->loop, 0, on_read_all_due, agent);
     on_logs_due(agent);
     agent_watch_storage(agent);
-    return 0;
+    return agent_open_static_pods(agent, err);
 }
 
 /* Who asked for the end of all wants to know what takes so long: pods have some time to end by themselves. */
@@ -484,7 +530,8 @@ struct agent *agent_new(struct loop *loop, const struct agent_options *options, 
     }
     if (options->end_pods) {
         agent->report_ms = clock_ms() + REPORT_MS;
-        become_ready(agent);
+        for (enum source source = 0; source < SOURCES; source++)
+            agent_set_ready(agent, source);
         agent->read_timer = loop_timer(loop, 0, stop_when_empty, agent);
     }
     return agent;
@@ -497,9 +544,10 @@ void agent_free(struct agent *agent)
     each_pod(agent, pod_free);
     map_free(&agent->pods);
     agent_close_images(agent);
+    agent_close_static_pods(agent);
     struct loop_source *const sources[] = {agent->tree_source, agent->read_timer, agent->read_all_timer,
                                            agent->lease_timer, agent->node_timer, agent->images_source,
-                                           agent->usage_timer, agent->logs_timer};
+                                           agent->usage_timer, agent->logs_timer, agent->mirror_timer};
     for (size_t i = 0; i < COUNT(sources); i++)
         loop_remove(sources[i]);
     if (agent->images >= 0)

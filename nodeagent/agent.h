@@ -15,8 +15,10 @@ struct agent_options {
     struct image_policy images; /* when they go */
     /* End all that runs here, and be done: no tree is asked, nor told. Else `tree` is needed. */
     bool end_pods;
-    int64_t most_processes; /* of a pod; 0: as many as there can be */
-    int report;             /* a descriptor to which it then writes what it waits for, in lines; 0: none */
+    const char *static_pods; /* a directory of manifests; NULL: manifests in the state directory */
+    const char *kinds;       /* the kinds' directory: what the manifests may say */
+    int64_t most_processes;  /* of a pod; 0: as many as there can be */
+    int report;              /* a descriptor to which it then writes what it waits for, in lines; 0: none */
     struct tree *tree;
 };
 

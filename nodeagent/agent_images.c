@@ -7,7 +7,7 @@
 #define PULLS       3
 #define PROGRESS_MS 30000
 
-static void say_of_node(void *context, const char *type, const char *reason, const char *message)
+void agent_say_of_node(void *context, const char *type, const char *reason, const char *message)
 {
     struct agent *agent = context;
     autodoc struct doc *doc = doc_new();
@@ -26,7 +26,7 @@ int agent_open_images(struct agent *agent, struct error **err)
     if (agent->puller == NULL)
         return -EIO;
     agent->collector =
-        collector_new(agent->loop, agent->options.place, &agent->options.images, say_of_node, agent);
+        collector_new(agent->loop, agent->options.place, &agent->options.images, agent_say_of_node, agent);
     return 0;
 }
 

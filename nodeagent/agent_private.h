@@ -23,6 +23,8 @@ struct pod {
     struct pod_record *record;
     struct doc *document; /* as it was last seen in the tree; NULL: it isn't there */
     struct doc *status;   /* what was last said of it; NULL: nothing yet */
+    char *told;           /* a static pod's: the uid of the mirror to which that was said */
+    struct buf held;      /* and the events for which there was no mirror yet, as requests, a line each */
     struct loop_source *timer;
     bool finishing; /* the tree has been asked to let it go */
     bool unsaved;   /* what its record says is not on the disk */
@@ -30,6 +32,9 @@ struct pod {
     struct pod_check *checks; /* pod_probe.c's: the probes of its containers */
     struct pod_hook *hooks;   /* pod_hook.c's: hooks that are running */
 };
+
+/* Where pods come from. A pod is left alone until it is known what its source wants. */
+enum source { SOURCE_TREE, SOURCE_FILES, SOURCES };
 
 /* The kinds that it follows: pods, nodes, ConfigMaps, Secrets. */
 enum { AGENT_FOLLOWS = 4 };
@@ -51,10 +56,12 @@ struct agent {
     struct usage *usage;
     struct storage_watch *storage; /* agent_storage.c's */
     struct loop_source *usage_timer;
-    char *address;    /* of this machine */
-    struct map pods;  /* by uid */
-    int64_t begun_ms; /* wall clock: since when it runs */
-    bool ready;       /* it is known what should be: the tree has been read once, or all shall end */
+    char *address;       /* of this machine */
+    struct map pods;     /* by uid */
+    int64_t begun_ms;    /* wall clock: since when it runs */
+    bool ready[SOURCES]; /* it is known what should be: the source has been read once, or all shall end */
+    struct static_pods *static_pods;
+    struct loop_source *mirror_timer;
     /* agent.c's own */
     struct cache *cache;
     bool changed[AGENT_FOLLOWS], read_all;
@@ -117,7 +124,28 @@ void agent_watch_storage(struct agent *agent);
 /* Fine when it isn't watched. */
 void agent_forget_storage(struct agent *agent);
 
+/* ---- agent_static.c ---- */
+
+int agent_open_static_pods(struct agent *agent, struct error **err);
+void agent_close_static_pods(struct agent *agent);
+/* In the next turn: one has gone, so another of its name may come. */
+void agent_deliver_static_pods(struct agent *agent);
+
+/* ---- agent_mirror.c ---- */
+
+/* In the next turn: looks whether the mirrors in the tree are as they should be. */
+void agent_mirror_later(struct agent *agent);
+void agent_mirror_answered(struct agent *agent, const char *subject, struct str error, struct str message);
+/* What the tree has as the mirror of a static pod, be it that of an earlier one; absent: nothing. */
+struct value pod_mirror(const struct pod *pod);
+
 /* ---- agent.c ---- */
+
+/* It is known what the source wants. */
+void agent_set_ready(struct agent *agent, enum source source);
+/* The pods that the tree has bound to this node, mirrors too. They live until the tree is read again. */
+struct value agent_bound_pod(const struct agent *agent, const char *namespace, const char *name);
+void agent_each_bound_pod(struct agent *agent, void (*visit)(void *context, struct value pod), void *context);
 
 /* This machine's node as the tree has it; NULL when it isn't there. */
 const struct own_node *agent_own_node(const struct agent *agent);
@@ -212,6 +240,9 @@ void pod_forget_images(struct pod *pod);
 
 /* ---- agent_images.c ---- */
 
+/* An event of the node. */
+void agent_say_of_node(void *agent, const char *type, const char *reason, const char *message);
+
 /* Sets the agent's puller and collector. */
 int agent_open_images(struct agent *agent, struct error **err);
 void agent_close_images(struct agent *agent);
@@ -266,13 +297,15 @@ struct doc *pod_variables(struct pod *pod, struct value container, struct error 
 /* ---- pod_say.c: nothing happens where nobody is told ---- */
 
 /* `type` is Normal or Warning. */
-__attribute__((format(printf, 4, 5))) void pod_say_event(const struct pod *pod, const char *type,
+__attribute__((format(printf, 4, 5))) void pod_say_event(struct pod *pod, const char *type,
                                                          const char *reason, const char *format, ...);
 /* Says how it is, if that is not what was said last. */
 void pod_say_status(struct pod *pod, int64_t now_ms);
 /* The tree would not have it, because another has changed the pod meanwhile or for a reason of its own: it is
  * said again. */
 void pod_status_refused(struct pod *pod, bool outdated);
+/* There is a mirror: tells it the events that have been held for it. */
+void pod_say_held(struct pod *pod);
 /* Asks the tree to let it go. */
 void pod_say_finished(struct pod *pod);
 

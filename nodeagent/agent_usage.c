@@ -32,7 +32,10 @@ static void add_pod(struct agent *agent, const struct pod *pod, struct value pod
         return;
     value_set_str(entry, STR("name"), str_of(record->name));
     value_set_str(entry, STR("namespace"), str_of(record->namespace));
-    value_set_str(entry, STR("uid"), str_of(record->uid));
+    struct value mirror = record->is_static ? pod_mirror(pod) : VALUE_ABSENT;
+    value_set_str(entry, STR("uid"),
+                  value_exists(mirror) ? value_str(value_at(mirror, "metadata", "uid"))
+                                       : str_of(record->uid));
     struct value containers = value_set_array(entry, STR("containers"));
     for (int i = 0; i < record->container_count; i++)
         add_container(agent, pod, &record->containers[i], containers);

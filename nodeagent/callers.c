@@ -96,7 +96,7 @@ static int serve(struct caller *caller, struct value request, struct error **err
     struct runtime_target target = {.uid = uid, .name = container};
     int result = check_descriptors(caller, err);
     if (result == 0)
-        result = callers->find(callers->context, uid, container, &target.attempt, &title, err);
+        result = callers->find(callers->context, &target, &title, err);
     if (result < 0)
         return result;
     if (value_exists(value_get(request, STR("copy")))) {

@@ -9,10 +9,10 @@
 
 struct callers;
 
-/* Which attempt of a container is running, for whom the log says so ("default/web-1"; to be freed); an error
- * when none is. */
-typedef int callers_find_fn(void *context, const char *uid, const char *container, int *attempt, char **title,
-                            struct error **err);
+/* The target has the pod's uid, as people know it, and the container's name: puts in by what uid the pod is
+ * known here and which attempt is running, and says for whom that is in words ("default/web-1"; to be freed).
+ * An error when none is. */
+typedef int callers_find_fn(void *context, struct runtime_target *target, char **title, struct error **err);
 
 /* Opens the door in the place's run directory. */
 struct callers *callers_open(struct loop *loop, struct runtime *runtime, const char *run,

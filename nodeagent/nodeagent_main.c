@@ -13,7 +13,7 @@
 #include <time.h>
 
 static const char *mount_point = "/k8s", *state = "/var/lib/podtree", *run = "/run/podtree";
-static const char *node, *runtime = "runc";
+static const char *node, *runtime = "runc", *static_pods, *kinds = PKGDATADIR "/kinds";
 static bool end_pods;
 static int64_t report, most_processes, runtime_timeout = PLACE_RUNTIME_TIMEOUT_MS / 1000;
 static int64_t image_high = 85, image_low = 80, image_age_s = 120;
@@ -31,6 +31,11 @@ static const struct option_row options[] = {
      .argument = "SECONDS",
      .help = "what takes it longer hangs, and is tried again (120)",
      .number = &runtime_timeout},
+    {.name = "static-pod-path",
+     .argument = "DIR",
+     .help = "manifests of pods that this machine runs by itself (manifests in the state directory)",
+     .text = &static_pods},
+    {.name = "kinds", .argument = "DIR", .help = "where the kinds are", .text = &kinds},
     {.name = "image-gc-high-threshold",
      .argument = "PERCENT",
      .help = "how full the disk has to be before images go (85)",
@@ -107,6 +112,8 @@ static int work(struct loop *loop, const struct place *place, struct error **err
         .images = {image_high, image_low, image_age_s * 1000},
         .most_processes = most_processes,
         .end_pods = end_pods,
+        .static_pods = static_pods,
+        .kinds = kinds,
         .report = (int)report,
     };
     autoclose int lock = lock_run_directory(place, err);

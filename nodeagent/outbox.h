@@ -15,6 +15,7 @@ enum message_kind {
     MESSAGE_STATUS, /* of a pod */
     MESSAGE_EVENT,
     MESSAGE_FINISH, /* the pod's object may go */
+    MESSAGE_MIRROR, /* comes or goes */
     MESSAGE_NODE_CREATE,
     MESSAGE_NODE_STATUS,
     MESSAGE_LEASE_CREATE,

@@ -65,6 +65,7 @@ int place_open(struct place *place, const char *state, const char *run, const ch
     place->exec = program_path("podtree-exec");
     place->copy = program_path("podtree-copy");
     place->image = program_path("podtree-image");
+    place->manifest = program_path("podtree-manifest");
     const struct {
         bool in_state;
         const char *name;
@@ -94,6 +95,7 @@ void place_close(struct place *place)
     free(place->exec);
     free(place->copy);
     free(place->image);
+    free(place->manifest);
     *place = (struct place){0};
 }
 

@@ -7,6 +7,7 @@
  *     STATE/pods/<uid>/<container>/<attempt>/{upper,work}   what it has written, for overlayfs
  *     STATE/pods/<uid>/volumes.d/         its volumes (volume.h); a container can be called volumes
  *     STATE/discarded/                    what is being removed (discard.h)
+ *     STATE/manifests/                    pods that this machine runs by itself (static_pod.h)
  *     STATE/seccomp/                      profiles that pods name (type Localhost)
  *     STATE/registries/<host[:port]>/     certificates for pulling images from there (fetch.h)
  *     RUN/runc/                           runc's own state: runc --root RUN/runc list; another runtime's is
@@ -37,6 +38,7 @@ struct place {
     char *exec;                 /* podtree-exec */
     char *copy;                 /* podtree-copy */
     char *image;                /* podtree-image */
+    char *manifest;             /* podtree-manifest */
 };
 
 /* As the kubelet's runtimeRequestTimeout. */

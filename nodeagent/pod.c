@@ -62,6 +62,8 @@ void pod_free(struct pod *pod)
     pod_forget_hooks(pod, NULL);
     doc_free(pod->document);
     doc_free(pod->status);
+    free(pod->told);
+    buf_free(&pod->held);
     record_free(pod->record);
     free(pod);
 }
@@ -272,7 +274,7 @@ static void finish(struct pod *pod)
         return;
     }
     fault_point("volumes-removed");
-    if (pod->document == NULL || pod->agent->outbox == NULL) {
+    if (pod->document == NULL || pod->agent->outbox == NULL || pod->record->is_static) {
         pod_forget(pod);
     } else if (!pod->finishing) {
         pod_say_finished(pod);
@@ -356,7 +358,7 @@ void pod_sync_later(struct pod *pod, int64_t after_ms)
 
 void pod_sync(struct pod *pod)
 {
-    if (!pod->agent->ready)
+    if (!pod->agent->ready[pod->record->is_static ? SOURCE_FILES : SOURCE_TREE])
         return;
     struct circumstances circumstances = {
         .pod = pod_document(pod), .now_ms = clock_wall_ms(), .ending_all = pod->agent->options.end_pods};
@@ -436,6 +438,8 @@ void pod_forget(struct pod *pod)
     if (directory_remove(directory, &error) == 0) {
         fault_point("pod-forgotten");
         struct agent *agent = pod->agent;
+        if (pod->record->is_static)
+            agent_deliver_static_pods(agent);
         pod_free(pod);
         agent_share(agent);
         return;

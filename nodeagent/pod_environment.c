@@ -3,7 +3,7 @@
 #include "nodeagent/environment.h"
 
 struct context {
-    const struct pod *pod;
+    struct pod *pod;
     struct pod_objects *objects;
 };
 

@@ -70,7 +70,7 @@ int pod_objects_read_passwords(struct pod_objects *objects, const struct pod *po
 {
     struct str account = pull_account(pod_document(pod));
     *objects = (struct pod_objects){.pod = pod};
-    if (account.length != 0)
+    if (account.length != 0 && !pod->record->is_static)
         read_one(objects, "ServiceAccount", account);
     value_each (reference, pull_references(pod_document(pod), pod_objects_find, objects))
         read_one(objects, "Secret", value_str(value_get(reference, STR("name"))));

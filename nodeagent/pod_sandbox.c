@@ -67,7 +67,7 @@ const char *pod_hostname(const struct pod *pod, char hostname[NAMES_HOSTNAME])
     return hostname;
 }
 
-static void say_what_has_no_effect(const struct pod *pod)
+static void say_what_has_no_effect(struct pod *pod)
 {
     autobuf struct buf fields = {0};
     effect_missing(&fields, pod_document(pod));

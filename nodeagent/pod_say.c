@@ -1,21 +1,57 @@
 /* What one pod tells the tree: its events, its status where that has changed, and that nothing is left of it.
  * All goes into the agent's outbox, where a newer status takes the place of one that waits. */
+#include "lib/mirror.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/status.h"
 
 /* After another has changed the pod: by then that has been seen. After what the tree can't do at present. */
 #define STATUS_OUTDATED_MS 100
 #define STATUS_REFUSED_MS  5000
+#define HELD_AT_MOST       16384
+
+/* What the tree has of it; absent: nothing. */
+static struct value in_tree(const struct pod *pod)
+{
+    if (!pod->record->is_static)
+        return pod_document(pod);
+    struct value mirror = pod_mirror(pod);
+    return str_is(mirror_of(mirror), pod->record->uid) ? mirror : VALUE_ABSENT;
+}
 
 static struct value begin_request(struct doc *doc, const struct pod *pod, const char *operation)
 {
     const struct pod_record *record = pod->record;
     struct value request = outbox_request(doc, operation, "pods", record->namespace, record->name);
-    value_set_str(request, STR("uid"), str_of(record->uid));
+    value_set_str(request, STR("uid"), value_str(value_at(in_tree(pod), "metadata", "uid")));
     return request;
 }
 
-void pod_say_event(const struct pod *pod, const char *type, const char *reason, const char *format, ...)
+/* An event of a static pod waits for the mirror that it is to be told to; what is too much is left out. */
+static void hold_event(struct pod *pod, struct value request)
+{
+    if (pod->held.length > HELD_AT_MOST)
+        return;
+    value_write(&pod->held, request);
+    buf_add_char(&pod->held, '\n');
+}
+
+void pod_say_held(struct pod *pod)
+{
+    struct value uid = value_at(in_tree(pod), "metadata", "uid");
+    struct str rest = buf_str(&pod->held), line;
+    while (rest.length != 0 && str_split(&rest, '\n', &line)) {
+        autodoc struct doc *doc = doc_parse(line, NULL);
+        if (doc == NULL)
+            continue;
+        value_set_copy(doc_root(doc), STR("uid"), uid);
+        outbox_put(pod->agent->outbox, MESSAGE_EVENT, pod->record->uid, doc_root(doc));
+    }
+    buf_clear(&pod->held);
+    if (pod->told == NULL || !str_is(value_str(uid), pod->told))
+        pod_sync_later(pod, 0);
+}
+
+void pod_say_event(struct pod *pod, const char *type, const char *reason, const char *format, ...)
 {
     if (pod->agent->outbox == NULL || pod->document == NULL)
         return;
@@ -29,26 +65,42 @@ void pod_say_event(const struct pod *pod, const char *type, const char *reason, 
     value_set_str(request, STR("type"), str_of(type));
     value_set_str(request, STR("reason"), str_of(reason));
     value_set_str(request, STR("message"), buf_str(&message));
-    outbox_put(pod->agent->outbox, MESSAGE_EVENT, pod->record->uid, request);
+    if (value_exists(in_tree(pod)))
+        outbox_put(pod->agent->outbox, MESSAGE_EVENT, pod->record->uid, request);
+    else
+        hold_event(pod, request);
+}
+
+/* A mirror that has been made anew has to be told all. */
+static bool is_untold(struct pod *pod)
+{
+    struct str uid = value_str(value_at(in_tree(pod), "metadata", "uid"));
+    if (!pod->record->is_static || (pod->told != NULL && str_is(uid, pod->told)))
+        return false;
+    free(pod->told);
+    pod->told = str_dup(uid);
+    return true;
 }
 
 void pod_say_status(struct pod *pod, int64_t now_ms)
 {
     struct agent *agent = pod->agent;
-    if (agent->outbox == NULL || pod->document == NULL)
+    if (agent->outbox == NULL || pod->document == NULL || !value_exists(in_tree(pod)))
         return;
-    struct value known = value_get(pod_document(pod), STR("status"));
+    bool untold = is_untold(pod);
+    struct value known = value_get(in_tree(pod), STR("status"));
     if (pod->status == NULL)
         pod->status = value_type(known) == VALUE_OBJECT ? doc_copy(known) : doc_new();
     autodoc struct doc *now = doc_copy(doc_root(pod->status));
     status_update(doc_root(now), pod_document(pod), pod->record, agent->address, now_ms);
     autodoc struct doc *doc = doc_new();
     struct value request = begin_request(doc, pod, "status");
-    if (!status_difference(value_set_object(request, STR("merge")), doc_root(pod->status), doc_root(now)))
+    if (!status_difference(value_set_object(request, STR("merge")), doc_root(pod->status), doc_root(now)) &&
+        !untold)
         return;
     /* Others write conditions of this pod: what they have said since it was last seen must not be lost. */
     if (value_count(value_at(pod_document(pod), "spec", "readinessGates")) != 0)
-        value_set_copy(request, STR("rv"), value_at(pod_document(pod), "metadata", "resourceVersion"));
+        value_set_copy(request, STR("rv"), value_at(in_tree(pod), "metadata", "resourceVersion"));
     /* Whole, not only what differs: a message that takes the place of one that was not sent must say that
      * too. */
     value_merge(value_get(request, STR("merge")), doc_root(now));

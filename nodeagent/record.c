@@ -474,6 +474,7 @@ int record_save(const struct place *place, const struct pod_record *record, stru
     value_set_int(root, STR("graceSeconds"), record->grace_seconds);
     value_set_bool(root, STR("hostNetwork"), record->host_network);
     value_set_bool(root, STR("admitted"), record->admitted);
+    value_set_bool(root, STR("static"), record->is_static);
     write_text(root, STR("failureReason"), record->failure_reason);
     write_text(root, STR("failureMessage"), record->failure_message);
     value_set_int(root, STR("failureGraceSeconds"), record->failure_grace_seconds);
@@ -573,6 +574,7 @@ struct pod_record *record_load(const struct place *place, const char *uid, struc
     record->grace_seconds = read_int(root, STR("graceSeconds"), 30);
     record->host_network = value_true(value_get(root, STR("hostNetwork")));
     struct value admitted = value_get(root, STR("admitted"));
+    record->is_static = value_true(value_get(root, STR("static")));
     record->admitted = !value_exists(admitted) || value_true(admitted);
     record->failure_reason = read_text(root, STR("failureReason"));
     record->failure_message = read_text(root, STR("failureMessage"));

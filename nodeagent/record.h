@@ -86,7 +86,8 @@ struct pod_record {
     bool host_network;
     struct container_record *containers; /* as in the pod: init containers and sidecars, then the others */
     int container_count;
-    bool admitted; /* the node has taken it */
+    bool admitted;  /* the node has taken it */
+    bool is_static; /* it comes from a file of the machine */
     char *failure_reason,
         *failure_message;          /* why it has failed, where it is not for what its containers did */
     int64_t failure_grace_seconds; /* what its containers get then at most; 0: what the pod says */

@@ -7,6 +7,7 @@ teardown() {
     show_logs_of_failure
     [ -z "${registry_pid:-}" ] || kill "$registry_pid" 2>/dev/null || true
     rm -r "$K8S/deployments/web" 2>/dev/null || true
+    rm -f "$PODTREE_STATE/manifests/"*
     local pod
     for pod in "$K8S"/pods/*; do
         [ ! -e "$pod" ] || rmdir "$pod" 2>/dev/null || true
@@ -551,6 +552,58 @@ YAML
     wait_until "$K8S/pods" pods_are 0
     [ -z "$(ls "$PODTREE_RUN/runc" "$PODTREE_RUN/crun" | grep -v :)" ]
     umount "$BATS_FILE_TMPDIR/v/below"
+}
+
+@test "a manifest of the machine is a pod that nothing but its file ends" {
+    local manifests="$PODTREE_STATE/manifests" mirror=web-node-a pid hash
+    "$podtree" down
+    pod web '[sh, -c, "echo begun; while :; do sleep 1000 & wait; done"]' >"$BATS_TEST_TMPDIR/web.yaml"
+    cp "$BATS_TEST_TMPDIR/web.yaml" "$manifests/web.yaml"
+    sed 's/containers:/contaners:/' "$manifests/web.yaml" >"$manifests/broken.yml"
+    pod needy '[sleep, "1000"]' '  imagePullSecrets: [{name: x}]' >"$manifests/needy.yaml"
+    echo nonsense >"$manifests/web.yaml~"
+
+    # it runs where there is no tree, and goes on when one comes
+    local built=${podtree%/bin/podtree}
+    "$built/libexec/podtree/podtree-nodeagent" --mount "$PODTREE_MOUNT" --state "$PODTREE_STATE" --run "$PODTREE_RUN" \
+        --node node-a --kinds "$built/share/podtree/kinds" 3>&- &
+    local agent=$!
+    poll_until run_containers 1
+    pid=$(cat "$PODTREE_RUN"/pods/*/main.*/pid)
+    kill "$agent"
+    wait "$agent"
+    "$podtree" up --node node-a
+    wait_until "$K8S/pods" test -e "$K8S/pods/$mirror"
+    wait_until "$K8S/pods/$mirror/status" says $mirror "Running ready=1/1"
+    [ "$(cat "$K8S/pods/$mirror/containers/main/log")" = begun ]
+    [ "$("$podtree" exec $mirror -- hostname)" = $mirror ]
+    hash=$(cat "$K8S/pods/$mirror/metadata/annotations/kubernetes.io%2Fconfig.mirror")
+    [ "$(cat "$K8S/pods/$mirror/metadata/ownerReferences/"*/kind)" = Node ]
+    grep -q 'broken.yml: unknown field "spec.contaners"' "$K8S/nodes/node-a/events"
+    grep -q 'needy.yaml: a static pod may not reference secrets' "$K8S/nodes/node-a/events"
+    [ "$(count_pods)" = 1 ]
+
+    # its mirror comes again, and so does the agent
+    [ "$(cat "$PODTREE_RUN/pods/$hash"/main.*/pid)" = "$pid" ]
+    local uid
+    uid=$(cat "$K8S/pods/$mirror/metadata/uid")
+    rmdir "$K8S/pods/$mirror"
+    is_another() { [ "$(cat "$K8S/pods/$mirror/metadata/uid" 2>/dev/null)" != "$uid" ] && says $mirror "Running ready=1/1" 2>/dev/null; }
+    poll_until is_another
+    kill_component nodeagent
+    poll_until "$podtree" exec $mirror -- true
+    kill -0 "$pid"
+
+    # a changed manifest is another pod, which comes when the first has gone
+    sed 's/echo begun/echo changed/' "$BATS_TEST_TMPDIR/web.yaml" >"$manifests/.new"
+    mv "$manifests/.new" "$manifests/web.yaml"
+    is_changed() { [ "$(cat "$K8S/pods/$mirror/containers/main/log" 2>/dev/null)" = changed ] && says $mirror "Running ready=1/1"; }
+    poll_until is_changed
+    grep -q Started "$K8S/pods/$mirror/events"
+    run ! kill -0 "$pid"
+    run_containers 1
+    rm "$manifests"/*
+    wait_until "$K8S/pods" pods_are 0
 }
 
 # in_web [OPTION…] COMMAND: a command that must not take long

@@ -50,7 +50,7 @@ static void a_value_is_one_word_whatever_is_in_it(void **state)
     expect_argv(
         "nodeagent", "--end-pods",
         "/usr/libexec/podtree/podtree-nodeagent|--mount|/k8s|--state|/var/lib/podtree|--run|/run/podtree|"
-        "--node|node a|--end-pods");
+        "--node|node a|--kinds|/usr/share/podtree/kinds|--end-pods");
 }
 
 static void an_option_is_left_out_with_the_value_that_it_lacks(void **state)
