@@ -29,10 +29,11 @@ static struct pod *find(const struct storage_watch *watch, const char *uid)
     return map_entry(map_find(&watch->agent->pods, str_of(uid)), struct pod, by_uid);
 }
 
+/* Static pods are never evicted, as in the kubelet (IsCriticalPod). */
 static bool is_to_be_measured(const struct pod *pod)
 {
-    return pod->document != NULL && pod->record->sandbox == SANDBOX_READY && !pod->record->over &&
-           storage_is_limited(pod_document(pod));
+    return pod->document != NULL && !pod->record->is_static && pod->record->sandbox == SANDBOX_READY &&
+           !pod->record->over && storage_is_limited(pod_document(pod));
 }
 
 static void measure_next(struct storage_watch *watch);
