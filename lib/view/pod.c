@@ -44,18 +44,27 @@ static struct resources sum(struct resources a, struct resources b)
                               a.likely_cpu_milli + b.likely_cpu_milli, a.likely_memory + b.likely_memory};
 }
 
-/* Init containers run one after the other before the rest. */
+static struct resources largest(struct resources a, struct resources b)
+{
+    return (struct resources){larger(a.cpu_milli, b.cpu_milli), larger(a.memory, b.memory),
+                              larger(a.likely_cpu_milli, b.likely_cpu_milli),
+                              larger(a.likely_memory, b.likely_memory)};
+}
+
+/* Init containers run one after the other before the rest, each beside the sidecars that came before it;
+ * those stay. */
 static struct resources pod_requests(struct value spec)
 {
-    struct resources total = {0};
+    struct resources total = {0}, sidecars = {0}, most = {0};
     value_each (container, value_get(spec, STR("containers")))
         total = sum(total, requests_of(value_get(container, STR("resources"))));
     value_each (container, value_get(spec, STR("initContainers"))) {
-        struct resources one = requests_of(value_get(container, STR("resources")));
-        total = (struct resources){larger(total.cpu_milli, one.cpu_milli), larger(total.memory, one.memory),
-                                   larger(total.likely_cpu_milli, one.likely_cpu_milli),
-                                   larger(total.likely_memory, one.likely_memory)};
+        struct resources beside = sum(sidecars, requests_of(value_get(container, STR("resources"))));
+        most = largest(most, beside);
+        if (value_is(value_get(container, STR("restartPolicy")), "Always"))
+            sidecars = beside;
     }
+    total = largest(sum(total, sidecars), most);
     struct value overhead = value_get(spec, STR("overhead"));
     struct resources extra = {0};
     quantity_milli(value_str(value_get(overhead, STR("cpu"))), &extra.cpu_milli);

@@ -50,6 +50,20 @@ static void what_others_were_promised_counts(void **state)
            BIND("p", "b"));
 }
 
+/* 1 and 1 of the sidecar; the init container takes 3, and 1 beside it. */
+static void sidecars_count_with_all_that_comes_after_them(void **state)
+{
+    (void)state;
+    expect(NODE("a", ROOM(3, 4Gi, 10)) NODE("b", ROOM(4, 4Gi, 10)) POD(
+               "p", "spec: {initContainers: [{name: s, restartPolicy: Always, resources: {requests: {cpu: "
+                    "1}}}, {name: i, resources: {requests: {cpu: 3}}}], " ASKS(1, 1Gi) "}"),
+           BIND("p", "b"));
+    expect(NODE("a", ROOM(1, 4Gi, 10)) NODE("b", ROOM(2, 4Gi, 10)) POD(
+               "p", "spec: {initContainers: [{name: s, restartPolicy: Always, resources: {requests: {cpu: "
+                    "1}}}], " ASKS(1, 1Gi) "}"),
+           BIND("p", "b"));
+}
+
 static void a_pod_that_has_ended_takes_nothing(void **state)
 {
     (void)state;
@@ -167,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pod_goes_to_the_only_node_with_room),
         cmocka_unit_test(what_others_were_promised_counts),
+        cmocka_unit_test(sidecars_count_with_all_that_comes_after_them),
         cmocka_unit_test(a_pod_that_has_ended_takes_nothing),
         cmocka_unit_test(pods_of_one_pass_see_each_other),
         cmocka_unit_test(the_more_important_and_then_the_older_goes_first),
