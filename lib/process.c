@@ -166,7 +166,8 @@ __attribute__((noreturn)) static int become(void *context)
     for (int i = 1; i < NSIG; i++)
         signal(i, SIG_DFL);
     bool well = sigprocmask(SIG_SETMASK, &none, NULL) == 0 && (!plan->session || setsid() >= 0) &&
-                (plan->directory == NULL || chdir(plan->directory) == 0);
+                (plan->directory == NULL || chdir(plan->directory) == 0) &&
+                (plan->cgroup_procs <= 0 || write(plan->cgroup_procs, "0", 1) == 1);
     for (int i = 0; i < 3 && well; i++)
         well = dup2(birth->standard[i], i) >= 0;
     for (int i = 0; i < plan->fd_count && well; i++)

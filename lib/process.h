@@ -35,6 +35,7 @@ struct process_plan {
     } fds[4];
     int fd_count;
     int cgroup;         /* the directory of a version 2 cgroup to be born in; 0: the caller's own */
+    int cgroup_procs;   /* the file of that name of another cgroup, which it joins before it does anything */
     bool session;       /* in a session and process group of its own */
     bool quiet;         /* its output is not collected: /dev/null */
     bool merged;        /* its standard error goes the way of its output, in the order of writing */

@@ -223,17 +223,16 @@ struct process *cgroups_start(const struct cgroups *cgroups, const char *path, s
     autoclose int directory = cgroups_make(cgroups, path, &into, err);
     if (directory < 0)
         return NULL;
-    struct process_plan placed = *plan;
-    placed.cgroup = into ? directory : 0;
-    struct process *process = process_start(loop, &placed, done, context, err);
-    int joined = process != NULL && !into ? cgroups_join(directory, process_pid(process)) : 0;
-    if (joined < 0) {
-        error_errno(err, -joined, "cannot put %s into cgroup %s", plan->argv[0], path);
-        process_signal(process, SIGKILL);
-        process_forget(process);
+    autoclose int procs = into ? -1 : openat(directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    if (!into && procs < 0) {
+        error_errno(err, errno, "cannot put %s into cgroup %s", plan->argv[0], path);
         return NULL;
     }
-    return process;
+    /* By itself: if this process dies, nothing goes on elsewhere that nobody finds. */
+    struct process_plan placed = *plan;
+    placed.cgroup = into ? directory : 0;
+    placed.cgroup_procs = procs;
+    return process_start(loop, &placed, done, context, err);
 }
 
 bool cgroups_holds(const struct cgroups *cgroups, const char *path, pid_t pid)

@@ -9,7 +9,7 @@
 
 /* For a pod to come to what it is for: pauses between attempts are of up to 40 s when it is hit again and
  * again. */
-#define PATIENCE_MS 60000
+#define PATIENCE_MS 120000
 /* For what is left of it to go. */
 #define LEFT_MS    60000
 #define NAME_MS    5000

@@ -208,6 +208,29 @@ static void test_usage_is_read_in_both_versions(void **state)
     assert_false(cgroups_memory_kills(cgroups, "/none", &kills));
 }
 
+static void on_end(void *context, const struct process_result *result)
+{
+    *(int *)context = result->status;
+}
+
+static void test_a_program_joins_its_group_of_version_1_before_it_begins(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_new(NULL);
+    autofree char *procs = path_format("%s/systemd/g/cgroup.procs", directory);
+    const char *const argv[] = {"grep", "-qx", "0", procs, NULL};
+    const struct process_plan plan = {.argv = argv};
+    int status = -1;
+    MOUNT("cgroup systemd rw,name=systemd");
+    assert_null(cgroups_start(cgroups, "/g", loop, &plan, on_end, &status, NULL)); /* it can't be joined */
+    put("systemd/g/cgroup.procs", "");
+    assert_non_null(cgroups_start(cgroups, "/g", loop, &plan, on_end, &status, NULL));
+    while (status == -1)
+        assert_int_equal(loop_turn(loop, 100, NULL), 0);
+    assert_int_equal(status, 0);
+    loop_free(loop);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -218,6 +241,7 @@ int main(void)
         TEST(test_classes_get_what_their_pods_ask_for),
         TEST(test_groups_are_found_wherever_they_are),
         TEST(test_usage_is_read_in_both_versions),
+        TEST(test_a_program_joins_its_group_of_version_1_before_it_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
