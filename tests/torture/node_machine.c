@@ -253,9 +253,17 @@ static void kill_everything(void)
     }
 }
 
+static void remove_groups(void)
+{
+    autofree char *command = path_format(
+        "find /sys/fs/cgroup -depth -type d -path '*%s*' -exec rmdir {} + 2>/dev/null", node.cgroup);
+    (void)!system(command);
+}
+
 void machine_clear(void)
 {
     kill_everything();
+    remove_groups();
     unmount_below(node.disk);
     unmount_below(node.run_disk);
     (void)umount2(node.disk, MNT_DETACH);
@@ -340,9 +348,7 @@ bool reboot(void)
     unmount_below(node.run_disk);
     demand(umount2(node.run_disk, MNT_DETACH) == 0, "unmount %s", node.run_disk);
     mount_disk(node.run_disk, RUN_DISK_OPTIONS);
-    autofree char *command = path_format(
-        "find /sys/fs/cgroup -depth -type d -path '*%s/*' -exec rmdir {} + 2>/dev/null", node.cgroup);
-    (void)!system(command);
+    remove_groups();
     atomic_store(&machine->down, false);
     return true;
 }
