@@ -348,7 +348,8 @@ static void test_a_pod_that_is_done_succeeds_and_keeps_nothing_of_the_machine(vo
     autofree char *run = place_pod_run(&fixture.place, uid), *volumes = place_volumes(&fixture.place, uid);
     wait_until_gone(run);
     wait_until_gone(volumes);
-    assert_false(file_has("/proc/self/mounts", uid));
+    assert_false(file_has("/proc/self/mounts", run));
+    assert_false(file_has("/proc/self/mounts", volumes));
 }
 
 static void test_a_pod_that_fails_fails(void **state)
@@ -444,6 +445,15 @@ static void change_image(const char *image)
     make_pod(container, "  restartPolicy: Never\n");
 }
 
+/* A container counts as started when it may begin its command: a moment later it does. The process that is to
+ * become the command answers a signal with an exit code of its own. */
+static void wait_for_command(int attempt)
+{
+    autofree char *path = path_format("/proc/%d/comm", pid_of_container(attempt));
+    while (!file_has(path, "sleep"))
+        turn();
+}
+
 static void test_a_changed_image_replaces_the_container_whatever_the_policy(void **state)
 {
     (void)state;
@@ -456,6 +466,7 @@ static void test_a_changed_image_replaces_the_container_whatever_the_policy(void
     assert_says(container_says("image"), "other:2");
     assert_says(pod_says("phase"), "Running");
     assert_int_equal(world_events(world, "Killing"), 1);
+    wait_for_command(1);
     change_image(NOWHERE "nosuch:3");
     wait_for_container("state.waiting.reason", "ImagePullBackOff");
     assert_says(container_says("lastState.terminated.exitCode"), "137");
