@@ -1,5 +1,6 @@
 #include "cli/settings.h"
 
+#include "installed.h"
 #include "lib/file.h"
 
 #include <errno.h>

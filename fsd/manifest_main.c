@@ -2,6 +2,7 @@
  * defaults, as JSON; or says what is wrong with it. For who has to know before there is a tree: the node
  * agent about its static pods. */
 #include "fsd/validate.h"
+#include "installed.h"
 #include "lib/file.h"
 #include "lib/options.h"
 #include "lib/yaml.h"

@@ -63,9 +63,21 @@ static bool has_had_its_time(struct fsd *fsd, int index)
     return pace.cpu_ms - side->had_cpu_ms >= VACANCY_MS;
 }
 
+/* Twice in a row: a process that waits for the answer to a request that has not been read looks as if it
+ * rested, and before the second look what it has asked is read. */
+static bool is_at_rest(struct fsd *fsd, int index)
+{
+    struct vacancy_side *side = &fsd->vacancies->sides[index];
+    bool rested = side->rests;
+    side->rests = has_had_its_time(fsd, index);
+    fsd->vacancies->look_again |= side->rests && !rested;
+    return side->rests && rested;
+}
+
 void vacancies_expire(struct fsd *fsd, bool idle)
 {
     int64_t now = clock_wall_ms();
+    fsd->vacancies->look_again = false;
     if (exclusive_is_held(fsd))
         return;
     idle = idle && call_queue_is_empty(&fsd->vacancies->lookers);
@@ -74,9 +86,9 @@ void vacancies_expire(struct fsd *fsd, bool idle)
         if (record->process == 0 || record->deadline_ms == 0 || fsd->vacancies->sides[i].asked ||
             record->deadline_ms + (idle ? 0 : BUSY_MS) > now)
             continue;
-        if (has_had_its_time(fsd, i))
+        if (is_at_rest(fsd, i))
             end(fsd, i);
-        else
+        else if (!fsd->vacancies->sides[i].rests)
             record->deadline_ms = now + VACANCY_MS / 2;
     }
 }
@@ -88,6 +100,8 @@ int vacancies_fd(const struct vacancies *vacancies)
 
 int vacancies_timeout(const struct fsd *fsd)
 {
+    if (fsd->vacancies->look_again)
+        return 0;
     return fsd->vacancies->open > 0 ? VACANCY_MS / 2 : -1;
 }
 

@@ -21,12 +21,14 @@ struct vacancy_side {
     bool computing;     /* … by the worker at present */
     bool asked;         /* its promise is on its way to the disk: its time has not begun */
     int64_t had_cpu_ms; /* its process, when its time was up and it was held up; -1: has not happened */
+    bool rests;         /* … and was not held up at the last look */
     bool inherited;     /* after a takeover: the store has its promise */
 };
 
 struct vacancies {
     int epoll_fd;
     unsigned open;
+    bool look_again;             /* at once: one rests, if no request of its has come meanwhile */
     unsigned in_flight;          /* removals that are decided, and can't be seen yet */
     struct call_queue lookers;   /* requests that wait until there are none of those */
     struct call_queue followers; /* removals, for another one of their object */

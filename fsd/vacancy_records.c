@@ -113,6 +113,7 @@ int vacancy_make(struct fsd *fsd, uint32_t process, uint32_t uid, uint32_t gid, 
     atomic_signal_fence(memory_order_seq_cst);
     record->process = process;
     fsd->vacancies->sides[index].had_cpu_ms = -1;
+    fsd->vacancies->sides[index].rests = false;
     fsd->vacancies->open++;
     return index;
 }

@@ -1,4 +1,5 @@
 /* podtree-nodeagent: runs the pods that are bound to this node. */
+#include "installed.h"
 #include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/log.h"

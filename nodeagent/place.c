@@ -1,5 +1,6 @@
 #include "nodeagent/place.h"
 
+#include "installed.h"
 #include "lib/file.h"
 #include <errno.h>
 #include <limits.h>
