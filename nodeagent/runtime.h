@@ -1,4 +1,6 @@
-/* What runs pods: the verbs of Kubernetes' container runtime interface, on the event loop.
+/* What runs pods: the verbs of Kubernetes' container runtime interface, on the event loop. The other half of
+ * that interface, the image service, stands apart there as here: puller.h pulls, image.h finds, lists and
+ * removes; it needs no agent (`podtree image`).
  *
  * The agent decides what should be, this module does it: sandboxes by podtree-pause (sandbox.h), containers
  * by an OCI runtime with runc's command line, each under a conmon of its own that writes its log and keeps
