@@ -276,11 +276,14 @@ static void on_fifo_readable(void *context, uint32_t events)
     job_end(job);
 }
 
+/* Whatever the runtime says: the one that an earlier agent asked may have come first. */
 static void on_started(void *context, const struct process_result *result)
 {
     struct job *job = context;
     autofree char *complaint = process_complaint(maker_name(&job->maker), result);
-    if (complaint != NULL)
+    autofree char *fifo = maker_fifo(&job->maker, job->id);
+    bool runs = *find_ward(job->runtime, job->uid, job->name, job->attempt) != NULL && !waits_at(fifo, true);
+    if (complaint != NULL && !runs)
         error_make(&job->error, EIO, "%s", complaint);
     job_end(job);
 }
@@ -392,6 +395,8 @@ enum runtime_state runtime_adopt_container(struct runtime *runtime, const struct
     bool waits = waits_at(fifo, asked);
     if (!waits)
         unlink(fifo); /* its agent died just before it could */
+    else if (!asked)
+        runtime_mark_as_waiting(fifo); /* likewise */
     if (monitor > 0 && pid > 0 && ward_add(runtime, uid, name, attempt, pid, pidfd, NULL) == 0) {
         (*find_ward(runtime, uid, name, attempt))->asked = asked;
         return waits ? RUNTIME_CREATED : RUNTIME_RUNNING;
