@@ -276,7 +276,10 @@ static bool run_container(const struct deciding *d, int i)
         keep_running(d, i);
         return !container->post_start_due;
     case CONTAINER_CREATED:
-        act(d, asks_other_image(d, container) ? ACTION_REMOVE : ACTION_START, i);
+        if (asks_other_image(d, container))
+            act(d, ACTION_REMOVE, i);
+        else if (has_come(d, container->retry_ms)) /* the runtime may have failed to start it */
+            act(d, ACTION_START, i);
         return false;
     case CONTAINER_CREATING: /* an earlier agent was about to make it */
         act(d, ACTION_REMOVE, i);

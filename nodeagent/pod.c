@@ -97,8 +97,8 @@ static void hold_back(struct pod *pod, struct container_record *container, const
         pod_say_event(pod, "Warning", "Failed", "Error: %s", complaint);
 }
 
-/* What the runtime says against the container itself is an end of it; after anything else it is made again,
- * whatever its pod's policy is: it has not run. */
+/* What the runtime says against the container itself is an end of it; after anything else it is made or
+ * started again, whatever its pod's policy is: it has not run. */
 static void on_created(void *context, struct error *error)
 {
     struct pod *pod;
@@ -126,9 +126,12 @@ static void on_started(void *context, struct error *error)
         pod_sync(pod); /* it has ended already */
         return;
     }
-    if (error != NULL) {
+    if (error != NULL && error->number == EAGAIN) {
+        hold_back(pod, container, "RunContainerError", error_message(error));
+    } else if (error != NULL) {
         fail_to_make(pod, container, error_message(error));
     } else {
+        record_stop_waiting(container);
         container->state = CONTAINER_RUNNING;
         container->started_ms = clock_wall_ms();
         container->post_start_due = pod_has_hook(pod, container, HOOK_POST_START);

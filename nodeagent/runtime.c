@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 struct runtime *runtime_open(struct loop *loop, const struct place *place,
                              const struct runtime_listener *listener, struct error **err)
@@ -276,7 +277,8 @@ static void on_fifo_readable(void *context, uint32_t events)
     job_end(job);
 }
 
-/* Whatever the runtime says: the one that an earlier agent asked may have come first. */
+/* Whatever the runtime says: the one that an earlier agent asked may have come first. If it was killed itself,
+ * that says nothing against the container, which waits still. */
 static void on_started(void *context, const struct process_result *result)
 {
     struct job *job = context;
@@ -284,7 +286,7 @@ static void on_started(void *context, const struct process_result *result)
     autofree char *fifo = maker_fifo(&job->maker, job->id);
     bool runs = *find_ward(job->runtime, job->uid, job->name, job->attempt) != NULL && !waits_at(fifo, true);
     if (complaint != NULL && !runs)
-        error_make(&job->error, EIO, "%s", complaint);
+        error_make(&job->error, WIFEXITED(result->status) ? EIO : EAGAIN, "%s", complaint);
     job_end(job);
 }
 

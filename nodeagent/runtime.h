@@ -88,7 +88,8 @@ bool runtime_recursive_read_only(struct runtime *runtime, struct value spec);
  * removed. */
 int runtime_create_container(struct runtime *runtime, const struct runtime_container *container,
                              runtime_done_fn *done, void *context, struct error **err);
-/* Lets the first process go on with the container's command. */
+/* Lets the first process go on with the container's command. The number of an error is EAGAIN when the OCI
+ * runtime was killed before it could, so that it may be asked again. */
 void runtime_start_container(struct runtime *runtime, const char *uid, const char *name, int attempt,
                              runtime_done_fn *done, void *context);
 /* Sends a signal to the first process; false when there is none. SIGKILL ends all of it. */

@@ -148,6 +148,10 @@ static void test_containers_start_one_after_another(void **state)
     container(&s, 0)->state = CONTAINER_CREATED;
     assert_decides(&s, false, "start a", 0);
     s = situation("Always", "", SANDBOX_READY);
+    container(&s, 0)->state = CONTAINER_CREATED;
+    record_wait(container(&s, 0), "RunContainerError", "runtime was killed by signal 9", NOW);
+    assert_decides(&s, false, "", NOW + 10000);
+    s = situation("Always", "", SANDBOX_READY);
     runs(&s, 0);
     assert_decides(&s, false, "create b", 0);
 }
