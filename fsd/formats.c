@@ -162,6 +162,12 @@ static bool relative_path(struct str s)
     return !str_starts(s, STR("/")) && !has_parent_step(s);
 }
 
+/* Names that begin so are kept for the versions of a volume's files. */
+static bool file_path(struct str s)
+{
+    return relative_path(s) && !str_starts(s, STR(".."));
+}
+
 static bool path_inside(struct str s)
 {
     return !has_parent_step(s);
@@ -279,6 +285,7 @@ static const struct format formats[] = {
     {"cidr", cidr, "a network as address/bits (10.0.0.0/24)"},
     {"absolute-path", absolute_path, "an absolute path"},
     {"relative-path", relative_path, "a relative path without \"..\""},
+    {"file-path", file_path, "a relative path without \"..\", also not at its beginning"},
     {"path-inside", path_inside, "a path without \"..\""},
     {"header-name", header_name, "the name of an HTTP header: letters, digits and -"},
     {"sysctl", sysctl, "the name of a sysctl, as net.core.somaxconn"},

@@ -1,5 +1,6 @@
 /* Rules of a pod's spec as a whole, of its volumes and of where it may run; and what may change in a pod. */
 #include "fsd/rules.h"
+#include "lib/quantity.h"
 
 static const char *const container_lists[] = {"initContainers", "containers", "ephemeralContainers"};
 #define CONTAINER_LISTS (sizeof(container_lists) / sizeof(*container_lists))
@@ -87,27 +88,6 @@ static void pod_spec(struct check *check, const struct step *at, struct value sp
     struct step share = STEP_MEMBER(at, STR("shareProcessNamespace"));
     if (value_true(value_at(spec, "shareProcessNamespace")) && value_true(value_at(spec, "hostPID")))
         check_say(check, &share, "must not be true when hostPID is true");
-}
-
-/* A token is a service account's. */
-static void check_tokens(struct check *check, const struct step *at, struct value spec)
-{
-    if (value_str(value_at(spec, "serviceAccountName")).length != 0)
-        return;
-    struct step list = STEP_MEMBER(at, STR("volumes"));
-    size_t index = 0;
-    value_each (volume, value_at(spec, "volumes")) {
-        struct step element = STEP_ELEMENT(&list, index++);
-        struct step projected = STEP_MEMBER(&element, STR("projected"));
-        struct step sources = STEP_MEMBER(&projected, STR("sources"));
-        size_t source_index = 0;
-        value_each (source, value_at(volume, "projected", "sources")) {
-            struct step step = STEP_ELEMENT(&sources, source_index++);
-            struct step token = STEP_MEMBER(&step, STR("serviceAccountToken"));
-            if (value_exists(value_at(source, "serviceAccountToken")))
-                check_say(check, &token, "must not be there when serviceAccountName is not set");
-        }
-    }
 }
 
 /* ---- what may change ---- */
@@ -234,6 +214,14 @@ static void host_path(struct check *check, const struct step *at, struct value v
         }
 }
 
+static void empty_dir(struct check *check, const struct step *at, struct value v)
+{
+    int64_t limit;
+    struct step step = STEP_MEMBER(at, STR("sizeLimit"));
+    if (quantity_units(value_str(value_at(v, "sizeLimit")), &limit) && limit < 0)
+        check_say(check, &step, "must not be negative");
+}
+
 /* A disk is named by its targets and a number there, or by its own world wide names. */
 static void fibre_channel(struct check *check, const struct step *at, struct value v)
 {
@@ -253,6 +241,45 @@ static void volume_projection(struct check *check, const struct step *at, struct
     static const char *const sources[] = {
         "secret", "downwardAPI", "configMap", "serviceAccountToken", "clusterTrustBundle", NULL};
     rule_one_of(check, at, v, sources, false);
+}
+
+static void note_path(struct check *check, const struct step *at, struct value path, struct value seen)
+{
+    struct str text = value_str(path);
+    if (text.length == 0)
+        return;
+    if (value_exists(value_get(seen, text)))
+        check_say(check, at, "must not be \"" STR_FORMAT "\": another source has that path", STR_ARGS(text));
+    value_set_bool(seen, text, true);
+}
+
+static void note_items(struct check *check, const struct step *at, struct value items, struct value seen)
+{
+    struct step list = STEP_MEMBER(at, STR("items"));
+    size_t index = 0;
+    value_each (item, items) {
+        struct step element = STEP_ELEMENT(&list, index++);
+        struct step step = STEP_MEMBER(&element, STR("path"));
+        note_path(check, &step, value_get(item, STR("path")), seen);
+    }
+}
+
+/* Files that only their objects name may meet, the last one is seen then; what the volume itself says may
+ * not. */
+static void projected_volume(struct check *check, const struct step *at, struct value v)
+{
+    autodoc struct doc *seen = doc_new();
+    struct step list = STEP_MEMBER(at, STR("sources"));
+    size_t index = 0;
+    value_each (source, value_get(v, STR("sources"))) {
+        struct step element = STEP_ELEMENT(&list, index++);
+        value_each (part, source) {
+            struct step member = STEP_MEMBER(&element, value_key(part));
+            struct step step = STEP_MEMBER(&member, STR("path"));
+            note_path(check, &step, value_get(part, STR("path")), doc_root(seen));
+            note_items(check, &member, value_get(part, STR("items")), doc_root(seen));
+        }
+    }
 }
 
 /* ---- where it may run ---- */
@@ -295,11 +322,13 @@ static void toleration(struct check *check, const struct step *at, struct value 
 
 const struct rule rules_of_pods[] = {
     {"podSpec", pod_spec, NULL},
-    {"pod", check_tokens, pod_update},
+    {"pod", NULL, pod_update},
     {"volume", volume, NULL},
     {"hostPath", host_path, NULL},
     {"fibreChannel", fibre_channel, NULL},
     {"volumeProjection", volume_projection, NULL},
+    {"emptyDir", empty_dir, NULL},
+    {"projectedVolume", projected_volume, NULL},
     {"nodeSelectorRequirement", node_selector_requirement, NULL},
     {"toleration", toleration, NULL},
     {NULL, NULL, NULL},

@@ -2,6 +2,7 @@
 
 #include "lib/container_log.h"
 #include "lib/file.h"
+#include "nodeagent/ownership.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -27,6 +28,7 @@ static char *file_of(const char *bundle)
 char *termination_make(const char *bundle, struct error **err)
 {
     autofree char *path = file_of(bundle);
+    autogroup int own = ownership_of_root();
     autoclose int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0 || fchmod(fd, 0666) < 0) {
         error_errno(err, errno, "cannot make %s", path);

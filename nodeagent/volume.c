@@ -4,6 +4,7 @@
 #include "lib/file.h"
 #include "lib/quantity.h"
 #include "nodeagent/discard.h"
+#include "nodeagent/ownership.h"
 #include "nodeagent/rootfs.h"
 #include "nodeagent/volume_write.h"
 #include <errno.h>
@@ -95,7 +96,8 @@ static int is_mounted(const char *path, struct error **err)
     return (there.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-/* With the mode and the group that make_directory() gives. */
+/* With the group that make_directory() gives, and its mode; that nobody may remove what is another's comes
+ * from tmpfs itself, where kubelet leaves it. */
 static int mount_memory(const char *path, int64_t size, int64_t fs_group, struct error **err)
 {
     int mounted = is_mounted(path, err);
@@ -103,9 +105,9 @@ static int mount_memory(const char *path, int64_t size, int64_t fs_group, struct
         return mounted < 0 ? mounted : 0;
     autobuf struct buf options = {0};
     if (fs_group >= 0)
-        buf_addf(&options, "mode=02777,gid=%lld", (long long)fs_group);
+        buf_addf(&options, "mode=03777,gid=%lld", (long long)fs_group);
     else
-        buf_addf(&options, "mode=0777");
+        buf_addf(&options, "mode=01777");
     if (size > 0)
         buf_addf(&options, ",size=%lld", (long long)size);
     /* Kernels before 6.4 don't know how to keep it out of the swap. */
@@ -207,7 +209,10 @@ static int make_directory(const char *path, int64_t fs_group, struct error **err
 static int make_place(const char *path, struct value volume, const struct volume_kind *kind,
                       const struct volume_world *world, struct error **err)
 {
-    bool memory = kind->medium == VOLUME_MEMORY || value_is(value_at(volume, "emptyDir", "medium"), "Memory");
+    struct str medium = value_str(value_at(volume, "emptyDir", "medium"));
+    bool memory = kind->medium == VOLUME_MEMORY || str_is(medium, "Memory");
+    if (medium.length != 0 && !memory)
+        return error_make(err, EOPNOTSUPP, "unknown storage medium \"" STR_FORMAT "\"", STR_ARGS(medium));
     int result = make_directory(path, world->fs_group, err);
     if (result < 0 || !memory)
         return result;
@@ -236,22 +241,29 @@ static int set_up(const char *volumes, struct value volume, const struct volume_
     return result == 0 && kind->of_files ? write_files(path, volume, world, err) : result;
 }
 
+/* One that fails doesn't keep the others from coming: the sentences of all that fail are put together. */
 static int set_up_some(const char *volumes, const struct volume_world *world, bool all, struct error **err)
 {
-    int changed = 0, result = all ? directory_make(volumes, 0711, err) : 0;
+    autogroup int own = ownership_of_root();
+    int changed = 0, number = 0, result = all ? directory_make(volumes, 0711, err) : 0;
+    autobuf struct buf sentences = {0};
     if (result < 0)
         return result;
     value_each (volume, value_at(world->pod, "spec", "volumes")) {
         const struct volume_kind *kind = volume_kind(volume);
+        autoerror struct error *error = NULL;
         if (!all && (kind == NULL || !kind->of_files))
             continue;
-        result = set_up(volumes, volume, world, err);
-        if (result < 0)
-            return error_wrap(err, "MountVolume.SetUp failed for volume \"" STR_FORMAT "\" ",
-                              STR_ARGS(volume_name(volume)));
-        changed |= result;
+        result = set_up(volumes, volume, world, &error);
+        if (result >= 0) {
+            changed |= result;
+            continue;
+        }
+        number = number != 0 ? number : -result;
+        buf_addf(&sentences, "%sMountVolume.SetUp failed for volume \"" STR_FORMAT "\" : %s",
+                 sentences.length != 0 ? "; " : "", STR_ARGS(volume_name(volume)), error_message(error));
     }
-    return changed;
+    return number != 0 ? error_make(err, number, "%s", sentences.at) : changed;
 }
 
 int volumes_set_up(const char *volumes, const struct volume_world *world, struct error **err)
@@ -336,6 +348,7 @@ static int make_target(const char *target, int source, struct error **err)
 
 int volume_bind(const char *volume, const char *path, const char *target, struct error **err)
 {
+    autogroup int own = ownership_of_root();
     autoclose int root = open(volume, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return error_errno(err, errno, "cannot open %s", volume);

@@ -138,6 +138,22 @@ static void rules_over_several_fields_are_kept(void **state)
          "spec.containers[0].volumeMounts[0].name: there is no volume \"v\""},
         {"pods", POD(", initContainers: [{" CONTAINER "}]"),
          "spec.containers[0].name: \"a\" is there already, in initContainers"},
+        {"pods", POD(", volumes: [{name: v, emptyDir: {sizeLimit: -1}}]"),
+         "spec.volumes[0].emptyDir.sizeLimit: must not be negative"},
+        {"pods", POD(", volumes: [{name: v, configMap: {name: c, items: [{key: k, path: ..k}]}}]"),
+         "spec.volumes[0].configMap.items[0].path: must be a relative path without \"..\", also not at its "
+         "beginning, not \"..k\""},
+        {"pods",
+         POD(", volumes: [{name: v, projected: {sources: [{configMap: {name: c, items: [{key: k, path: "
+             "p}]}}, "
+             "{secret: {name: s, items: [{key: k, path: p}]}}]}}]"),
+         "spec.volumes[0].projected.sources[1].secret.items[0].path: must not be \"p\": another source has "
+         "that "
+         "path"},
+        {"pods",
+         POD(", volumes: [{name: v, projected: {sources: [{configMap: {name: c}}, {configMap: {name: c}}, "
+             "{serviceAccountToken: {path: t}}]}}]"),
+         ""},
         {"pods", POD(", volumes: [{name: v, emptyDir: {}, hostPath: {path: /}}]"),
          "spec.volumes[0].hostPath: must not be there: a volume is of one type only"},
         {"pods", POD(", volumes: [{name: v}, {name: v}]"), "spec.volumes[1].name: \"v\" is there already"},

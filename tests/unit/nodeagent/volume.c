@@ -5,9 +5,11 @@
 #include "nodeagent/volume_mounts.h"
 #include "tests/unit/lib/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -64,6 +66,14 @@ static void assert_mode(const char *name, mode_t mode)
     struct stat there;
     assert_int_equal(stat(path, &there), 0);
     assert_int_equal(there.st_mode & 07777, mode);
+}
+
+static void assert_group(const char *name, gid_t group)
+{
+    autofree char *path = below(name);
+    struct stat there;
+    assert_int_equal(lstat(path, &there), 0);
+    assert_int_equal(there.st_gid, group);
 }
 
 static void assert_text(const char *name, const char *expected)
@@ -232,7 +242,7 @@ static void test_memory_is_mounted_once_with_its_size(void **state)
     put_text("volumes/emptyDir~m/x", "kept");
     assert_int_equal(make(MEMORY, "{}", 55, NULL), 0);
     assert_text("volumes/emptyDir~m/x", "kept");
-    assert_mode("volumes/emptyDir~m", 02777);
+    assert_mode("volumes/emptyDir~m", 03777);
     struct statfs there;
     struct stat group;
     autofree char *path = below("volumes/emptyDir~m");
@@ -268,6 +278,40 @@ static void test_secrets_are_in_memory_and_follow_their_object(void **state)
     assert_int_equal(make(SECRET, "{}", -1, &sentence), -ENOENT);
     assert_string_equal(sentence, "MountVolume.SetUp failed for volume \"s\" : secret \"k\" not found");
     assert_text("volumes/secret~s/x", "new");
+}
+
+/* Whatever the group is that the agent has for files, and whatever becomes of the others. */
+static void test_volumes_are_roots_and_come_one_by_one(void **state)
+{
+    (void)state;
+    if (!has_namespace)
+        skip();
+    autofree char *sentence = NULL, *host = below("host/made"), *volumes = NULL;
+    autobuf struct buf text = {0};
+    buf_addf(&text,
+             "[{\"name\":\"a\",\"configMap\":{\"name\":\"none\"}},{\"name\":\"b\",\"emptyDir\":{\"medium\":"
+             "\"Paper\"}},"
+             "{\"name\":\"c\",\"configMap\":{\"name\":\"c\"}},{\"name\":\"d\"},"
+             "{\"name\":\"e\",\"hostPath\":{\"path\":\"%s\",\"type\":\"DirectoryOrCreate\"}}]",
+             host);
+    volumes = buf_take(&text);
+    int own = setfsgid(4711);
+    int result = make(volumes, "{\"ConfigMap\":{\"c\":{\"data\":{\"k\":\"v\"}}}}", -1, &sentence);
+    autofree char *volume = below("volumes/emptyDir~d"), *target = below("target");
+    int bound = volume_bind(volume, "x/y", target, NULL);
+    umount2(target, MNT_DETACH);
+    assert_int_equal(setfsgid((gid_t)own), 4711);
+    assert_int_equal(result, -ENOENT);
+    assert_string_equal(sentence,
+                        "MountVolume.SetUp failed for volume \"a\" : configmap \"none\" not found; "
+                        "MountVolume.SetUp failed for volume \"b\" : unknown storage medium \"Paper\"");
+    assert_int_equal(bound, 0);
+    assert_text("volumes/configMap~c/k", "v");
+    assert_group("volumes/configMap~c/..data/k", 0);
+    assert_group("volumes/emptyDir~d", 0);
+    assert_group("volumes/emptyDir~d/x/y", 0);
+    assert_group("host", 0);
+    assert_group("host/made", 0);
 }
 
 static void test_tearing_down_leaves_nothing_but_the_machines_own(void **state)
@@ -378,6 +422,7 @@ int main(void)
         TEST(test_what_a_kill_has_left_of_a_directory_is_put_right),
         TEST(test_memory_is_mounted_once_with_its_size),
         TEST(test_secrets_are_in_memory_and_follow_their_object),
+        TEST(test_volumes_are_roots_and_come_one_by_one),
         TEST(test_tearing_down_leaves_nothing_but_the_machines_own),
         TEST(test_a_sub_path_stays_in_its_volume),
         TEST(test_a_container_gets_its_sub_paths_bound),
