@@ -277,8 +277,8 @@ static void on_fifo_readable(void *context, uint32_t events)
     job_end(job);
 }
 
-/* Whatever the runtime says: the one that an earlier agent asked may have come first. If it was killed itself,
- * that says nothing against the container, which waits still. */
+/* Whatever the runtime says: the one that an earlier agent asked may have come first. If it was killed
+ * itself, that says nothing against the container, which waits still. */
 static void on_started(void *context, const struct process_result *result)
 {
     struct job *job = context;
