@@ -107,13 +107,14 @@ static char *runtime_complaint(const char *bundle)
 }
 
 /* The runtime says everything in one way. These words are about the machine: with any other container it
- * would have said the same, and of this one perhaps not again. */
+ * would have said the same, and of this one perhaps not again. (The pipe is that between the parts of the
+ * runtime, one of which was killed.) */
 static bool is_of_machine(const char *complaint)
 {
     static const char *const troubles[] = {"no space left on device", "disk quota exceeded",
                                            "signal: killed",          "cannot allocate memory",
                                            "too many open files",     "resource temporarily unavailable",
-                                           "device or resource busy"};
+                                           "device or resource busy", "broken pipe"};
     for (size_t i = 0; i < COUNT(troubles); i++)
         if (strstr(complaint, troubles[i]) != NULL)
             return true;
