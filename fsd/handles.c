@@ -72,7 +72,7 @@ struct handles *handles_new(struct memory *memory)
         uint32_t handle = handles->used_end++;
         struct handle_record *record = handle_record(handles, handle);
         record->lent = 0;
-        record->flags &= ~(uint32_t)HANDLE_HELD;
+        record->flags &= ~(uint32_t)(HANDLE_HELD | HANDLE_TRYING);
         if (record->used) {
             if (record->object != 0)
                 chain(handles, handle);

@@ -23,7 +23,8 @@ enum {
     HANDLE_SPOILED =
         2048,           /* a write was refused: what has been collected is not whole, and never carried out */
     HANDLE_HELD = 4096, /* this fsd holds the version that it shows: snapshot.h */
-    HANDLE_LOG = 8192   /* of a container's log: the current window says where its bytes are (logs.c) */
+    HANDLE_LOG = 8192,  /* of a container's log: the current window says where its bytes are (logs.c) */
+    HANDLE_TRYING = 16384 /* a request of this fsd is carrying out what has been collected */
 };
 
 /* How far a list that is rendered as it is read has been rendered, and what of it lies ready; or how far a

@@ -16,7 +16,9 @@
 #define SCALAR_LIMIT 4096
 #define ROOM_BYTES   (32u << 10)
 
-#define RELEASE_CHANGES 1 /* call->flags of a release that carries something out */
+/* call->flags of a release, and of a flush or fsync, that carries something out */
+#define RELEASE_CHANGES 1
+#define FLUSH_CHANGES   1
 
 /* ---- write ---- */
 
@@ -277,6 +279,18 @@ static int check_only(struct call *call, const struct leaf *leaf, struct handle_
     return 0;
 }
 
+/* What several processes have open may be closed by one while it is being carried out for another: children
+ * of a writer close at their beginning what they were not to have. They wait, and find that it is done. */
+static int carry_out_once(struct call *call, const struct leaf *leaf, struct handle_record *handle,
+                          struct error **err)
+{
+    if ((handle->flags & HANDLE_TRYING) != 0 && call->flags != FLUSH_CHANGES)
+        return CALL_WAITING;
+    call->flags = FLUSH_CHANGES;
+    handle->flags |= HANDLE_TRYING;
+    return carry_out(call, leaf, handle, err);
+}
+
 static int end_of_writing(struct call *call, bool asked_for, struct error **err)
 {
     struct leaf leaf;
@@ -297,7 +311,7 @@ static int end_of_writing(struct call *call, bool asked_for, struct error **err)
     }
     if (!asked_for && !is_end(call, &leaf, handle))
         return (handle->flags & HANDLE_CHECKED) != 0 ? 0 : check_only(call, &leaf, handle, err);
-    return carry_out(call, &leaf, handle, err);
+    return carry_out_once(call, &leaf, handle, err);
 }
 
 static int start_flush(struct call *call, struct error **err)
@@ -330,13 +344,16 @@ static void finish_collected(struct call *call)
 
 static void finish_flush(struct call *call, int result)
 {
-    (void)result;
-    finish_collected(call);
-    reply_error(call, 0);
+    struct handle_record *handle = handle_of_number(call->fsd->handles, call->file.fh, NULL);
+    if (result >= 0)
+        finish_collected(call);
+    if (handle != NULL && call->flags == FLUSH_CHANGES)
+        handle->flags &= ~(uint32_t)HANDLE_TRYING;
+    reply_error(call, result < 0 ? -result : 0);
 }
 
-const struct operation op_flush = {"flush", start_flush, finish_flush, REGARDS_NOTHING, false};
-const struct operation op_fsync = {"fsync", start_fsync, finish_flush, REGARDS_NOTHING, false};
+const struct operation op_flush = {"flush", start_flush, finish_flush, REGARDS_NOTHING, true};
+const struct operation op_fsync = {"fsync", start_fsync, finish_flush, REGARDS_NOTHING, true};
 
 /* A release comes from nobody in particular. */
 static struct asker asker_of_handle(const struct handle_record *handle)

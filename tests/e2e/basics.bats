@@ -439,6 +439,28 @@ bulk_configmap() { # NAME [NAMESPACE]
     [ "$(cat "$K8S/configmaps/conf/data/a")" = 1 ]
 }
 
+@test ".bulk is carried out once, although children close what they have of it meanwhile" {
+    configmap conf | apply
+    timeout "$patience" python3 - "$K8S/configmaps/" <<'PYTHON'
+import os, sys, threading
+rounds = 20
+for i in range(rounds):
+    file = os.open(sys.argv[1] + ".bulk", os.O_RDWR)
+    copies = [os.dup(file) for _ in range(4)]
+    os.write(file, b'{"op":"event","name":"conf","type":"Normal","reason":"Told","message":"%d"}\n' % i)
+    closers = [threading.Thread(target=os.close, args=(copy,)) for copy in copies]
+    for closer in closers:
+        closer.start()
+    os.fsync(file)
+    for closer in closers:
+        closer.join()
+    assert os.pread(file, 65536, 0).count(b"\n") == 1
+    os.close(file)
+told = sum(" Told " in line for line in open(sys.argv[1] + "conf/events"))
+assert told == rounds, told
+PYTHON
+}
+
 # The kernel had the names, the attributes and the contents.
 @test "whoever has been told of a deletion finds nothing" {
     local object=$K8S/configmaps/brief i
