@@ -166,12 +166,21 @@ void clock_age(int64_t ms, char out[CLOCK_TEXT])
 void clock_duration(int64_t ms, char out[CLOCK_TEXT])
 {
     int64_t seconds = ms / 1000, minutes = seconds / 60, hours = minutes / 60;
-    if (ms < 1000)
-        snprintf(out, CLOCK_TEXT, "%dms", (int)ms);
-    else if (minutes == 0)
-        snprintf(out, CLOCK_TEXT, "%ds", (int)seconds);
+    char fraction[8];
+    if (ms < 1000) {
+        snprintf(out, CLOCK_TEXT, ms == 0 ? "0s" : "%dms", (int)ms);
+        return;
+    }
+    int length = snprintf(fraction, sizeof(fraction), ".%03d", (int)(ms % 1000));
+    while (fraction[length - 1] == '0')
+        fraction[--length] = '\0';
+    if (length == 1)
+        fraction[0] = '\0';
+    if (minutes == 0)
+        snprintf(out, CLOCK_TEXT, "%d%ss", (int)seconds, fraction);
     else if (hours == 0)
-        snprintf(out, CLOCK_TEXT, "%dm%ds", (int)minutes, (int)(seconds % 60));
+        snprintf(out, CLOCK_TEXT, "%dm%d%ss", (int)minutes, (int)(seconds % 60), fraction);
     else
-        snprintf(out, CLOCK_TEXT, "%lldh%dm%ds", (long long)hours, (int)(minutes % 60), (int)(seconds % 60));
+        snprintf(out, CLOCK_TEXT, "%lldh%dm%d%ss", (long long)hours, (int)(minutes % 60), (int)(seconds % 60),
+                 fraction);
 }

@@ -22,7 +22,7 @@ bool clock_parse(struct str text, int64_t *wall_ms);
 
 /* A duration as kubectl shows ages: 45s, 3m12s, 5h, 12d. */
 void clock_age(int64_t ms, char out[CLOCK_TEXT]);
-/* A duration as Go writes it, which Kubernetes' sentences have: 30ms, 1s, 1m30s, 2h0m0s. */
+/* A duration as Go writes it, which Kubernetes' sentences have: 30ms, 1.25s, 1m30s, 2h0m0s. */
 void clock_duration(int64_t ms, char out[CLOCK_TEXT]);
 
 #endif

@@ -14,8 +14,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define FIRST_PAUSE_MS 10000
-#define LAST_PAUSE_MS  300000
 #define ERROR_SHOWS_MS 1000
 /* A pull calls when it is done; this is only to look again some time. */
 #define PULLING_MS (60 * 60 * 1000)
@@ -92,33 +90,12 @@ static void hold_back(struct pod *pod, struct container_record *container, const
         pod_say_event(pod, "Warning", "Failed", "Error: %s", reason);
 }
 
-/* As Go writes durations, to the millisecond: 350ms, 1.2s, 2m3.05s. */
-static void write_duration(int64_t ms, char text[CLOCK_TEXT])
-{
-    if (ms < 1000) {
-        snprintf(text, CLOCK_TEXT, ms == 0 ? "0s" : "%" PRId64 "ms", ms);
-        return;
-    }
-    int length = 0;
-    if (ms >= 3600000)
-        length = snprintf(text, CLOCK_TEXT, "%" PRId64 "h", ms / 3600000);
-    if (ms >= 60000)
-        length += snprintf(text + length, (size_t)(CLOCK_TEXT - length), "%" PRId64 "m", ms / 60000 % 60);
-    length += snprintf(text + length, (size_t)(CLOCK_TEXT - length), "%" PRId64 ".%03" PRId64, ms / 1000 % 60,
-                       ms % 1000);
-    while (text[length - 1] == '0')
-        length--;
-    if (text[length - 1] == '.')
-        length--;
-    snprintf(text + length, (size_t)(CLOCK_TEXT - length), "s");
-}
-
 static void say_pulled(const struct image_wait *wait, const struct pull_result *result)
 {
     char took[CLOCK_TEXT], waited[CLOCK_TEXT];
     autodoc struct doc *image = image_find(wait->pod->agent->options.place->state, wait->name, NULL);
-    write_duration(result->took_ms, took);
-    write_duration(result->waited_ms, waited);
+    clock_duration(result->took_ms, took);
+    clock_duration(result->waited_ms, waited);
     pod_say_event(wait->pod, "Normal", "Pulled",
                   "Successfully pulled image \"%s\" in %s (%s including waiting). Image size: %" PRId64
                   " bytes.",
@@ -139,9 +116,7 @@ static void fail(struct image_wait *wait, struct container_record *container, co
     int64_t now = clock_wall_ms();
     free(wait->complaint);
     wait->complaint = str_dup(str_of(complaint));
-    wait->pause_ms = wait->pause_ms == 0                  ? FIRST_PAUSE_MS
-                     : wait->pause_ms * 2 > LAST_PAUSE_MS ? LAST_PAUSE_MS
-                                                          : wait->pause_ms * 2;
+    wait->pause_ms = record_longer_pause(wait->pause_ms);
     wait->until_ms = now + wait->pause_ms;
     pod_say_event(pod, "Warning", "Failed", "Failed to pull image \"%s\": %s", wait->asked, complaint);
     hold_back(pod, container, "ErrImagePull", complaint, now + ERROR_SHOWS_MS);
@@ -172,8 +147,7 @@ static void begin_pull(struct image_wait *wait)
     autoerror struct error *error = NULL;
     /* Where it can't be told which Secrets there are it goes on without them. */
     if (pod_objects_read_passwords(&objects, pod, &error) < 0)
-        log_warning("pod %s/%s: its Secrets can't be read: %s", pod->record->namespace, pod->record->name,
-                    error_message(error));
+        log_warning("pod " POD_FORMAT ": its Secrets can't be read: %s", POD_ARGS(pod), error_message(error));
     autodoc struct doc *secrets =
         pull_secrets(pod_document(pod), str_of(wait->name), pod_objects_find, &objects, &missing);
     struct pull_listener listener = {on_progress, on_done, wait};

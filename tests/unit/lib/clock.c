@@ -149,8 +149,17 @@ static void durations_look_like_those_of_go(void **state)
     static const struct {
         int64_t ms;
         const char *text;
-    } rows[] = {{0, "0ms"},      {30, "30ms"},     {1000, "1s"},        {59000, "59s"},
-                {60000, "1m0s"}, {90000, "1m30s"}, {3600000, "1h0m0s"}, {7325000, "2h2m5s"}};
+    } rows[] = {{0, "0s"},
+                {30, "30ms"},
+                {1000, "1s"},
+                {59000, "59s"},
+                {1250, "1.25s"},
+                {61070, "1m1.07s"},
+                {3600005, "1h0m0.005s"},
+                {60000, "1m0s"},
+                {90000, "1m30s"},
+                {3600000, "1h0m0s"},
+                {7325000, "2h2m5s"}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         char text[CLOCK_TEXT];
         clock_duration(rows[i].ms, text);
