@@ -3,8 +3,10 @@
 #include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/quantity.h"
+#include "nodeagent/demand.h"
 #include "nodeagent/discard.h"
 #include "nodeagent/ownership.h"
+#include "nodeagent/limits.h"
 #include "nodeagent/rootfs.h"
 #include "nodeagent/volume_write.h"
 #include <errno.h>
@@ -49,29 +51,6 @@ char *volume_path(const char *volumes, struct value volume)
 
 /* ---- memory ---- */
 
-static int64_t memory_limit(struct value container)
-{
-    int64_t limit;
-    struct value text = value_at(container, "resources", "limits", "memory");
-    return quantity_units(value_str(text), &limit) ? limit : 0;
-}
-
-/* Containers and sidecars run together, other init containers one at a time before them. */
-static int64_t pod_memory_limit(struct value pod)
-{
-    int64_t together = 0, alone = 0;
-    value_each (container, value_at(pod, "spec", "containers"))
-        together += memory_limit(container);
-    value_each (container, value_at(pod, "spec", "initContainers")) {
-        int64_t limit = memory_limit(container);
-        if (value_is(value_get(container, STR("restartPolicy")), "Always"))
-            together += limit;
-        else if (limit > alone)
-            alone = limit;
-    }
-    return together > alone ? together : alone;
-}
-
 static int64_t lesser(int64_t a, int64_t b)
 {
     return a == 0 || (b != 0 && b < a) ? b : a;
@@ -79,12 +58,10 @@ static int64_t lesser(int64_t a, int64_t b)
 
 int64_t volume_memory_size(struct value volume, struct value pod, struct value allocatable)
 {
-    int64_t node = 0, own = 0;
-    if (!quantity_units(value_str(value_get(allocatable, STR("memory"))), &node))
-        node = 0;
+    int64_t node = demand_amount(allocatable, &resource_memory), own = 0;
     if (!quantity_units(value_str(value_at(volume, "emptyDir", "sizeLimit")), &own))
         own = 0;
-    return lesser(lesser(node, pod_memory_limit(pod)), own);
+    return lesser(lesser(node, limits_of_pod(pod, 0).memory), own);
 }
 
 /* Is it the root of a mount? */

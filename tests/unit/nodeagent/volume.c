@@ -137,6 +137,9 @@ static void test_memory_is_the_least_of_what_limits_it(void **state)
          "\"initContainers\":[{\"resources\":{\"limits\":{\"memory\":\"90\"}}},"
          "{\"restartPolicy\":\"Always\",\"resources\":{\"limits\":{\"memory\":\"20\"}}}]}",
          "{}", 90},
+        /* Who is not limited may put there what he likes. */
+        {"{}", "{\"containers\":[{\"resources\":{\"limits\":{\"memory\":\"30\"}}},{}]}",
+         "{\"memory\":\"1Gi\"}", 1073741824},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         autobuf struct buf pod = {0};
