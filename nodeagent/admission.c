@@ -3,6 +3,7 @@
 #include "lib/selector.h"
 #include "lib/taint.h"
 #include "nodeagent/demand.h"
+#include "nodeagent/document.h"
 #include "nodeagent/sysctl.h"
 
 void admission_clear(struct admission_refusal *refusal)
@@ -34,11 +35,6 @@ static bool refuse_predicate(struct admission_refusal *refusal, const char *name
 static struct value spec_of(struct value pod)
 {
     return value_get(pod, STR("spec"));
-}
-
-static bool is_sidecar(struct value init_container)
-{
-    return value_is(value_get(init_container, STR("restartPolicy")), "Always");
 }
 
 /* ---- what the pod is ---- */
@@ -131,7 +127,7 @@ typedef bool meets_fn(struct value port, struct value context);
 static bool any_in(struct value containers, bool only_sidecars, meets_fn *meets, struct value context)
 {
     value_each (container, containers)
-        if (!only_sidecars || is_sidecar(container))
+        if (!only_sidecars || document_is_sidecar(container))
             value_each (port, value_get(container, STR("ports")))
                 if (value_int_or(value_get(port, STR("hostPort")), 0) != 0 && meets(port, context))
                     return true;

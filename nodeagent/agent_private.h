@@ -1,9 +1,14 @@
-/* What the agent's files share: agent.c follows the tree and the machine, pod.c brings one pod along,
- * pod_end.c ends its containers, pod_admission.c may refuse it, pod_environment.c knows its containers'
- * variables, pod_image.c their images, pod_probe.c tries their probes, pod_hook.c runs their hooks, and
- * pod_say.c tells the tree of it; agent_node.c tells it of the node, agent_usage.c what is used;
- * agent_images.c looks after the images of all, agent_groups.c shares the processors among classes of pods,
- * agent_storage.c looks what they take of the disk. */
+/* What the agent's files share.
+ *
+ * agent.c follows the tree and the machine; agent_static.c, the second source of pods, follows a directory,
+ * and agent_mirror.c shows its pods in the tree. agent_node.c tells the tree of the node, agent_usage.c what
+ * is used. agent_images.c looks after the images of all, agent_groups.c shares the processors among classes
+ * of pods, agent_storage.c looks what they take of the disk.
+ *
+ * pod.c brings one pod along. pod_admission.c may refuse it; pod_volumes.c and pod_sandbox.c make what its
+ * containers share, of the objects that pod_objects.c reads; pod_start.c begins them, with the variables of
+ * pod_environment.c and the images of pod_image.c, and pod_end.c ends them; pod_hook.c runs their hooks,
+ * pod_probe.c tries their probes; pod_say.c tells the tree of it all. */
 #ifndef PODTREE_AGENT_PRIVATE_H
 #define PODTREE_AGENT_PRIVATE_H
 
@@ -246,6 +251,13 @@ void agent_say_of_node(void *agent, const char *type, const char *reason, const 
 /* Sets the agent's puller and collector. */
 int agent_open_images(struct agent *agent, struct error **err);
 void agent_close_images(struct agent *agent);
+
+/* ---- pod_start.c ---- */
+
+/* Makes its next attempt, or says what it waits for. */
+void pod_create_container(struct pod *pod, struct container_record *container);
+/* Starts the attempt that has been made. */
+void pod_start_container(struct pod *pod, struct container_record *container);
 
 /* ---- pod_end.c ---- */
 

@@ -1,6 +1,7 @@
 #include "nodeagent/demand.h"
 
 #include "lib/quantity.h"
+#include "nodeagent/document.h"
 
 const struct resource resource_cpu = {"cpu", quantity_milli};
 const struct resource resource_memory = {"memory", quantity_units};
@@ -48,7 +49,7 @@ static int64_t combine(struct value spec, container_amount_fn *amount_of, const 
         int64_t beside = amount_of(container, resource) + sidecars;
         *of_all &= beside != 0;
         most = larger(most, beside);
-        if (value_is(value_get(container, STR("restartPolicy")), "Always"))
+        if (document_is_sidecar(container))
             sidecars = beside;
     }
     return larger(sum + sidecars, most);

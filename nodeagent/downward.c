@@ -1,6 +1,7 @@
 #include "nodeagent/downward.h"
 
 #include "lib/quantity.h"
+#include "nodeagent/document.h"
 #include <errno.h>
 #include <inttypes.h>
 
@@ -28,17 +29,9 @@ bool downward_subscripted(struct value pod, struct str path, struct buf *out)
 int downward_container(struct value pod, struct str name, struct value *container, bool *initial,
                        struct error **err)
 {
-    static const char *const lists[] = {"containers", "initContainers"};
-    for (size_t i = 0; i < COUNT(lists); i++) {
-        value_each (one, value_at(pod, "spec", lists[i])) {
-            if (!str_equal(value_str(value_get(one, STR("name"))), name))
-                continue;
-            *container = one;
-            if (initial != NULL)
-                *initial = i != 0;
-            return 0;
-        }
-    }
+    *container = document_container(pod, name, initial);
+    if (value_exists(*container))
+        return 0;
     return error_make(err, EINVAL, "container " STR_FORMAT " not found", STR_ARGS(name));
 }
 

@@ -1,5 +1,6 @@
 #include "nodeagent/effect.h"
 
+#include "nodeagent/document.h"
 #include "nodeagent/security.h"
 #include "nodeagent/volume_files.h"
 
@@ -56,11 +57,10 @@ static void add_place(struct buf *where, const char *list, struct value member)
 
 static void find_in_containers(struct buf *out, struct value spec, const struct field *fields, size_t count)
 {
-    static const char *const lists[] = {"initContainers", "containers"};
-    for (size_t i = 0; i < COUNT(lists); i++)
-        value_each (container, value_get(spec, str_of(lists[i]))) {
+    for (size_t i = 0; i < DOCUMENT_LISTS_RUN; i++)
+        value_each (container, value_get(spec, str_of(document_container_lists[i]))) {
             autobuf struct buf where = {0};
-            add_place(&where, lists[i], container);
+            add_place(&where, document_container_lists[i], container);
             find(out, container, buf_str(&where), fields, count);
         }
 }

@@ -145,19 +145,15 @@ static bool has_probes(struct value spec)
  * the agent takes no pod out of its Services, and nothing is started up twice. */
 static void take_over(struct pod_check *check, const struct container_record *container)
 {
-    static const char *const lists[] = {"initContainerStatuses", "containerStatuses"};
+    struct value status = document_container_status(pod_document(check->pod), container->name);
     struct probe_container is = facts(check->pod, container);
     probes_follow(&check->probes, &is);
-    for (size_t i = 0; i < COUNT(lists); i++)
-        value_each (status, value_at(pod_document(check->pod), "status", lists[i])) {
-            if (!value_is(value_get(status, STR("name")), container->name) ||
-                value_int_or(value_get(status, STR("restartCount")), -1) != container->attempt)
-                continue;
-            if (value_true(value_get(status, STR("started"))))
-                check->probes.of[PROBE_STARTUP].verdict = PROBE_GOOD;
-            if (value_true(value_get(status, STR("ready"))))
-                check->probes.of[PROBE_READINESS].verdict = PROBE_GOOD;
-        }
+    if (value_int_or(value_get(status, STR("restartCount")), -1) != container->attempt)
+        return;
+    if (value_true(value_get(status, STR("started"))))
+        check->probes.of[PROBE_STARTUP].verdict = PROBE_GOOD;
+    if (value_true(value_get(status, STR("ready"))))
+        check->probes.of[PROBE_READINESS].verdict = PROBE_GOOD;
 }
 
 static struct pod_check *check_of(struct pod *pod, const struct container_record *container,

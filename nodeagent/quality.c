@@ -1,6 +1,7 @@
 #include "nodeagent/quality.h"
 
 #include "nodeagent/demand.h"
+#include "nodeagent/document.h"
 
 static const char *const names[] = {
     [QUALITY_GUARANTEED] = "Guaranteed",
@@ -60,7 +61,7 @@ int quality_oom_score(struct value pod, struct value container, int64_t machine_
     if (quality == QUALITY_BEST_EFFORT || machine_memory <= 0)
         return SCORE_FIRST;
     int64_t memory = demand_container_request(container, &resource_memory);
-    if (value_is(value_get(container, STR("restartPolicy")), "Always"))
+    if (document_is_sidecar(container))
         memory = memory_of_sidecar(pod, memory);
     /* Neither as good as one kind of pod nor as bad as the other. */
     double score = SCORE_FIRST - (double)memory * SCORE_FIRST / (double)machine_memory;

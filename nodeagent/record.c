@@ -1,24 +1,11 @@
 #include "nodeagent/record.h"
 
 #include "lib/clock.h"
-#include "lib/file.h"
-#include <errno.h>
+#include "nodeagent/document.h"
 #include <signal.h>
 
 #define BACKOFF_FIRST_MS 10000
 #define BACKOFF_MOST_MS  300000
-
-static const char *const role_names[] = {
-    [ROLE_ORDINARY] = "ordinary",
-    [ROLE_INIT] = "init",
-    [ROLE_SIDECAR] = "sidecar",
-};
-static const char *const state_names[] = {
-    [CONTAINER_NONE] = "none",
-    [CONTAINER_CREATING] = "creating",
-    [CONTAINER_CREATED] = "created",
-    [CONTAINER_RUNNING] = "running",
-};
 
 /* ---- changes ---- */
 
@@ -72,6 +59,20 @@ void record_end(struct container_record *container, int exit_code, int64_t finis
     container->done |= container->role == ROLE_INIT && exit_code == 0;
 }
 
+void record_begin(struct container_record *container, struct value spec, const char *image_id,
+                  int stop_signal, int64_t now_ms)
+{
+    if (container->end.valid)
+        record_raise_backoff(container, now_ms);
+    container->attempt++;
+    container->adopted = container->again = container->start_asked = false;
+    container->state = CONTAINER_CREATING;
+    container->remains = true;
+    container->stop_signal = stop_signal;
+    replace_text(&container->image_id, image_id);
+    record_keep_for_end(container, spec);
+}
+
 void record_unmake(struct container_record *container)
 {
     container->state = CONTAINER_CREATING;
@@ -87,19 +88,17 @@ void record_undo_attempt(struct container_record *container)
     end_attempt(container);
 }
 
-static int64_t doubled(int failures)
+int64_t record_longer_pause(int64_t pause_ms)
 {
-    int64_t pause = BACKOFF_FIRST_MS;
-    while (--failures > 0 && pause < BACKOFF_MOST_MS)
-        pause *= 2;
-    return pause < BACKOFF_MOST_MS ? pause : BACKOFF_MOST_MS;
+    return pause_ms == 0 ? BACKOFF_FIRST_MS : pause_ms * 2 < BACKOFF_MOST_MS ? pause_ms * 2 : BACKOFF_MOST_MS;
 }
 
 void record_wait(struct container_record *container, const char *reason, const char *message, int64_t now_ms)
 {
     replace_text(&container->waiting_reason, reason);
     replace_text(&container->waiting_message, message);
-    container->retry_ms = now_ms + doubled(++container->failures);
+    container->pause_ms = record_longer_pause(container->pause_ms);
+    container->retry_ms = now_ms + container->pause_ms;
 }
 
 void record_stop_waiting(struct container_record *container)
@@ -107,28 +106,28 @@ void record_stop_waiting(struct container_record *container)
     replace_text(&container->waiting_reason, NULL);
     replace_text(&container->waiting_message, NULL);
     replace_text(&container->hook_failure, NULL);
-    container->retry_ms = 0;
-    container->failures = 0;
+    container->retry_ms = container->pause_ms = 0;
+}
+
+/* Has it run long enough since the last pause, or was there none? */
+static bool is_calm(const struct container_record *container)
+{
+    return container->backoff_since_ms == 0 ||
+           container->end.finished_ms - container->backoff_since_ms > 2 * BACKOFF_MOST_MS;
 }
 
 void record_raise_backoff(struct container_record *container, int64_t now_ms)
 {
     if (container->again)
         return;
-    bool calm = container->backoff_since_ms == 0 ||
-                container->end.finished_ms - container->backoff_since_ms > 2 * BACKOFF_MOST_MS;
-    container->backoff_ms = calm ? BACKOFF_FIRST_MS : container->backoff_ms * 2;
-    if (container->backoff_ms > BACKOFF_MOST_MS)
-        container->backoff_ms = BACKOFF_MOST_MS;
+    container->backoff_ms = record_longer_pause(is_calm(container) ? 0 : container->backoff_ms);
     container->backoff_since_ms = now_ms;
 }
 
 int64_t record_backoff_until(const struct container_record *container)
 {
-    if (!container->end.valid || container->again || container->backoff_since_ms == 0 ||
-        container->end.finished_ms - container->backoff_since_ms > 2 * BACKOFF_MOST_MS)
-        return 0;
-    return container->end.finished_ms + container->backoff_ms;
+    bool waits = container->end.valid && !container->again && !is_calm(container);
+    return waits ? container->end.finished_ms + container->backoff_ms : 0;
 }
 
 struct container_record *record_container(struct pod_record *record, const char *name)
@@ -201,16 +200,9 @@ void record_keep_for_end(struct container_record *container, struct value spec)
 
 /* ---- images ---- */
 
-/* In the order in which they begin. */
-static const char *const lists[] = {"initContainers", "containers"};
-
 struct value record_spec(const struct container_record *container, struct value pod)
 {
-    for (size_t i = 0; i < COUNT(lists); i++)
-        value_each (spec, value_at(pod, "spec", lists[i]))
-            if (value_is(value_get(spec, STR("name")), container->name))
-                return spec;
-    return VALUE_ABSENT;
+    return document_container(pod, str_of(container->name), NULL);
 }
 
 bool record_asks_other_image(const struct container_record *container, struct value pod)
@@ -280,27 +272,22 @@ static void init_container(struct container_record *container, struct value spec
 {
     container->name = str_dup(value_str(value_get(spec, STR("name"))));
     container->attempt = container->grace_seconds = -1;
-    container->role = !first_list                                                 ? ROLE_ORDINARY
-                      : value_is(value_get(spec, STR("restartPolicy")), "Always") ? ROLE_SIDECAR
-                                                                                  : ROLE_INIT;
+    container->role = !first_list ? ROLE_ORDINARY : document_is_sidecar(spec) ? ROLE_SIDECAR : ROLE_INIT;
 }
 
 struct pod_record *record_new(struct value pod, int64_t now_ms)
 {
-    static const char *const status_lists[] = {"initContainerStatuses", "containerStatuses"};
     struct value meta = value_get(pod, STR("metadata")), spec = value_get(pod, STR("spec"));
-    struct pod_record *record =
-        record_blank(value_str(value_get(meta, STR("uid"))), value_str(value_get(meta, STR("namespace"))),
-                     value_str(value_get(meta, STR("name"))),
-                     value_count(value_at(spec, lists[0])) + value_count(value_at(spec, lists[1])));
+    struct pod_record *record = record_blank(
+        value_str(value_get(meta, STR("uid"))), value_str(value_get(meta, STR("namespace"))),
+        value_str(value_get(meta, STR("name"))),
+        value_count(value_at(spec, "initContainers")) + value_count(value_at(spec, "containers")));
     int count = 0;
-    for (int i = 0; i < 2; i++)
-        value_each (part, value_at(spec, lists[i])) {
+    for (int i = 0; i < DOCUMENT_LISTS_RUN; i++)
+        value_each (part, value_get(spec, str_of(document_container_lists[i]))) {
             struct container_record *container = &record->containers[count++];
             init_container(container, part, i == 0);
-            value_each (status, value_at(pod, "status", status_lists[i]))
-                if (value_is(value_get(status, STR("name")), container->name))
-                    take_over_status(container, status, now_ms);
+            take_over_status(container, document_container_status(pod, container->name), now_ms);
         }
     return record;
 }
@@ -344,8 +331,8 @@ static void sort_containers(struct pod_record *record, const struct pod_record *
 static bool is_in_line(const struct pod_record *record, struct value pod)
 {
     int count = 0;
-    for (size_t i = 0; i < COUNT(lists); i++)
-        value_each (spec, value_at(pod, "spec", lists[i])) {
+    for (size_t i = 0; i < DOCUMENT_LISTS_RUN; i++)
+        value_each (spec, value_at(pod, "spec", document_container_lists[i])) {
             if (count >= record->container_count ||
                 !value_is(value_get(spec, STR("name")), record->containers[count].name) ||
                 (record->containers[count].role == ROLE_ORDINARY) != (i == 1))
@@ -353,6 +340,19 @@ static bool is_in_line(const struct pod_record *record, struct value pod)
             count++;
         }
     return true;
+}
+
+void record_learn(struct pod_record *record, struct value pod)
+{
+    struct value spec = value_get(pod, STR("spec"));
+    record->grace_seconds = value_int_or(value_get(spec, STR("terminationGracePeriodSeconds")), 30);
+    record->host_network = value_true(value_get(spec, STR("hostNetwork")));
+    for (int i = 0; i < record->container_count; i++) {
+        struct container_record *container = &record->containers[i];
+        struct value image = value_get(record_spec(container, pod), STR("image"));
+        if (container->image == NULL && container->state != CONTAINER_NONE && value_exists(image))
+            record_set_image(container, value_str(image));
+    }
 }
 
 void record_identify(struct pod_record *record, struct value pod, int64_t now_ms)
@@ -413,175 +413,4 @@ void record_free(struct pod_record *record)
     free(record->failure_reason);
     free(record->failure_message);
     free(record);
-}
-
-/* ---- the file ---- */
-
-static void write_text(struct value object, struct str key, const char *text)
-{
-    if (text != NULL)
-        value_set_str(object, key, str_of(text));
-}
-
-static void write_ending(struct value object, struct str key, const struct ending *end)
-{
-    if (!end->valid)
-        return;
-    struct value part = value_set_object(object, key);
-    value_set_int(part, STR("attempt"), end->attempt);
-    value_set_int(part, STR("exitCode"), end->exit_code);
-    value_set_int(part, STR("started"), end->started_ms);
-    value_set_int(part, STR("finished"), end->finished_ms);
-    write_text(part, STR("reason"), end->reason);
-    write_text(part, STR("message"), end->message);
-}
-
-static void write_container(struct value object, const struct container_record *container)
-{
-    write_text(object, STR("name"), container->name);
-    write_text(object, STR("role"), role_names[container->role]);
-    write_text(object, STR("state"), state_names[container->state]);
-    value_set_int(object, STR("attempt"), container->attempt);
-    value_set_bool(object, STR("remains"), container->remains);
-    value_set_bool(object, STR("startAsked"), container->start_asked);
-    value_set_int(object, STR("started"), container->started_ms);
-    write_text(object, STR("image"), container->image);
-    write_text(object, STR("imageID"), container->image_id);
-    value_set_int(object, STR("stopSignal"), container->stop_signal);
-    write_ending(object, STR("end"), &container->end);
-    write_ending(object, STR("previousEnd"), &container->previous_end);
-    value_set_int(object, STR("backoff"), container->backoff_ms);
-    value_set_int(object, STR("backoffSince"), container->backoff_since_ms);
-    value_set_bool(object, STR("done"), container->done);
-    value_set_bool(object, STR("postStartDue"), container->post_start_due);
-    value_set_int(object, STR("asked"), container->asked_ms);
-    value_set_bool(object, STR("preStopDue"), container->pre_stop_due);
-    value_set_int(object, STR("signalled"), container->signalled_ms);
-    value_set_int(object, STR("graceSeconds"), container->grace_seconds);
-    value_set_bool(object, STR("killed"), container->killed);
-    value_set_bool(object, STR("again"), container->again);
-    if (container->at_end != NULL)
-        value_set_copy(object, STR("atEnd"), doc_root(container->at_end));
-}
-
-int record_save(const struct place *place, const struct pod_record *record, struct error **err)
-{
-    autodoc struct doc *doc = doc_new();
-    struct value root = doc_root(doc);
-    write_text(root, STR("uid"), record->uid);
-    write_text(root, STR("namespace"), record->namespace);
-    write_text(root, STR("name"), record->name);
-    value_set_int(root, STR("graceSeconds"), record->grace_seconds);
-    value_set_bool(root, STR("hostNetwork"), record->host_network);
-    value_set_bool(root, STR("admitted"), record->admitted);
-    value_set_bool(root, STR("static"), record->is_static);
-    write_text(root, STR("failureReason"), record->failure_reason);
-    write_text(root, STR("failureMessage"), record->failure_message);
-    value_set_int(root, STR("failureGraceSeconds"), record->failure_grace_seconds);
-    struct value array = value_set_array(root, STR("containers"));
-    for (int i = 0; i < record->container_count; i++)
-        write_container(value_append_object(array), &record->containers[i]);
-    autobuf struct buf text = {0};
-    value_write(&text, root);
-    buf_add_char(&text, '\n');
-    autofree char *directory = place_pod_state(place, record->uid);
-    autofree char *path = path_format("%s/pod.json", directory);
-    int result = directory_make(directory, 0700, err);
-    return result < 0 ? result : file_replace(path, buf_str(&text), 0600, FILE_CACHED, err);
-}
-
-static char *read_text(struct value object, struct str key)
-{
-    struct value text = value_get(object, key);
-    return value_exists(text) ? str_dup(value_str(text)) : NULL;
-}
-
-static int64_t read_int(struct value object, struct str key, int64_t otherwise)
-{
-    return value_int_or(value_get(object, key), otherwise);
-}
-
-static void read_ending(struct value part, struct ending *end)
-{
-    if (!value_exists(part))
-        return;
-    *end = (struct ending){
-        .valid = true,
-        .attempt = (int)read_int(part, STR("attempt"), 0),
-        .exit_code = (int)read_int(part, STR("exitCode"), 0),
-        .started_ms = read_int(part, STR("started"), 0),
-        .finished_ms = read_int(part, STR("finished"), 0),
-        .reason = read_text(part, STR("reason")),
-        .message = read_text(part, STR("message")),
-    };
-}
-
-/* The number of a name; 0 where it has none. */
-static int read_name(struct value name, const char *const *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (value_is(name, names[i]))
-            return (int)i;
-    return 0;
-}
-#define READ_NAME(object, key, names) read_name(value_get((object), STR(key)), (names), COUNT(names))
-
-/* What earlier versions did not know is as it was with them: they signalled whom they asked. */
-static void read_container(struct value object, struct container_record *container)
-{
-    int64_t asked_ms = read_int(object, STR("asked"), 0);
-    *container = (struct container_record){
-        .name = read_text(object, STR("name")),
-        .role = (enum container_role)READ_NAME(object, "role", role_names),
-        .state = (enum container_state)READ_NAME(object, "state", state_names),
-        .attempt = (int)read_int(object, STR("attempt"), -1),
-        .remains = value_true(value_get(object, STR("remains"))),
-        .start_asked = value_true(value_get(object, STR("startAsked"))),
-        .started_ms = read_int(object, STR("started"), 0),
-        .image = read_text(object, STR("image")),
-        .image_id = read_text(object, STR("imageID")),
-        .stop_signal = (int)read_int(object, STR("stopSignal"), SIGTERM),
-        .backoff_ms = read_int(object, STR("backoff"), 0),
-        .backoff_since_ms = read_int(object, STR("backoffSince"), 0),
-        .done = value_true(value_get(object, STR("done"))),
-        .post_start_due = value_true(value_get(object, STR("postStartDue"))),
-        .asked_ms = asked_ms,
-        .pre_stop_due = value_true(value_get(object, STR("preStopDue"))),
-        .signalled_ms = read_int(object, STR("signalled"), asked_ms),
-        .grace_seconds = read_int(object, STR("graceSeconds"), -1),
-        .killed = value_true(value_get(object, STR("killed"))),
-        .again = value_true(value_get(object, STR("again"))),
-    };
-    read_ending(value_get(object, STR("end")), &container->end);
-    read_ending(value_get(object, STR("previousEnd")), &container->previous_end);
-    if (value_exists(value_get(object, STR("atEnd"))))
-        container->at_end = doc_copy(value_get(object, STR("atEnd")));
-    if (container->name == NULL)
-        container->name = str_dup(STR(""));
-}
-
-struct pod_record *record_load(const struct place *place, const char *uid, struct error **err)
-{
-    autofree char *directory = place_pod_state(place, uid);
-    autofree char *path = path_format("%s/pod.json", directory);
-    autodoc struct doc *doc = doc_read(path, err);
-    if (doc == NULL)
-        return NULL;
-    struct value root = doc_root(doc), containers = value_get(root, STR("containers"));
-    struct pod_record *record =
-        record_blank(str_of(uid), value_str(value_get(root, STR("namespace"))),
-                     value_str(value_get(root, STR("name"))), value_count(containers));
-    record->grace_seconds = read_int(root, STR("graceSeconds"), 30);
-    record->host_network = value_true(value_get(root, STR("hostNetwork")));
-    struct value admitted = value_get(root, STR("admitted"));
-    record->is_static = value_true(value_get(root, STR("static")));
-    record->admitted = !value_exists(admitted) || value_true(admitted);
-    record->failure_reason = read_text(root, STR("failureReason"));
-    record->failure_message = read_text(root, STR("failureMessage"));
-    record->failure_grace_seconds = read_int(root, STR("failureGraceSeconds"), 0);
-    record->over = record->failure_reason != NULL;
-    int i = 0;
-    value_each (object, containers)
-        read_container(object, &record->containers[i++]);
-    return record;
 }

@@ -70,7 +70,7 @@ struct container_record {
     char *hook_failure; /* the newest attempt ends, or has ended, because of that: a sentence; NULL: no */
     char *waiting_reason, *waiting_message; /* why it can't be made at present */
     int64_t retry_ms;                       /* when to try again; 0: nothing is in the way */
-    int failures;                           /* in a row */
+    int64_t pause_ms;                       /* from the last try until then; 0: none has failed */
     int64_t log_seen;                       /* log_rotation.h's */
 };
 
@@ -109,6 +109,9 @@ struct pod_record *record_stray(const char *uid);
 /* Brings it into line with the pod's document: of remains, whose they are; which containers there are beside
  * those that it knows, what they are to the pod, and in which order. */
 void record_identify(struct pod_record *record, struct value pod, int64_t now_ms);
+/* What its end will need of the document, when that has gone; and of what its containers are, where an
+ * earlier version's record or one that was made of remains doesn't say it. */
+void record_learn(struct pod_record *record, struct value pod);
 /* Of such a pod or of an earlier one's: a container that was being made. Nothing happens when it is known. */
 void record_add_remains(struct pod_record *record, const char *name, int attempt);
 void record_free(struct pod_record *record);
@@ -118,7 +121,8 @@ static inline void cleanup_record(struct pod_record **record)
 }
 #define autorecord cleanup(cleanup_record)
 
-/* NULL when there is none or it can't be read. */
+/* record_file.c: its file. Both say in *err which file it was; NULL when there is none or it can't be read,
+ * else the record is to be freed. */
 struct pod_record *record_load(const struct place *place, const char *uid, struct error **err);
 int record_save(const struct place *place, const struct pod_record *record, struct error **err);
 
@@ -159,6 +163,10 @@ bool record_asks_other_image(const struct container_record *container, struct va
  * waits for nothing and the pauses begin again. */
 void record_set_image(struct container_record *container, struct str image);
 
+/* Another attempt is about to be made: of what the spec says, and of that image (its id is copied), whose
+ * signal asks it to stop. */
+void record_begin(struct container_record *container, struct value spec, const char *image_id,
+                  int stop_signal, int64_t now_ms);
 /* The newest attempt has ended. Takes nothing; strings are copied. */
 void record_end(struct container_record *container, int exit_code, int64_t finished_ms, const char *reason,
                 const char *message);
@@ -166,13 +174,16 @@ void record_end(struct container_record *container, int exit_code, int64_t finis
 void record_unmake(struct container_record *container);
 /* They have been: there was no such attempt. */
 void record_undo_attempt(struct container_record *container);
-/* It can't be made: why, and when to try again (10 s, then twice as long each time, up to 5 minutes). */
+/* The pause after one of that length, as the kubelet makes them (MaxContainerBackOff): 10 s after none, then
+ * twice as long each time, up to 5 minutes. */
+int64_t record_longer_pause(int64_t pause_ms);
+/* It can't be made: why; it is tried again after a longer pause than the last one. */
 void record_wait(struct container_record *container, const char *reason, const char *message, int64_t now_ms);
 void record_stop_waiting(struct container_record *container);
 
-/* Before an attempt after an end: how long the next pause will be. As Kubernetes: the first one none, then 10
- * s, twice as long each time up to 5 minutes, from the beginning again after 10 minutes of running. One that
- * was changed had no failure. */
+/* Before an attempt after an end: how long the pause after it will be. As Kubernetes: the first one none,
+ * then longer and longer, from the beginning again after 10 minutes of running. One that was changed had no
+ * failure. */
 void record_raise_backoff(struct container_record *container, int64_t now_ms);
 /* Until when to wait before the next attempt; 0: no need. */
 int64_t record_backoff_until(const struct container_record *container);

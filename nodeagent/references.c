@@ -1,5 +1,7 @@
 #include "nodeagent/references.h"
 
+#include "nodeagent/document.h"
+
 struct references {
     struct doc *seen; /* an object of "Kind/name" */
     references_visit_fn *visit;
@@ -50,11 +52,10 @@ static void refer_from_volume(struct references *to, struct value volume)
 
 void references_each(struct value pod, references_visit_fn *visit, void *context)
 {
-    static const char *const lists[] = {"initContainers", "containers", "ephemeralContainers"};
     autodoc struct doc *seen = doc_new();
     struct references to = {.seen = seen, .visit = visit, .context = context};
-    for (size_t i = 0; i < COUNT(lists); i++)
-        value_each (container, value_at(pod, "spec", lists[i]))
+    for (size_t i = 0; i < DOCUMENT_LISTS; i++)
+        value_each (container, value_at(pod, "spec", document_container_lists[i]))
             refer_from_container(&to, container);
     value_each (volume, value_at(pod, "spec", "volumes"))
         refer_from_volume(&to, volume);

@@ -5,8 +5,8 @@
 #include "lib/quantity.h"
 #include "nodeagent/demand.h"
 #include "nodeagent/discard.h"
-#include "nodeagent/ownership.h"
 #include "nodeagent/limits.h"
+#include "nodeagent/ownership.h"
 #include "nodeagent/rootfs.h"
 #include "nodeagent/volume_write.h"
 #include <errno.h>

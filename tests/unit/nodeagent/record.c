@@ -8,12 +8,43 @@
     "{\"metadata\":{\"uid\":\"u\",\"namespace\":\"default\",\"name\":\"web\"}," \
     "\"spec\":{\"containers\":[{\"name\":\"a\"}]}"
 
+static struct place place;
+
+static int begin(void **state)
+{
+    (void)state;
+    static char directory[] = "/tmp/podtree-test.XXXXXX";
+    memcpy(strrchr(directory, '.'), ".XXXXXX", 7);
+    place.state = directory;
+    return mkdtemp(directory) != NULL ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    return directory_remove(place.state, NULL);
+}
+
+/* What an agent that starts would know of it. */
+static struct pod_record *reload(const struct pod_record *record)
+{
+    assert_int_equal(record_save(&place, record, NULL), 0);
+    struct pod_record *loaded = record_load(&place, record->uid, NULL);
+    assert_non_null(loaded);
+    return loaded;
+}
+
+/* Writes the file of the pod with uid u. */
+static void write_file(const char *text)
+{
+    autofree char *below = place_pod_state(&place, "u"), *path = path_format("%s/pod.json", below);
+    assert_int_equal(directory_make(below, 0700, NULL), 0);
+    assert_int_equal(file_write(path, str_of(text), 0600, NULL), 0);
+}
+
 static void test_what_is_saved_is_loaded(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/podtree-test.XXXXXX";
-    assert_non_null(mkdtemp(directory));
-    struct place place = {.state = directory};
     autodoc struct doc *pod = must_parse(POD "}");
     autorecord struct pod_record *record = record_new(doc_root(pod), 5);
     record->grace_seconds = 7;
@@ -27,10 +58,8 @@ static void test_what_is_saved_is_loaded(void **state)
     a->stop_signal = SIGQUIT;
     record_set_image(a, STR("demo:1"));
     record_raise_backoff(a, 300);
-    assert_int_equal(record_save(&place, record, NULL), 0);
 
-    autorecord struct pod_record *loaded = record_load(&place, "u", NULL);
-    assert_non_null(loaded);
+    autorecord struct pod_record *loaded = reload(record);
     struct container_record *b = record_container(loaded, "a");
     assert_string_equal(loaded->name, "web");
     assert_int_equal(loaded->grace_seconds, 7);
@@ -50,23 +79,16 @@ static void test_what_is_saved_is_loaded(void **state)
     assert_false(b->previous_end.valid);
     assert_int_equal(record_backoff_until(b), 200 + 10000);
     assert_null(record_container(loaded, "b"));
-    assert_int_equal(directory_remove(directory, NULL), 0);
 }
 
 static void test_a_record_that_can_not_be_read_is_none(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/podtree-test.XXXXXX";
-    assert_non_null(mkdtemp(directory));
-    struct place place = {.state = directory};
     assert_null(record_load(&place, "u", NULL));
-    autofree char *below = path_format("%s/pods/u", directory), *path = path_format("%s/pod.json", below);
-    assert_int_equal(directory_make(below, 0700, NULL), 0);
-    assert_int_equal(file_write(path, STR("{\"uid\":\"u\",\"contai"), 0600, NULL), 0);
+    write_file("{\"uid\":\"u\",\"contai");
     autoerror struct error *error = NULL;
     assert_null(record_load(&place, "u", &error));
-    assert_non_null(strstr(error_message(error), path));
-    assert_int_equal(directory_remove(directory, NULL), 0);
+    assert_non_null(strstr(error_message(error), "pods/u/pod.json"));
 }
 
 static void test_pauses_double_up_to_five_minutes_and_begin_again_after_ten(void **state)
@@ -123,17 +145,7 @@ static void test_another_image_begins_from_the_beginning(void **state)
 static void test_a_record_without_an_image_is_read(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/podtree-test.XXXXXX";
-    assert_non_null(mkdtemp(directory));
-    struct place place = {.state = directory};
-    autofree char *below = path_format("%s/pods/u", directory), *path = path_format("%s/pod.json", below);
-    assert_int_equal(directory_make(below, 0700, NULL), 0);
-    assert_int_equal(
-        file_write(
-            path,
-            STR("{\"uid\":\"u\",\"containers\":[{\"name\":\"a\",\"state\":\"running\",\"attempt\":1}]}"),
-            0600, NULL),
-        0);
+    write_file("{\"uid\":\"u\",\"containers\":[{\"name\":\"a\",\"state\":\"running\",\"attempt\":1}]}");
     autodoc struct doc *pod = must_parse(POD "}");
     autorecord struct pod_record *record = record_load(&place, "u", NULL);
     assert_non_null(record);
@@ -142,24 +154,14 @@ static void test_a_record_without_an_image_is_read(void **state)
     assert_null(a->image);
     assert_false(a->again);
     assert_false(record_asks_other_image(a, doc_root(pod)));
-    assert_int_equal(directory_remove(directory, NULL), 0);
 }
 
 /* One that an earlier version wrote: whom that had asked, it had signalled; what it ran, it had admitted. */
 static void test_an_older_record_becomes_one_of_a_pod_with_init_containers(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/podtree-test.XXXXXX";
-    assert_non_null(mkdtemp(directory));
-    struct place place = {.state = directory};
-    autofree char *below = path_format("%s/pods/u", directory), *path = path_format("%s/pod.json", below);
-    assert_int_equal(directory_make(below, 0700, NULL), 0);
-    assert_int_equal(
-        file_write(path,
-                   STR("{\"uid\":\"u\",\"namespace\":\"default\",\"name\":\"web\",\"containers\":["
-                       "{\"name\":\"a\",\"state\":\"running\",\"attempt\":1,\"asked\":77}]}"),
-                   0600, NULL),
-        0);
+    write_file("{\"uid\":\"u\",\"namespace\":\"default\",\"name\":\"web\",\"containers\":["
+               "{\"name\":\"a\",\"state\":\"running\",\"attempt\":1,\"asked\":77}]}");
     autodoc struct doc *pod =
         must_parse("{\"metadata\":{\"uid\":\"u\",\"namespace\":\"default\",\"name\":\"web\"},\"spec\":{"
                    "\"initContainers\":[{\"name\":\"i\"},{\"name\":\"s\",\"restartPolicy\":\"Always\"}],"
@@ -182,15 +184,11 @@ static void test_an_older_record_becomes_one_of_a_pod_with_init_containers(void 
         assert_int_equal(record->containers[2].state, CONTAINER_RUNNING);
         assert_int_equal(record->containers[0].attempt, -1);
     }
-    assert_int_equal(directory_remove(directory, NULL), 0);
 }
 
 static void test_what_init_containers_and_hooks_have_done_is_kept(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/podtree-test.XXXXXX";
-    assert_non_null(mkdtemp(directory));
-    struct place place = {.state = directory};
     autodoc struct doc *pod =
         must_parse("{\"metadata\":{\"uid\":\"u\"},\"spec\":{\"initContainers\":[{\"name\":\"i\"}],"
                    "\"containers\":[{\"name\":\"a\"}]}}");
@@ -206,9 +204,7 @@ static void test_what_init_containers_and_hooks_have_done_is_kept(void **state)
     a->grace_seconds = 3;
     record_fail(record, "Evicted", "why");
     record->failure_grace_seconds = 1;
-    assert_int_equal(record_save(&place, record, NULL), 0);
-    autorecord struct pod_record *loaded = record_load(&place, "u", NULL);
-    assert_non_null(loaded);
+    autorecord struct pod_record *loaded = reload(record);
     assert_false(loaded->admitted);
     assert_true(record_is_initialized(loaded));
     assert_int_equal(loaded->containers[0].role, ROLE_INIT);
@@ -231,15 +227,43 @@ static void test_what_init_containers_and_hooks_have_done_is_kept(void **state)
     record_renew_sandbox(loaded);
     assert_false(record_is_initialized(loaded));
     assert_true(loaded->containers[0].again);
-    assert_int_equal(directory_remove(directory, NULL), 0);
+}
+
+/* Every member of the file, none of them as it is by itself. */
+static void test_each_member_is_read_as_it_was_written(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"uid\":\"u\",\"namespace\":\"far\",\"name\":\"web\",\"graceSeconds\":7,\"hostNetwork\":true,"
+        "\"admitted\":false,\"static\":true,\"failureReason\":\"r\",\"failureMessage\":\"m\","
+        "\"failureGraceSeconds\":8,\"containers\":[{\"name\":\"a\",\"role\":\"sidecar\",\"state\":"
+        "\"created\","
+        "\"attempt\":3,\"remains\":true,\"startAsked\":true,\"started\":4,\"image\":\"i\",\"imageID\":\"d\","
+        "\"stopSignal\":3,\"end\":{\"attempt\":2,\"exitCode\":5,\"started\":6,\"finished\":7,\"reason\":"
+        "\"x\","
+        "\"message\":\"y\"},\"previousEnd\":{\"attempt\":1,\"exitCode\":9,\"started\":10,\"finished\":11},"
+        "\"backoff\":12,\"backoffSince\":13,\"done\":true,\"postStartDue\":true,\"asked\":14,"
+        "\"preStopDue\":true,\"signalled\":15,\"graceSeconds\":16,\"killed\":true,\"again\":true,"
+        "\"atEnd\":{\"ports\":[1]}}]}\n";
+    write_file(text);
+    autorecord struct pod_record *record = record_load(&place, "u", NULL);
+    assert_non_null(record);
+    assert_int_equal(record_save(&place, record, NULL), 0);
+    autofree char *path = path_format("%s/pods/u/pod.json", place.state);
+    autobuf struct buf written = {0};
+    assert_int_equal(file_read(path, &written, NULL), 0);
+    assert_string_equal(written.at, text);
+    const struct container_record *a = record_container(record, "a");
+    assert_int_equal(a->role, ROLE_SIDECAR);
+    assert_int_equal(a->state, CONTAINER_CREATED);
+    assert_true(a->start_asked && a->killed && a->again && record->is_static);
+    assert_int_equal(a->signalled_ms, 15);
+    assert_int_equal(a->previous_end.exit_code, 9);
 }
 
 static void test_what_the_end_of_a_container_needs_is_kept(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/podtree-test.XXXXXX";
-    assert_non_null(mkdtemp(directory));
-    struct place place = {.state = directory};
     autodoc struct doc *pod =
         must_parse("{\"metadata\":{\"uid\":\"u\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"ports\":[{"
                    "\"name\":\"web\"}],"
@@ -249,16 +273,13 @@ static void test_what_the_end_of_a_container_needs_is_kept(void **state)
     record->host_network = true;
     for (int i = 0; i < 2; i++)
         record_keep_for_end(&record->containers[i], record_spec(&record->containers[i], doc_root(pod)));
-    assert_int_equal(record_save(&place, record, NULL), 0);
-    autorecord struct pod_record *loaded = record_load(&place, "u", NULL);
-    assert_non_null(loaded);
+    autorecord struct pod_record *loaded = reload(record);
     assert_true(loaded->host_network);
     assert_json(doc_root(loaded->containers[0].at_end),
                 "{\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":1}}},\"ports\":[{\"name\":\"web\"}]}");
     assert_null(loaded->containers[1].at_end);
     record_keep_for_end(&loaded->containers[0], VALUE_ABSENT);
     assert_null(loaded->containers[0].at_end);
-    assert_int_equal(directory_remove(directory, NULL), 0);
 }
 
 static void test_an_attempt_that_never_was_is_not_counted(void **state)
@@ -267,17 +288,18 @@ static void test_an_attempt_that_never_was_is_not_counted(void **state)
     autodoc struct doc *pod = must_parse(POD "}");
     autorecord struct pod_record *record = record_new(doc_root(pod), 0);
     struct container_record *a = record_container(record, "a");
-    a->attempt++;
-    a->state = CONTAINER_CREATING;
-    a->remains = true;
+    record_begin(a, VALUE_ABSENT, "sha256:1", SIGTERM, 1);
+    assert_int_equal(a->state, CONTAINER_CREATING);
+    assert_true(a->remains);
     record_undo_attempt(a);
     assert_int_equal(a->attempt, -1);
     assert_int_equal(a->state, CONTAINER_NONE);
     assert_false(a->remains);
     a->attempt = 0;
     record_end(a, 0, 5, "Completed", NULL);
-    a->attempt++;
-    a->state = CONTAINER_CREATING;
+    record_begin(a, VALUE_ABSENT, "sha256:1", SIGTERM, 10);
+    assert_int_equal(a->attempt, 1);
+    assert_int_equal(a->backoff_ms, 10000);
     record_undo_attempt(a);
     assert_true(a->again); /* it had been decided that it runs again */
 }
@@ -329,17 +351,20 @@ static void test_a_lost_record_is_made_again_of_what_the_tree_says(void **state)
     }
 }
 
+#define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_saved_is_loaded),
-        cmocka_unit_test(test_a_record_that_can_not_be_read_is_none),
+        WITH_PLACE(test_what_is_saved_is_loaded),
+        WITH_PLACE(test_a_record_that_can_not_be_read_is_none),
         cmocka_unit_test(test_pauses_double_up_to_five_minutes_and_begin_again_after_ten),
         cmocka_unit_test(test_another_image_begins_from_the_beginning),
-        cmocka_unit_test(test_a_record_without_an_image_is_read),
-        cmocka_unit_test(test_an_older_record_becomes_one_of_a_pod_with_init_containers),
-        cmocka_unit_test(test_what_init_containers_and_hooks_have_done_is_kept),
-        cmocka_unit_test(test_what_the_end_of_a_container_needs_is_kept),
+        WITH_PLACE(test_a_record_without_an_image_is_read),
+        WITH_PLACE(test_an_older_record_becomes_one_of_a_pod_with_init_containers),
+        WITH_PLACE(test_what_init_containers_and_hooks_have_done_is_kept),
+        WITH_PLACE(test_each_member_is_read_as_it_was_written),
+        WITH_PLACE(test_what_the_end_of_a_container_needs_is_kept),
         cmocka_unit_test(test_an_attempt_that_never_was_is_not_counted),
         cmocka_unit_test(test_what_the_tree_says_of_lost_containers_is_taken_over),
         cmocka_unit_test(test_remains_become_a_pod_to_be_ended),
