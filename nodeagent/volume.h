@@ -35,9 +35,9 @@ char *volume_path(const char *volumes, struct value volume);
  * emptyDir's sizeLimit. 0: not known. */
 int64_t volume_memory_size(struct value volume, struct value pod, struct value allocatable);
 
-/* Brings all of the pod's volumes about, whatever becomes of one. The sentence is that of kubelet's FailedMount
- * events: MountVolume.SetUp failed for volume "x" : … Of several that fail there is "; " between. Returns 1
- * when files of one have changed, else 0. */
+/* Brings all of the pod's volumes about, whatever becomes of one. The sentence is that of kubelet's
+ * FailedMount events: MountVolume.SetUp failed for volume "x" : … Of several that fail there is "; " between.
+ * Returns 1 when files of one have changed, else 0. */
 int volumes_set_up(const char *volumes, const struct volume_world *world, struct error **err);
 
 /* The same for those that are made from objects and the pod's metadata: when one of them has changed. */
