@@ -7,17 +7,15 @@
  * without waiting for that: while it starts. With --faults fsd is also made to die at its fault points
  * (lib/fault.h), one after the other. Ends with 0 when every load found everything as it must be, and
  * the history too. */
-#include "tests/torture/torture.h"
+#include "tests/torture/plan.h"
 
 #include "lib/clock.h"
 #include "lib/file.h"
-#include "lib/options.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,16 +38,11 @@ static const struct load loads[] = {
     {"since", 1, NULL, run_since, false},
     {"scaler", 1, prepare_scaler, run_scaler, true},
 };
-#define LOADS (sizeof(loads) / sizeof(*loads))
-
-struct torture *torture;
-const char *tree;
 
 static struct {
-    const char *podtree, *directory, *victims, *only;
+    const char *only;
     char *mount, *state, *run;
-    int64_t kills, hollow, seed;
-    bool faults;
+    int64_t hollow;
 } settings;
 static size_t own_load; /* in a load's process */
 static pid_t processes[64];
@@ -67,19 +60,10 @@ static bool podtree(const char *verb)
 {
     char hollow[16];
     snprintf(hollow, sizeof(hollow), "%lld", (long long)settings.hollow);
-    const char *up[] = {settings.podtree, "up",           "--mount", settings.mount,
-                        "--state",        settings.state, "--run",   settings.run,
-                        "--no-node",      "--hollow",     hollow,    NULL};
-    const char *down[] = {settings.podtree, "down", "--run", settings.run, NULL};
-    pid_t pid = fork();
-    if (pid == 0) {
-        int null = open("/dev/null", O_RDWR);
-        dup2(null, 1);
-        execv(settings.podtree, (char **)(strcmp(verb, "up") == 0 ? up : down));
-        _exit(127);
-    }
-    int status = -1;
-    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+    const char *up[] = {plan.podtree, "up",         "--mount",   settings.mount, "--state", settings.state,
+                        "--run",      settings.run, "--no-node", "--hollow",     hollow,    NULL};
+    const char *down[] = {plan.podtree, "down", "--run", settings.run, NULL};
+    return podtree_does(strcmp(verb, "up") == 0 ? up : down);
 }
 
 /* The record names the processes that were started last. */
@@ -102,7 +86,7 @@ static pid_t pid_of(const char *victim)
 
 static pid_t supervisor_pid(void)
 {
-    autofree char *command = path_format("%s status --run %s", settings.podtree, settings.run);
+    autofree char *command = path_format("%s status --run %s", plan.podtree, settings.run);
     FILE *output = popen(command, "r");
     char line[512];
     int pid = 0;
@@ -157,19 +141,16 @@ static const struct {
     {"window", 20},     {"results", 3},       {"moving", 2},      {"detached", 5},    {"opening", 30},
     {"closing", 30},    {"history", 3},       {"taking-over", 1}, {"taken-over", 1},
 };
-#define FAULT_POINTS (sizeof(fault_points) / sizeof(*fault_points))
-#define FAULT_MS     1000
-static unsigned faults_met[FAULT_POINTS];
+#define FAULT_MS 1000
+static unsigned faults_met[COUNT(fault_points)];
 
 /* The next fsd finds what it is to die of, and is given a second to come there. */
 static void kill_at_fault_point(void)
 {
     static unsigned turn;
-    unsigned point = turn++ % FAULT_POINTS;
-    autofree char *path = path_format("%s/fault", settings.directory);
-    autobuf struct buf text = {0};
-    buf_addf(&text, "%s %u\n", fault_points[point].name, 1 + random_below(fault_points[point].passes));
-    demand(file_write(path, buf_str(&text), 0600, NULL) == 0, "write %s", path);
+    unsigned point = turn++ % COUNT(fault_points);
+    autofree char *path = path_format("%s/fault", plan.directory);
+    set_fault(path, fault_points[point].name, fault_points[point].passes);
     pid_t killed = kill_one("fsd"), pid;
     int64_t until = clock_ms() + FAULT_MS;
     while (((pid = pid_of("fsd")) == 0 || pid == killed) && clock_ms() < until)
@@ -198,14 +179,14 @@ static bool kill_them(void)
 {
     const char *victims[16];
     unsigned count = 0;
-    autofree char *copy = strdup(settings.victims);
+    autofree char *copy = strdup(plan.victims);
     for (char *name = strtok(copy, ","); name != NULL && count < 16; name = strtok(NULL, ","))
         victims[count++] = name;
-    while ((int64_t)atomic_load(&torture->kills) < settings.kills) {
+    while ((int64_t)atomic_load(&torture->kills) < plan.kills) {
         if (random_below(4) != 0)
             wait_for_answer();
         nap(random_below(LATEST_KILL_US));
-        if (settings.faults)
+        if (plan.faults)
             kill_at_fault_point();
         else
             kill_one(victims[random_below(count)]);
@@ -222,10 +203,7 @@ static bool is_wanted(const struct load *load)
 {
     if (load->only_with_nodes && settings.hollow == 0)
         return false;
-    if (settings.only == NULL)
-        return true;
-    autofree char *list = path_format(",%s,", settings.only), *name = path_format(",%s,", load->name);
-    return strstr(list, name) != NULL;
+    return settings.only == NULL || is_among(settings.only, load->name);
 }
 
 static void start_load(size_t index)
@@ -235,7 +213,7 @@ static void start_load(size_t index)
         demand(pid >= 0, "fork");
         if (pid == 0) {
             own_load = index;
-            srandom((unsigned)settings.seed + (unsigned)index * 100 + (unsigned)i);
+            srandom((unsigned)plan.seed + (unsigned)index * 100 + (unsigned)i);
             loads[index].run(i);
             _exit(0);
         }
@@ -246,10 +224,10 @@ static void start_load(size_t index)
 
 static void start_loads(void)
 {
-    for (size_t i = 0; i < LOADS; i++)
+    for (size_t i = 0; i < COUNT(loads); i++)
         if (is_wanted(&loads[i]) && loads[i].prepare != NULL)
             loads[i].prepare();
-    for (size_t i = 0; i < LOADS; i++)
+    for (size_t i = 0; i < COUNT(loads); i++)
         if (is_wanted(&loads[i]))
             start_load(i);
 }
@@ -287,10 +265,9 @@ static bool check_history(void)
 {
     /* Of what main has: a repacking may go on when fsd is gone, and fsck can't look at what is being written.
      */
-    autofree char *fsck =
-        path_format("{ git clone --quiet --bare --no-local %s/history.git %s/copy.git && "
-                    "git -C %s/copy.git fsck --strict && rm -r %s/copy.git; } 2>&1",
-                    settings.state, settings.directory, settings.directory, settings.directory);
+    autofree char *fsck = path_format("{ git clone --quiet --bare --no-local %s/history.git %s/copy.git && "
+                                      "git -C %s/copy.git fsck --strict && rm -r %s/copy.git; } 2>&1",
+                                      settings.state, plan.directory, plan.directory, plan.directory);
     if (system(fsck) != 0) {
         fprintf(stderr, "torture: git fsck found something\n");
         return false;
@@ -332,56 +309,36 @@ static void report(int64_t from_ms)
 {
     printf("%llu kills in %.1f s\n", (unsigned long long)atomic_load(&torture->kills),
            (double)(clock_ms() - from_ms) / 1000);
-    for (size_t i = 0; i < LOADS; i++)
+    for (size_t i = 0; i < COUNT(loads); i++)
         if (is_wanted(&loads[i]))
             printf("  %-10s %llu\n", loads[i].name, (unsigned long long)atomic_load(&torture->done[i]));
-    for (size_t i = 0; settings.faults && i < FAULT_POINTS; i++)
+    for (size_t i = 0; plan.faults && i < COUNT(fault_points); i++)
         printf("  at %-11s %u\n", fault_points[i].name, faults_met[i]);
 }
 
 int main(int argc, char **argv)
 {
-    settings.victims = "fsd";
-    settings.kills = 200;
+    plan.victims = "fsd";
+    plan.kills = 200;
     const struct option_row options[] = {
-        {.name = "podtree", .argument = "PROGRAM", .help = "the program", .text = &settings.podtree},
-        {.name = "dir",
-         .argument = "DIR",
-         .help = "for the mount, the state and the run directory",
-         .text = &settings.directory},
+        PLAN_OPTIONS,
         {.name = "victims",
          .argument = "NAME,…",
          .help = "what is killed: fsd, notifier, …, supervisor",
-         .text = &settings.victims},
-        {.name = "faults", .help = "fsd dies at its fault points", .flag = &settings.faults},
+         .text = &plan.victims},
+        {.name = "faults", .help = "fsd dies at its fault points", .flag = &plan.faults},
         {.name = "only", .argument = "LOAD,…", .help = "only these loads", .text = &settings.only},
-        {.name = "kills", .argument = "N", .help = "how often", .number = &settings.kills},
         {.name = "hollow", .argument = "N", .help = "nodes", .number = &settings.hollow},
-        {.name = "seed", .argument = "N", .help = "of the random numbers", .number = &settings.seed},
         {0}};
     const struct usage usage = {.synopsis = "torture OPTIONS",
                                 .about = "Kills a cluster while clients work on it.\n",
                                 .options = options};
-    char **words;
-    int count;
-    struct error *err = NULL;
-    int status = options_parse(&usage, argc, argv, &words, &count, &err);
-    if (status != 0 || settings.podtree == NULL || settings.directory == NULL) {
-        fprintf(stderr, "torture: %s\n", err != NULL ? error_message(err) : "--podtree and --dir are needed");
-        return status > 0 ? 0 : 2;
-    }
-    setlinebuf(stdout);
-    if (settings.seed == 0)
-        settings.seed = clock_wall_ms() % 1000000;
-    printf("seed %lld\n", (long long)settings.seed);
-    srandom((unsigned)settings.seed);
-    torture = mmap(NULL, sizeof(*torture), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    demand(torture != MAP_FAILED, "mmap");
-    settings.mount = path_format("%s/tree", settings.directory);
-    settings.state = path_format("%s/state", settings.directory);
-    settings.run = path_format("%s/run", settings.directory);
+    begin(&usage, argc, argv);
+    settings.mount = path_format("%s/tree", plan.directory);
+    settings.state = path_format("%s/state", plan.directory);
+    settings.run = path_format("%s/run", plan.directory);
     tree = settings.mount;
-    autofree char *fault = path_format("%s/fault", settings.directory);
+    autofree char *fault = path_format("%s/fault", plan.directory);
     setenv("PODTREE_FAULT", fault, 1); /* the supervisor hands its environment on */
     if (!podtree("up")) {
         fprintf(stderr, "torture: podtree up failed\n");
@@ -395,7 +352,5 @@ int main(int argc, char **argv)
     if (!good)
         show_errors();
     podtree("down");
-    good = good && (settings.only != NULL || check_history());
-    printf("%s\n", good ? "all is well" : "FAILED");
-    return good ? 0 : 1;
+    return finish(good && (settings.only != NULL || check_history()));
 }

@@ -8,15 +8,14 @@
  * twice at the same time, nor one at all twice that is to be run once; every pod must come to what it is for;
  * of one that is removed nothing may stay. Ends with 0 when all that was so. */
 #include "tests/torture/node.h"
+#include "tests/torture/plan.h"
 
 #include "lib/clock.h"
 #include "lib/file.h"
-#include "lib/options.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,13 +26,9 @@
 #define MOST_SLOTS 30
 #define LEFT_MS    60000
 
-struct torture *torture;
-const char *tree;
-
 static struct {
-    const char *podtree, *directory, *victims, *point, *runtime;
-    int64_t kills, slots, seed;
-    bool faults;
+    const char *point, *runtime;
+    int64_t slots;
 } settings;
 static pid_t processes[MOST_SLOTS + 1]; /* the last looks for doubles */
 
@@ -48,8 +43,7 @@ static const struct adversity {
     {"sandbox", 2, true, kill_sandbox},  {"disk", 1, true, fill_disk},
     {"hang", 2, false, hang_runtime},    {"reboot", 1, true, reboot},
 };
-#define ADVERSITIES (sizeof(adversities) / sizeof(*adversities))
-static unsigned befell[ADVERSITIES];
+static unsigned befell[COUNT(adversities)];
 
 /* Where the agent dies, or (the first ones) what it has just begun; the count is up to how often a pod or two
  * pass there. */
@@ -103,8 +97,7 @@ static const struct {
     {"finish-answered", 2},
     {"pod-forgotten", 2},
 };
-#define FAULT_POINTS (sizeof(fault_points) / sizeof(*fault_points))
-static unsigned faults_met[FAULT_POINTS];
+static unsigned faults_met[COUNT(fault_points)];
 
 bool going_on(void)
 {
@@ -115,18 +108,10 @@ bool going_on(void)
 
 static bool podtree(const char *verb)
 {
-    const char *up[] = {settings.podtree,   "up",    "--mount",        node.mount,  "--state",
+    const char *up[] = {plan.podtree,       "up",    "--mount",        node.mount,  "--state",
                         node.control_state, "--run", node.control_run, "--no-node", NULL};
-    const char *down[] = {settings.podtree, "down", "--run", node.control_run, NULL};
-    pid_t pid = fork();
-    if (pid == 0) {
-        int null = open("/dev/null", O_RDWR);
-        dup2(null, 1);
-        execv(settings.podtree, (char **)(strcmp(verb, "up") == 0 ? up : down));
-        _exit(127);
-    }
-    int status = -1;
-    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+    const char *down[] = {plan.podtree, "down", "--run", node.control_run, NULL};
+    return podtree_does(strcmp(verb, "up") == 0 ? up : down);
 }
 
 /* ---- what befalls it ---- */
@@ -136,13 +121,11 @@ static void meet_fault_point(void)
 {
     static unsigned turn;
     if (turn == 0)
-        turn = random_below(FAULT_POINTS); /* a short run meets some of them */
-    unsigned point = turn++ % FAULT_POINTS;
+        turn = random_below(COUNT(fault_points)); /* a short run meets some of them */
+    unsigned point = turn++ % COUNT(fault_points);
     while (settings.point != NULL && strcmp(fault_points[point].name, settings.point) != 0)
-        point = turn++ % FAULT_POINTS;
-    autobuf struct buf text = {0};
-    buf_addf(&text, "%s %u\n", fault_points[point].name, 1 + random_below(fault_points[point].passes));
-    demand(file_write(node.fault, buf_str(&text), 0600, NULL) == 0, "write %s", node.fault);
+        point = turn++ % COUNT(fault_points);
+    set_fault(node.fault, fault_points[point].name, fault_points[point].passes);
     pid_t before = machine_agent();
     kill_agent();
     int64_t until = clock_ms() + FAULT_MS;
@@ -157,19 +140,17 @@ static void meet_fault_point(void)
 
 static bool is_victim(const struct adversity *adversity)
 {
-    autofree char *list = path_format(",%s,", settings.victims);
-    autofree char *name = path_format(",%s,", adversity->name);
-    return strstr(list, name) != NULL;
+    return is_among(plan.victims, adversity->name);
 }
 
 static void let_something_befall(void)
 {
     unsigned total = 0;
-    for (size_t i = 0; i < ADVERSITIES; i++)
+    for (size_t i = 0; i < COUNT(adversities); i++)
         total += is_victim(&adversities[i]) ? adversities[i].often : 0;
     demand(total > 0, "torture: nothing is to befall");
     unsigned drawn = random_below(total);
-    for (size_t i = 0; i < ADVERSITIES; i++) {
+    for (size_t i = 0; i < COUNT(adversities); i++) {
         unsigned often = is_victim(&adversities[i]) ? adversities[i].often : 0;
         if (drawn < often) {
             befell[i] += adversities[i].befall();
@@ -194,9 +175,9 @@ static bool something_is_wrong(void)
 
 static bool torment(void)
 {
-    while ((int64_t)atomic_load(&torture->kills) < settings.kills) {
+    while ((int64_t)atomic_load(&torture->kills) < plan.kills) {
         nap(random_below(BETWEEN_US));
-        if (settings.faults)
+        if (plan.faults)
             meet_fault_point();
         else
             let_something_befall();
@@ -216,7 +197,7 @@ static pid_t start(void (*run)(int), int argument)
     pid_t pid = fork();
     demand(pid >= 0, "fork");
     if (pid == 0) {
-        srandom((unsigned)settings.seed + (unsigned)argument + 1);
+        srandom((unsigned)plan.seed + (unsigned)argument + 1);
         run(argument);
         _exit(0);
     }
@@ -274,22 +255,22 @@ static void report(int64_t from_ms)
 {
     printf("%llu adversities in %.1f s, %llu pods\n", (unsigned long long)atomic_load(&torture->kills),
            (double)(clock_ms() - from_ms) / 1000, (unsigned long long)atomic_load(&torture->done[0]));
-    for (size_t i = 0; !settings.faults && i < ADVERSITIES; i++)
+    for (size_t i = 0; !plan.faults && i < COUNT(adversities); i++)
         if (is_victim(&adversities[i]))
             printf("  %-10s %u\n", adversities[i].name, befell[i]);
-    for (size_t i = 0; settings.faults && i < FAULT_POINTS; i++)
+    for (size_t i = 0; plan.faults && i < COUNT(fault_points); i++)
         printf("  at %-19s %u\n", fault_points[i].name, faults_met[i]);
 }
 
 static void find_places(void)
 {
-    const char *directory = settings.directory;
-    autofree char *real = realpath(settings.podtree, NULL);
-    demand(real != NULL, "find %s", settings.podtree);
+    const char *directory = plan.directory;
+    autofree char *real = realpath(plan.podtree, NULL);
+    demand(real != NULL, "find %s", plan.podtree);
     demand(directory_make(directory, 0755, NULL) == 0, "mkdir %s", directory);
     char *slash = strrchr(real, '/');
     node = (struct node){
-        .podtree = settings.podtree,
+        .podtree = plan.podtree,
         .oci = settings.runtime,
         .directory = str_dup(str_of(directory)),
         .mount = path_format("%s/tree", directory),
@@ -307,54 +288,30 @@ static void find_places(void)
         .token = path_format("tortured%d", (int)getpid()),
         .strict = true,
     };
-    for (size_t i = 0; !settings.faults && i < ADVERSITIES; i++)
+    for (size_t i = 0; !plan.faults && i < COUNT(adversities); i++)
         node.strict &= !is_victim(&adversities[i]) || !adversities[i].takes_outcomes;
     tree = node.mount;
 }
 
-static int parse(int argc, char **argv)
+int main(int argc, char **argv)
 {
-    settings.victims = "agent,monitor,runtime,container,sandbox,disk,hang,reboot";
+    plan.victims = "agent,monitor,runtime,container,sandbox,disk,hang,reboot";
     settings.runtime = "runc";
-    settings.kills = 100;
+    plan.kills = 100;
     settings.slots = 4;
     const struct option_row options[] = {
-        {.name = "podtree", .argument = "PROGRAM", .help = "the program", .text = &settings.podtree},
-        {.name = "dir", .argument = "DIR", .help = "for all that there is", .text = &settings.directory},
-        {.name = "victims", .argument = "NAME,…", .help = "what befalls the node", .text = &settings.victims},
+        PLAN_OPTIONS,
+        {.name = "victims", .argument = "NAME,…", .help = "what befalls the node", .text = &plan.victims},
         {.name = "runtime", .argument = "NAME", .help = "the OCI runtime (runc)", .text = &settings.runtime},
-        {.name = "faults", .help = "the agent dies at its fault points", .flag = &settings.faults},
+        {.name = "faults", .help = "the agent dies at its fault points", .flag = &plan.faults},
         {.name = "point", .argument = "NAME", .help = "only at this one", .text = &settings.point},
-        {.name = "kills", .argument = "N", .help = "how often", .number = &settings.kills},
         {.name = "slots", .argument = "N", .help = "pods at a time", .number = &settings.slots},
-        {.name = "seed", .argument = "N", .help = "of the random numbers", .number = &settings.seed},
         {0}};
     const struct usage usage = {.synopsis = "node OPTIONS",
                                 .about = "Tortures a node agent with real containers.\n",
                                 .options = options};
-    char **words;
-    int count;
-    autoerror struct error *err = NULL;
-    int status = options_parse(&usage, argc, argv, &words, &count, &err);
-    if (status == 0 && settings.podtree != NULL && settings.directory != NULL && settings.slots > 0 &&
-        settings.slots <= MOST_SLOTS)
-        return 0;
-    fprintf(stderr, "torture: %s\n", err != NULL ? error_message(err) : "--podtree and --dir are needed");
-    return status > 0 ? status : -1;
-}
-
-int main(int argc, char **argv)
-{
-    int status = parse(argc, argv);
-    if (status != 0)
-        return status > 0 ? 0 : 2;
-    setlinebuf(stdout);
-    if (settings.seed == 0)
-        settings.seed = clock_wall_ms() % 1000000;
-    printf("seed %lld\n", (long long)settings.seed);
-    srandom((unsigned)settings.seed);
-    torture = mmap(NULL, sizeof(*torture), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    demand(torture != MAP_FAILED, "mmap");
+    begin(&usage, argc, argv);
+    demand(settings.slots > 0 && settings.slots <= MOST_SLOTS, "1 to %d slots are possible", MOST_SLOTS);
     find_places();
     machine_prepare();
     demand(podtree("up"), "torture: podtree up failed");
@@ -370,6 +327,5 @@ int main(int argc, char **argv)
     machine_stop();
     podtree("down");
     machine_clear();
-    printf("%s\n", good ? "all is well" : "FAILED");
-    return good ? 0 : 1;
+    return finish(good);
 }

@@ -250,7 +250,7 @@ bool look_for_remains(const char *uid, struct buf *what)
     buf_clear(what);
     const char *const places[][2] = {
         {node.run, "pods"}, {node.run, "runc"}, {node.run, "exits"}, {node.state, "pods"}};
-    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+    for (size_t i = 0; i < COUNT(places); i++)
         look_in_directory(&remains, places[i][0], places[i][1]);
     look_at_mounts(&remains);
     walk_groups(visit_group, &remains);

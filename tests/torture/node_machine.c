@@ -247,7 +247,7 @@ static void kill_everything(void)
     int64_t until = clock_ms() + GONE_MS;
     for (int left = 1; left > 0; nap(5000)) {
         left = 0;
-        for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        for (size_t i = 0; i < COUNT(kinds); i++)
             look_at_processes(kinds[i], kill_process, &left);
         demand(clock_ms() < until, "torture: processes can't be killed");
     }

@@ -63,7 +63,6 @@ static const struct scenario {
     {"hooks", RUNS, .policy = "Always",
      .parts = {{"main", SERVE, .more = ", lifecycle: {" HOOK("postStart") ", " HOOK("preStop") "}"}}},
 };
-#define SCENARIOS (sizeof(scenarios) / sizeof(*scenarios))
 
 struct subject {
     const struct scenario *scenario;
@@ -289,7 +288,7 @@ void run_pods(int slot)
 {
     struct subject subject = {0};
     while (going_on()) {
-        subject.scenario = &scenarios[random_below(SCENARIOS)];
+        subject.scenario = &scenarios[random_below(COUNT(scenarios))];
         /* Often the same name again at once. */
         if (subject.name[0] == '\0' || random_below(4) == 0)
             snprintf(subject.name, sizeof(subject.name), "%s-%d-%u", node.token, slot, random_below(1000));
