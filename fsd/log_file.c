@@ -410,15 +410,8 @@ struct log_look log_file_look(struct log_file *file, unsigned flags)
 /* The last beginning of a line at or before what is asked for. */
 static struct mark mark_before(const struct piece *piece, int64_t shown)
 {
-    size_t low = 0, high = piece->mark_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (piece->marks[middle].shown <= shown)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low > 0 ? piece->marks[low - 1] : (struct mark){0, 0};
+    size_t behind = sorted_place(piece->mark_count, i, piece->marks[i].shown > shown);
+    return behind > 0 ? piece->marks[behind - 1] : (struct mark){0, 0};
 }
 
 /* Adds what is shown of the piece from `from` on, until `out` has `enough`. */

@@ -118,22 +118,9 @@ void objects_free(struct objects *objects)
     free(objects);
 }
 
-const struct kinds *objects_kinds(const struct objects *objects)
-{
-    return objects->kinds;
-}
-
 static size_t namespace_place(const struct of_kind *of, struct str namespace)
 {
-    size_t low = 0, high = of->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (str_compare(str_of(of->collections[middle]->namespace), namespace) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return sorted_place(of->count, i, str_compare(str_of(of->collections[i]->namespace), namespace) >= 0);
 }
 
 struct collection *objects_collection(struct objects *objects, const struct kind *kind, struct str namespace)
@@ -170,15 +157,7 @@ struct collection *const *objects_collections(struct objects *objects, const str
 
 size_t collection_place(const struct collection *collection, struct str name)
 {
-    size_t low = 0, high = collection->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (str_compare(str_of(collection->objects[middle]->name), name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return sorted_place(collection->count, i, str_compare(str_of(collection->objects[i]->name), name) >= 0);
 }
 
 static struct object *at_name(struct objects *objects, const struct kind *kind, struct str namespace,

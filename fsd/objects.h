@@ -83,7 +83,6 @@ struct objects;
 
 struct objects *objects_new(const struct kinds *kinds);
 void objects_free(struct objects *objects);
-const struct kinds *objects_kinds(const struct objects *objects);
 
 /* ---- versions ---- */
 

@@ -22,32 +22,20 @@ void order_free(struct order *order)
     *order = (struct order){0};
 }
 
+static int64_t last_number(const struct order_part *part)
+{
+    return part->entries[part->count - 1].number;
+}
+
 /* The first part that ends above the number, or the count. */
 static size_t part_above(const struct order *order, int64_t number)
 {
-    size_t low = 0, high = order->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        const struct order_part *part = order->parts[middle];
-        if (part->entries[part->count - 1].number <= number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return sorted_place(order->count, i, last_number(order->parts[i]) > number);
 }
 
 static size_t entry_above(const struct order_part *part, int64_t number)
 {
-    size_t low = 0, high = part->count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (part->entries[middle].number <= number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return sorted_place(part->count, i, part->entries[i].number > number);
 }
 
 static struct order_part *insert_part(struct order *order, size_t place)
@@ -85,7 +73,7 @@ static struct order_part *make_room(struct order *order, int64_t number)
         return part;
     struct order_part *upper = insert_part(order, place + 1);
     move_entries(upper, part, PART / 2);
-    return part->entries[part->count - 1].number > number ? part : upper;
+    return last_number(part) > number ? part : upper;
 }
 
 void order_add(struct order *order, int64_t number, void *item)

@@ -97,4 +97,19 @@ void *memory_resize(void *old, size_t size);
         }                                                                    \
     } while (0)
 
+/* The first place `at` of an array that is so sorted that `holds`, an expression of `at`, is false up to it
+ * and true from there on; the array's `count` when it nowhere holds. */
+#define sorted_place(count, at, holds)       \
+    ({                                       \
+        size_t first_ = 0, end_ = (count);   \
+        while (first_ < end_) {              \
+            size_t at = (first_ + end_) / 2; \
+            if (holds)                       \
+                end_ = at;                   \
+            else                             \
+                first_ = at + 1;             \
+        }                                    \
+        first_;                              \
+    })
+
 #endif

@@ -64,7 +64,7 @@ static rule *const rules[] = {unassigned_first,    pending_first,    unready_fir
 static int compare(const void *a, const void *b)
 {
     int order = 0;
-    for (size_t i = 0; order == 0 && i < sizeof(rules) / sizeof(*rules); i++)
+    for (size_t i = 0; order == 0 && i < COUNT(rules); i++)
         order = rules[i](a, b);
     return order;
 }
@@ -77,18 +77,10 @@ static int compare_nodes(const void *a, const void *b)
 /* How many of the pods, sorted by node, are on this one. */
 static size_t count_on(struct str node, const struct pod **sorted, size_t count)
 {
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (str_compare(sorted[middle]->node, node) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    size_t end = low;
+    size_t first = sorted_place(count, i, str_compare(sorted[i]->node, node) >= 0), end = first;
     while (end < count && str_equal(sorted[end]->node, node))
         end++;
-    return end - low;
+    return end - first;
 }
 
 void rank_candidates(struct candidate *candidates, size_t count, const struct pod **related,
