@@ -18,8 +18,8 @@ void record_free(struct record *record)
     record->processes = NULL;
 }
 
-void record_format(const struct settings *settings, const struct child_identity *processes, const char *boot,
-                   struct buf *out)
+static void format_record(const struct settings *settings, const struct child_identity *processes,
+                          const char *boot, struct buf *out)
 {
     buf_addf(out, "boot %s\n", boot);
     for (const struct settings_field *field = settings_fields; field->name != NULL; field++) {
@@ -85,7 +85,7 @@ int record_write(const struct settings *settings, const struct child_identity *p
     int result = read_boot(&boot, err);
     if (result < 0)
         return result;
-    record_format(settings, processes, boot.at, &text);
+    format_record(settings, processes, boot.at, &text);
     autofree char *path = record_path(settings->run);
     /* Born with the group: whoever reads it has it whole, and may. Without a group this changes nothing. */
     int own = setfsgid(identity_people());

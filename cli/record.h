@@ -23,15 +23,14 @@ void record_init(struct record *record);
 void record_free(struct record *record);
 #define autorecord cleanup(record_free)
 
+/* Replaces the record in the run directory of the settings. */
 int record_write(const struct settings *settings, const struct child_identity *processes, struct error **err);
 /* 1 when there is one, 0 when there is none, or none of this boot. */
 int record_read(const char *run, struct record *record, struct error **err);
 void record_remove(const char *run);
 
-/* The text itself, without the file. */
-void record_format(const struct settings *settings, const struct child_identity *processes, const char *boot,
-                   struct buf *out);
-/* What can't be understood is left out: it may come from another version. */
+/* The text itself, without the file. What can't be understood is left out: it may come from another version.
+ */
 bool record_parse(struct str text, const char *boot, struct record *record);
 
 #endif

@@ -152,7 +152,8 @@ static void add_file_name(struct buf *path, struct str name)
     buf_addf(path, STR_FORMAT "~%016llx", STR_ARGS(name), (unsigned long long)hash);
 }
 
-char *history_path(const struct object *object)
+/* The path of an object's file in the history, without .yaml: namespaces/default/pods/7c/web-1. */
+static char *history_path(const struct object *object)
 {
     struct buf path = {0};
     if (object->kind->namespaced)

@@ -126,9 +126,6 @@ bool batch_prepare(struct batch *batch);
  * it and it is gone. */
 struct object *batch_publish_entry(struct objects *objects, const struct batch_entry *entry);
 
-/* The path of an object's file in the history, without .yaml: namespaces/default/pods/7c/web-1. */
-char *history_path(const struct object *object);
-
 /* An entry read back from the store at start. */
 struct history_entry *history_entry_of_row(const struct outbox_row *row);
 

@@ -54,6 +54,58 @@ static void finish(struct call *call, int result)
         reply_error(call, result < 0 ? -result : 0);
 }
 
+static void add_path(const struct call *call, struct buf *path)
+{
+    const char *name = call->tells_target ? call->new_name : call->name;
+    uint32_t node = call->tells_target ? node_of_number(call->fsd->nodes, call->new_parent) : call_node(call);
+    if (node != 0)
+        place_path(call->fsd, node, path);
+    if (name == NULL)
+        return;
+    if (path->length == 0 || path->at[path->length - 1] != '/')
+        buf_add_char(path, '/');
+    buf_add_text(path, name);
+}
+
+/* Where somebody has no access the kernel asks again for what it could have known (a name to be revalidated,
+ * a link to be kept): one refusal is said once. */
+static bool is_asked_again(const struct call *call)
+{
+    static struct {
+        const struct operation *operation;
+        pid_t thread;
+        uint64_t node, name;
+    } last;
+    uint64_t name = str_hash(str_of(call->name));
+    bool again = last.operation == call->operation && last.thread == call->asker.thread &&
+                 last.node == call->node && last.name == name;
+    last.operation = again ? NULL : call->operation;
+    last.thread = call->asker.thread;
+    last.node = call->node;
+    last.name = name;
+    return again;
+}
+
+/* Answers with the errno; unless the call is quiet the sentence goes to the caller's errors, with the path of
+ * the node (and the name). Takes the error. Returns after freeing the call. */
+static void refuse(struct call *call, struct error *err)
+{
+    int number = err->number;
+    if (number == EACCES && is_asked_again(call))
+        call->quiet = true;
+    if (!call->quiet && call->asker.identity == IDENTITY_NONE) {
+        autobuf struct buf path = {0};
+        add_path(call, &path);
+        errors_add(call->fsd->memory, call->asker.uid, clock_wall_ms(), buf_str(&path), err->message);
+        tell_errors(call->fsd, call->asker.uid);
+    }
+    error_free(err);
+    if (call->operation->always)
+        finish(call, -number);
+    else
+        reply_error(call, number);
+}
+
 /* It looks at the tree, and somebody has closed a file whose change can't be seen yet. */
 static bool is_early(const struct call *call)
 {
@@ -101,7 +153,7 @@ static void run(struct call *call)
     default:
         if (err == NULL)
             error_make(&err, -status, "%s", strerror(-status));
-        call_refuse(call, err);
+        refuse(call, err);
     }
 }
 
@@ -121,7 +173,7 @@ void call_finish(struct call *call, const struct error *failure)
     }
     struct error *err = NULL;
     error_make(&err, failure->number, "cannot be stored: %s", failure->message);
-    call_refuse(call, err);
+    refuse(call, err);
 }
 
 uint32_t call_node(const struct call *call)
@@ -165,7 +217,7 @@ const char *asker_name(const struct asker *asker)
     } cache[64];
     if (asker->identity != IDENTITY_NONE)
         return identity_name(asker->identity);
-    size_t place = asker->uid % (sizeof(cache) / sizeof(*cache));
+    size_t place = asker->uid % COUNT(cache);
     if (cache[place].known && cache[place].uid == asker->uid)
         return cache[place].name;
     cache[place].uid = asker->uid;
@@ -188,54 +240,4 @@ int call_authorize(const struct call *call, const char *verb, struct error **err
         return 0;
     return error_make(err, EACCES, "the user \"%s\" may not %s: only root and the group podtree may",
                       asker_name(&call->asker), verb);
-}
-
-static void add_path(const struct call *call, struct buf *path)
-{
-    const char *name = call->tells_target ? call->new_name : call->name;
-    uint32_t node = call->tells_target ? node_of_number(call->fsd->nodes, call->new_parent) : call_node(call);
-    if (node != 0)
-        place_path(call->fsd, node, path);
-    if (name == NULL)
-        return;
-    if (path->length == 0 || path->at[path->length - 1] != '/')
-        buf_add_char(path, '/');
-    buf_add_text(path, name);
-}
-
-/* Where somebody has no access the kernel asks again for what it could have known (a name to be revalidated,
- * a link to be kept): one refusal is said once. */
-static bool is_asked_again(const struct call *call)
-{
-    static struct {
-        const struct operation *operation;
-        pid_t thread;
-        uint64_t node, name;
-    } last;
-    uint64_t name = str_hash(str_of(call->name));
-    bool again = last.operation == call->operation && last.thread == call->asker.thread &&
-                 last.node == call->node && last.name == name;
-    last.operation = again ? NULL : call->operation;
-    last.thread = call->asker.thread;
-    last.node = call->node;
-    last.name = name;
-    return again;
-}
-
-void call_refuse(struct call *call, struct error *err)
-{
-    int number = err->number;
-    if (number == EACCES && is_asked_again(call))
-        call->quiet = true;
-    if (!call->quiet && call->asker.identity == IDENTITY_NONE) {
-        autobuf struct buf path = {0};
-        add_path(call, &path);
-        errors_add(call->fsd->memory, call->asker.uid, clock_wall_ms(), buf_str(&path), err->message);
-        tell_errors(call->fsd, call->asker.uid);
-    }
-    error_free(err);
-    if (call->operation->always)
-        finish(call, -number);
-    else
-        reply_error(call, number);
 }

@@ -100,10 +100,6 @@ void call_finish(struct call *call, const struct error *failure);
 /* After the answer has been given. */
 void call_free(struct call *call);
 
-/* A refusal: answers with the errno; unless the call is quiet the sentence goes to the caller's errors, with
- * the path of the node (and the name). Takes the error. Returns after freeing the call. */
-void call_refuse(struct call *call, struct error *err);
-
 /* The node of the request, or 0 (ESTALE is not used: the kernel would repeat). */
 uint32_t call_node(const struct call *call);
 /* The process of the asking thread; 0 when it is gone. Reads /proc. */

@@ -377,7 +377,7 @@ void cache_add_index(struct cache *cache, const struct cache_index *declared)
     struct slot *slot = slot_of(cache, declared->view);
     if (index_of(cache, declared) != NULL)
         return;
-    if (slot->index_count == sizeof(slot->indexes) / sizeof(*slot->indexes) || slot->first != NULL)
+    if (slot->index_count == COUNT(slot->indexes) || slot->first != NULL)
         abort(); /* a mistake in a controller's table */
     struct index *index = memory_zeroed(1, sizeof(*index));
     index->declared = declared;
@@ -483,17 +483,4 @@ const int64_t *cache_totals(const struct cache *cache, const struct cache_index 
     static const int64_t nothing[CACHE_TOTALS];
     const struct bucket *bucket = bucket_find(cache, declared, value);
     return bucket != NULL ? bucket->totals : nothing;
-}
-
-const struct view *cache_view(const struct cache *cache, struct str resource)
-{
-    for (size_t i = 0; i < cache->slot_count; i++)
-        if (str_is(resource, cache->slots[i]->view->resource))
-            return cache->slots[i]->view;
-    return NULL;
-}
-
-const struct view *cache_view_at(const struct cache *cache, size_t n)
-{
-    return n < cache->slot_count ? cache->slots[n]->view : NULL;
 }

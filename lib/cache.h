@@ -71,8 +71,4 @@ size_t cache_found(const struct cache *cache, const struct cache_index *index, s
 /* The sums of a bucket; all 0 where there is none. */
 const int64_t *cache_totals(const struct cache *cache, const struct cache_index *index, struct str value);
 
-/* The view of a resource, or NULL; and the n-th of all, NULL after the last. */
-const struct view *cache_view(const struct cache *cache, struct str resource);
-const struct view *cache_view_at(const struct cache *cache, size_t n);
-
 #endif

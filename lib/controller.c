@@ -571,8 +571,3 @@ void controllers_free(struct controllers *c)
     free(c->follows);
     free(c);
 }
-
-const struct cache *controllers_cache(const struct controllers *c)
-{
-    return c->cache;
-}

@@ -62,7 +62,6 @@ void controllers_free(struct controllers *controllers);
 /* Does what there is to do now: read, pass, write. Returns after how many milliseconds it wants to be called
  * again, -1 for never, unless the tree has events before that. */
 int64_t controllers_step(struct controllers *controllers);
-const struct cache *controllers_cache(const struct controllers *controllers);
 
 /* Steps until SIGTERM or SIGINT. What the tree tells of is looked at `gather_ms` later, with all that has
  * come meanwhile: for loops that nobody waits for. */

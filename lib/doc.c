@@ -144,12 +144,6 @@ enum value_type value_type(struct value v)
     return node_of(v)->type;
 }
 
-const char *value_type_name(enum value_type type)
-{
-    static const char *const names[] = {"nothing", "null", "boolean", "number", "string", "array", "object"};
-    return names[type];
-}
-
 /* Members are looked through from the first on. Of an object with many, whoever walks through a list of their
  * names asks for them in the order of the document or against it: the neighbours of what was found last come
  * first, or the walk would take the square of their number. */

@@ -65,8 +65,6 @@ static inline bool value_exists(struct value v)
 {
     return v.at != 0;
 }
-/* "string", "number", … for sentences. */
-const char *value_type_name(enum value_type type);
 
 /* The member of an object; absent when v is no object or has no such member. */
 struct value value_get(struct value v, struct str key);

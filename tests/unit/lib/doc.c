@@ -58,19 +58,16 @@ static void scalars_say_what_they_are(void **state)
     struct value root = doc_root(doc);
     static const struct {
         enum value_type type;
-        const char *name, *text;
+        const char *text;
         bool truth;
     } rows[] = {
-        {VALUE_STRING, "string", "text", false}, {VALUE_NUMBER, "number", "1.50", false},
-        {VALUE_BOOL, "boolean", "true", true},   {VALUE_BOOL, "boolean", "false", false},
-        {VALUE_NULL, "null", NULL, false},       {VALUE_ARRAY, "array", NULL, false},
-        {VALUE_STRING, "string", "", false},     {VALUE_STRING, "string", "true", false},
-        {VALUE_STRING, "string", "5", false},
+        {VALUE_STRING, "text", false}, {VALUE_NUMBER, "1.50", false}, {VALUE_BOOL, "true", true},
+        {VALUE_BOOL, "false", false},  {VALUE_NULL, NULL, false},     {VALUE_ARRAY, NULL, false},
+        {VALUE_STRING, "", false},     {VALUE_STRING, "true", false}, {VALUE_STRING, "5", false},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct value v = value_element(root, i);
         assert_int_equal(value_type(v), rows[i].type);
-        assert_string_equal(value_type_name(value_type(v)), rows[i].name);
         assert_int_equal(value_str(v).at != NULL, rows[i].text != NULL);
         assert_str(value_str(v), rows[i].text != NULL ? rows[i].text : "");
         assert_int_equal(value_true(v), rows[i].truth);

@@ -20,7 +20,7 @@ const struct known_kind known_kinds[] = {
     {"nodes.metrics.k8s.io", "metrics.k8s.io/v1beta1", "NodeMetrics", false},
     {"leases.coordination.k8s.io", "coordination.k8s.io/v1", "Lease", true},
 };
-const size_t known_kind_count = sizeof(known_kinds) / sizeof(*known_kinds);
+const size_t known_kind_count = COUNT(known_kinds);
 
 /* ---- small things ---- */
 
@@ -38,11 +38,6 @@ int64_t world_now(const struct world *world)
 void world_wait(struct world *world, int64_t ms)
 {
     world->now_ms += ms;
-}
-
-int64_t world_version(const struct world *world)
-{
-    return world->version;
 }
 
 int64_t world_significant_version(const struct world *world)

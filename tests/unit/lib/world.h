@@ -34,7 +34,6 @@ struct value world_get(const struct world *world, const char *resource, const ch
 void world_each(const struct world *world, const char *resource,
                 void (*each)(void *context, struct value object), void *context);
 size_t world_count(const struct world *world, const char *resource);
-int64_t world_version(const struct world *world);
 /* Of the last change that was more than a renewed lease. */
 int64_t world_significant_version(const struct world *world);
 /* How many events have been told with this reason (NULL: any). */

@@ -70,19 +70,17 @@ static struct cache *make_cache(const struct given *given)
         complete(doc_root(docs[i]), i + 1);
         value_write(&line, doc_root(docs[i]));
         bool taken = false;
-        const struct view *view;
-        for (size_t v = 0; (view = cache_view_at(cache, v)) != NULL; v++)
-            if (is_kind(view, doc_root(docs[i]))) {
-                take_line(cache, view, buf_str(&line));
+        for (const struct watch *watch = given->controller->watches; watch->view != NULL; watch++)
+            if (is_kind(watch->view, doc_root(docs[i]))) {
+                take_line(cache, watch->view, buf_str(&line));
                 taken = true;
             }
         if (!taken)
             fail_msg("nobody watches %s", line.at);
     }
     yaml_free_all(docs, count);
-    const struct view *view;
-    for (size_t v = 0; (view = cache_view_at(cache, v)) != NULL; v++)
-        take_line(cache, view, STR("{\"version\":\"1000\"}"));
+    for (const struct watch *watch = given->controller->watches; watch->view != NULL; watch++)
+        take_line(cache, watch->view, STR("{\"version\":\"1000\"}"));
     return cache;
 }
 
