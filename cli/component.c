@@ -64,7 +64,7 @@ const struct component components[] = {
         .needs = FROM(hollow),
     },
 };
-const size_t component_count = sizeof(components) / sizeof(components[0]);
+const size_t component_count = COUNT(components);
 
 static const char *member_at(const struct settings *settings, size_t offset)
 {

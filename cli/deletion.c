@@ -11,11 +11,10 @@ static const struct {
     [CASCADE_FOREGROUND] = {"foreground", "foregroundDeletion"},
     [CASCADE_ORPHAN] = {"orphan", "orphan"},
 };
-#define CASCADES (sizeof(cascades) / sizeof(cascades[0]))
 
 int cascade_parse(const char *word, enum cascade *cascade, struct error **err)
 {
-    for (size_t i = 0; i < CASCADES; i++)
+    for (size_t i = 0; i < COUNT(cascades); i++)
         if (strcmp(word, cascades[i].word) == 0) {
             *cascade = (enum cascade)i;
             return 0;
@@ -25,7 +24,7 @@ int cascade_parse(const char *word, enum cascade *cascade, struct error **err)
 
 static bool is_a_cascade(struct value finalizer)
 {
-    for (size_t i = 0; i < CASCADES; i++)
+    for (size_t i = 0; i < COUNT(cascades); i++)
         if (cascades[i].finalizer != NULL && value_is(finalizer, cascades[i].finalizer))
             return true;
     return false;

@@ -33,7 +33,7 @@ int interest_parse(const char *word, const char *mount, struct interest *interes
     int count = 0;
     while (count < MOST_PIECES && rest.length > 0 && str_split(&rest, '/', &pieces[count + 1]))
         count++;
-    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+    for (size_t i = 0; i < COUNT(shapes); i++) {
         const struct shape *shape = &shapes[i];
         if (shape->count != count || (shape->first != NULL && !str_is(pieces[1], shape->first)))
             continue;

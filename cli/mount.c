@@ -114,7 +114,7 @@ static bool process_uses(const char *pid, const char *directory, struct buf *wha
 {
     static const char *const links[] = {"cwd", "root", "exe"};
     char path[PATH_MAX];
-    for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+    for (size_t i = 0; i < COUNT(links); i++) {
         snprintf(path, sizeof(path), "/proc/%s/%s", pid, links[i]);
         if (link_is_below(path, directory, what))
             return true;

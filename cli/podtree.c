@@ -27,14 +27,14 @@ static void print_help(FILE *out)
 {
     fprintf(out, "podtree: a container cluster whose only API is a filesystem\n\n"
                  "usage: podtree COMMAND [OPTION…]\n\n");
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+    for (size_t i = 0; i < COUNT(commands); i++)
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
     fprintf(out, "\npodtree COMMAND --help says more. The tree explains itself: cat /k8s/README\n");
 }
 
 static const struct command *find(const char *name)
 {
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+    for (size_t i = 0; i < COUNT(commands); i++)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
     return NULL;

@@ -113,12 +113,11 @@ static const struct {
     {offsetof(struct directories, state), offsetof(struct settings, state), 0711, MADE_STATE},
     {offsetof(struct directories, run), offsetof(struct settings, run), 0755, MADE_RUN},
 };
-#define PLACES (sizeof(places) / sizeof(places[0]))
 
 int settings_resolve(const struct directories *directories, struct settings *settings, struct error **err)
 {
     int result = 0;
-    for (size_t i = 0; i < PLACES && result == 0; i++)
+    for (size_t i = 0; i < COUNT(places) && result == 0; i++)
         result = settings_absolute(
             *(const char *const *)(const void *)((const char *)directories + places[i].given),
             (char **)(void *)((char *)settings + places[i].member), err);
@@ -128,7 +127,7 @@ int settings_resolve(const struct directories *directories, struct settings *set
 /* A directory that is there is not looked at: it may be a mount that doesn't answer. */
 int settings_make(const struct settings *settings, unsigned *made, struct error **err)
 {
-    for (size_t i = 0; i < PLACES; i++) {
+    for (size_t i = 0; i < COUNT(places); i++) {
         const char *path = *(char *const *)(const void *)((const char *)settings + places[i].member);
         bool is_new = mkdir(path, places[i].mode) == 0;
         if (!is_new && errno == EEXIST)
@@ -159,7 +158,7 @@ static char *first_directory(const char *here, const char *variable, const char 
     const struct {
         const char *base, *below;
     } candidates[] = {{told, strrchr(beside, '/')}, {here, beside}, {installed, ""}};
-    for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
+    for (size_t i = 0; i < COUNT(candidates); i++) {
         struct stat status;
         if (candidates[i].base == NULL)
             continue;

@@ -352,7 +352,7 @@ static void on_caller(void *context, uint32_t events)
     bool is_root;
     autoclose int caller = control_accept(s->listener, request, &is_root);
     (void)events;
-    for (size_t i = 0; caller >= 0 && i < sizeof(requests) / sizeof(requests[0]); i++)
+    for (size_t i = 0; caller >= 0 && i < COUNT(requests); i++)
         if (strcmp(request, requests[i].request) == 0 && (is_root || !requests[i].root_only))
             requests[i].answer(s, &caller);
 }

@@ -38,7 +38,7 @@ static const struct {
 
 bool authorize(const struct call *call, const char *verb)
 {
-    for (size_t i = 0; i < sizeof(authorizers) / sizeof(*authorizers); i++)
+    for (size_t i = 0; i < COUNT(authorizers); i++)
         if (authorizers[i].allows(call, verb))
             return true;
     return false;
@@ -86,7 +86,7 @@ int admit(const struct fsd *fsd, const struct asker *asker, const struct kind *k
 {
     (void)asker;
     const struct review review = {fsd, kind, before, result};
-    for (size_t i = 0; i < sizeof(admission) / sizeof(*admission); i++) {
+    for (size_t i = 0; i < COUNT(admission); i++) {
         int status = admission[i].check(&review, err);
         if (status < 0)
             return status;

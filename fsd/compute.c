@@ -228,7 +228,7 @@ static void workload_reason(struct buf *out, struct value object, int64_t now_ms
     static const struct {
         const char *type, *status;
     } wrong[] = {{"ReplicaFailure", "True"}, {"PodFailure", "True"}, {"Progressing", "False"}};
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+    for (size_t i = 0; i < COUNT(wrong); i++) {
         struct value condition = find_condition(object, wrong[i].type);
         if (!value_is(value_at(condition, "status"), wrong[i].status))
             continue;
@@ -369,7 +369,7 @@ static const struct {
 
 compute_column *compute_find(struct str name)
 {
-    for (size_t i = 0; i < sizeof(computed) / sizeof(*computed); i++)
+    for (size_t i = 0; i < COUNT(computed); i++)
         if (str_is(name, computed[i].name))
             return computed[i].compute;
     return NULL;

@@ -30,7 +30,6 @@ static const struct common_verb common_verbs[] = {
     {"delete", "delete it, as rmdir does", EDIT_DELETE, -1, is_live},
     {"force", "delete it at once, without waiting for its node", EDIT_DELETE, 0, is_bound_kind},
 };
-#define COMMON_VERBS (sizeof(common_verbs) / sizeof(*common_verbs))
 
 static struct object *object_of(struct fsd *fsd, const struct place *place)
 {
@@ -47,7 +46,7 @@ void ctl_text(struct fsd *fsd, const struct place *place, uint32_t node, struct 
     for (size_t i = 0; i < object->kind->verb_count && is_live(object); i++)
         buf_addf(out, "%-10.*s %.*s\n", STR_ARGS(object->kind->verbs[i].name),
                  STR_ARGS(object->kind->verbs[i].help));
-    for (size_t i = 0; i < COMMON_VERBS; i++)
+    for (size_t i = 0; i < COUNT(common_verbs); i++)
         if (common_verbs[i].applies(object))
             buf_addf(out, "%-10s %s\n", common_verbs[i].name, common_verbs[i].help);
 }
@@ -57,7 +56,7 @@ static int unknown_verb(const struct object *object, struct str verb, struct err
     autobuf struct buf known = {0};
     for (size_t i = 0; i < object->kind->verb_count; i++)
         buf_addf(&known, STR_FORMAT ", ", STR_ARGS(object->kind->verbs[i].name));
-    for (size_t i = 0; i < COMMON_VERBS; i++)
+    for (size_t i = 0; i < COUNT(common_verbs); i++)
         if (common_verbs[i].applies(object))
             buf_addf(&known, "%s, ", common_verbs[i].name);
     if (known.length >= 2)
@@ -84,7 +83,7 @@ int ctl_write(struct call *call, const struct place *place, uint32_t node, struc
             change.edit = (struct edit){.type = EDIT_VERB, .verb = &object->kind->verbs[i]};
             return txn_change(call->fsd, &call->asker, &change, NULL, err);
         }
-    for (size_t i = 0; i < COMMON_VERBS; i++)
+    for (size_t i = 0; i < COUNT(common_verbs); i++)
         if (str_is(verb, common_verbs[i].name) && common_verbs[i].applies(object)) {
             change.edit = (struct edit){.type = common_verbs[i].edit, .grace = common_verbs[i].grace};
             return txn_change(call->fsd, &call->asker, &change, NULL, err);

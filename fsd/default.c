@@ -142,7 +142,7 @@ static void pod_priority(struct value spec)
         int64_t priority;
     } classes[] = {{"", 0}, {"system-cluster-critical", 2000000000}, {"system-node-critical", 2000001000}};
     struct str name = value_str(value_at(spec, "priorityClassName"));
-    for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++) {
+    for (size_t i = 0; i < COUNT(classes); i++) {
         if (!str_is(name, classes[i].name))
             continue;
         if (!value_exists(value_at(spec, "priority")))
@@ -228,7 +228,7 @@ static const struct default_rule default_rules[] = {
 
 const struct default_rule *default_rule_find(struct str name)
 {
-    for (size_t i = 0; i < sizeof(default_rules) / sizeof(*default_rules); i++)
+    for (size_t i = 0; i < COUNT(default_rules); i++)
         if (str_is(name, default_rules[i].name))
             return &default_rules[i];
     return NULL;

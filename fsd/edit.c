@@ -139,7 +139,7 @@ static int do_apply(struct work *work, struct error **err)
     struct value metadata = value_ensure_object(doc_root(wanted), STR("metadata"));
     static const char *const not_wanted[] = {"uid",        "resourceVersion", "creationTimestamp",
                                              "generation", "managedFields",   "selfLink"};
-    for (size_t i = 0; i < sizeof(not_wanted) / sizeof(*not_wanted); i++)
+    for (size_t i = 0; i < COUNT(not_wanted); i++)
         value_unset(metadata, str_of(not_wanted[i]));
     value_unset(doc_root(wanted), STR("status"));
     value_unset(value_get(metadata, STR("annotations")), STR(MERGE_LAST_APPLIED));

@@ -92,7 +92,7 @@ static bool may_change(const struct call *call)
 {
     if (call->asker.identity == IDENTITY_NOTIFIER)
         return false;
-    for (size_t i = 0; i < sizeof(changing) / sizeof(*changing); i++)
+    for (size_t i = 0; i < COUNT(changing); i++)
         if (changing[i].operation == call->operation)
             return changing[i].changes(call);
     return false;

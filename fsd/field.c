@@ -122,7 +122,7 @@ static bool is_reserved(struct str name)
 {
     if (name.length != 0 && name.at[0] == '.')
         return true;
-    for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
+    for (size_t i = 0; i < COUNT(reserved); i++)
         if (str_is(name, reserved[i]))
             return true;
     return false;
@@ -137,7 +137,7 @@ static const struct schema *spec_schema(const struct kind *kind)
 static bool is_plain_top(struct str name)
 {
     static const char *const others[] = {"apiVersion", "kind", "metadata", "status"};
-    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+    for (size_t i = 0; i < COUNT(others); i++)
         if (str_is(name, others[i]))
             return false;
     return true;

@@ -46,7 +46,7 @@ static bool label_key_or_empty(struct str s)
 static bool finalizer(struct str s)
 {
     static const char *const standard[] = {"kubernetes", "orphan", "foregroundDeletion"};
-    for (size_t i = 0; i < sizeof(standard) / sizeof(*standard); i++)
+    for (size_t i = 0; i < COUNT(standard); i++)
         if (str_is(s, standard[i]))
             return true;
     return s.length != 0 && memchr(s.at, '/', s.length) != NULL && label_key(s);
@@ -76,7 +76,7 @@ static bool label_value(struct str s)
 static bool resource_name(struct str s)
 {
     static const char *const standard[] = {"cpu", "memory", "ephemeral-storage", "storage", "pods"};
-    for (size_t i = 0; i < sizeof(standard) / sizeof(*standard); i++)
+    for (size_t i = 0; i < COUNT(standard); i++)
         if (str_is(s, standard[i]))
             return true;
     return str_starts(s, STR("hugepages-")) || (memchr(s.at, '/', s.length) != NULL && label_key(s));
@@ -235,9 +235,9 @@ static bool duration(struct str s)
             *(s.at[i] == '.' ? &dots : &digits) += 1;
         s = (struct str){s.at + i, s.length - i};
         size_t unit = 0;
-        while (unit < sizeof(units) / sizeof(*units) && !str_starts(s, str_of(units[unit])))
+        while (unit < COUNT(units) && !str_starts(s, str_of(units[unit])))
             unit++;
-        if (digits == 0 || dots > 1 || unit == sizeof(units) / sizeof(*units))
+        if (digits == 0 || dots > 1 || unit == COUNT(units))
             return false;
         size_t length = strlen(units[unit]);
         s = (struct str){s.at + length, s.length - length};
@@ -299,7 +299,7 @@ static const struct format formats[] = {
 
 const struct format *format_find(struct str name)
 {
-    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
+    for (size_t i = 0; i < COUNT(formats); i++)
         if (str_is(name, formats[i].name))
             return &formats[i];
     return NULL;

@@ -24,7 +24,7 @@ static int configure(git_repository *repository)
 {
     git_config *config = NULL;
     int code = git_repository_config(&config, repository);
-    for (size_t i = 0; i < sizeof(settings) / sizeof(*settings) && code == 0; i++)
+    for (size_t i = 0; i < COUNT(settings) && code == 0; i++)
         code = git_config_set_string(config, settings[i].key, settings[i].value);
     git_config_free(config);
     return code;
@@ -127,7 +127,7 @@ void history_clear(const char *path)
 {
     static const char *const locks[] = {"HEAD.lock", "config.lock", "packed-refs.lock",
                                         "refs/heads/main.lock"};
-    for (size_t i = 0; i < sizeof(locks) / sizeof(*locks); i++) {
+    for (size_t i = 0; i < COUNT(locks); i++) {
         autofree char *lock = path_format("%s/%s", path, locks[i]);
         unlink(lock);
     }

@@ -34,9 +34,9 @@ static void put_back_metadata(const struct edit_base *base, int64_t now_ms, stru
 {
     struct value old = value_get(before, STR("metadata"));
     struct value metadata = value_ensure_object(after, STR("metadata"));
-    for (size_t i = 0; i < sizeof(server_members) / sizeof(*server_members); i++)
+    for (size_t i = 0; i < COUNT(server_members); i++)
         take_over(old, metadata, str_of(server_members[i]));
-    for (size_t i = 0; i < sizeof(dropped_members) / sizeof(*dropped_members); i++)
+    for (size_t i = 0; i < COUNT(dropped_members); i++)
         value_unset(metadata, str_of(dropped_members[i]));
     if (value_exists(before))
         take_over(old, metadata, STR("generateName"));

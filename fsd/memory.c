@@ -46,7 +46,6 @@ static const size_t region_sizes[] = {
     [REGION_ERRORS] = ROUND(MEMORY_ERRORS * sizeof(struct errors_record)),
     [REGION_ARENA] = ARENA_BYTES,
 };
-#define REGIONS (sizeof(region_sizes) / sizeof(*region_sizes))
 
 struct free_list {
     uint32_t *offsets;
@@ -72,7 +71,7 @@ struct arena {
 static size_t file_size(void)
 {
     size_t size = 0;
-    for (size_t i = 0; i < REGIONS; i++)
+    for (size_t i = 0; i < COUNT(region_sizes); i++)
         size += region_sizes[i];
     return size;
 }
@@ -87,8 +86,8 @@ int memory_attach(int fd, struct memory **result, struct error **err)
         return error_errno(err, errno, "cannot map the shared memory");
     /* A dump of a crash would have all of it, holes too, and take minutes in which nobody is answered. */
     (void)madvise(base, size, MADV_DONTDUMP);
-    char *regions[REGIONS] = {base};
-    for (size_t i = 1; i < REGIONS; i++)
+    char *regions[COUNT(region_sizes)] = {base};
+    for (size_t i = 1; i < COUNT(region_sizes); i++)
         regions[i] = regions[i - 1] + region_sizes[i - 1];
 
     struct memory_header *header = (void *)regions[REGION_HEADER];

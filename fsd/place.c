@@ -33,7 +33,7 @@ static const char *const scratch_patterns[] = {
 bool place_is_scratch_name(struct str name)
 {
     autofree char *text = str_dup(name);
-    for (size_t i = 0; i < sizeof(scratch_patterns) / sizeof(*scratch_patterns); i++)
+    for (size_t i = 0; i < COUNT(scratch_patterns); i++)
         if (fnmatch(scratch_patterns[i], text, 0) == 0)
             return true;
     return false;

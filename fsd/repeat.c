@@ -1,5 +1,6 @@
 #include "fsd/repeat.h"
 
+#include "lib/str.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -45,7 +46,7 @@ static const struct {
 
 int repeat_action(int root, enum notify_action action, const char *path, struct error **err)
 {
-    if (action >= sizeof(actions) / sizeof(actions[0]) || actions[action].call == NULL)
+    if (action >= COUNT(actions) || actions[action].call == NULL)
         return error_make(err, EINVAL, "%d is no action", (int)action);
     if (actions[action].call(root, path) == 0 || errno == ENOENT)
         return 0;

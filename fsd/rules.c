@@ -54,7 +54,7 @@ static void immutable_data(struct check *check, const struct step *at, struct va
     static const char *const members[] = {"immutable", "data", "binaryData"};
     if (!value_true(value_at(before, "immutable")))
         return;
-    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+    for (size_t i = 0; i < COUNT(members); i++) {
         struct str name = str_of(members[i]);
         struct value old = value_get(before, name), new = value_get(after, name);
         bool both_empty = value_count(old) == 0 && value_count(new) == 0 && i != 0;
@@ -78,7 +78,7 @@ const struct rule *rule_find(struct str name)
 {
     static const struct rule *const tables[] = {rules_of_all, rules_of_pods, rules_of_containers,
                                                 rules_of_workloads, rules_of_secrets};
-    for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
+    for (size_t i = 0; i < COUNT(tables); i++)
         for (const struct rule *rule = tables[i]; rule->name != NULL; rule++)
             if (str_is(name, rule->name))
                 return rule;

@@ -187,7 +187,7 @@ static void init_container(struct check *check, const struct step *at, struct va
     static const char *const never[] = {"lifecycle", "livenessProbe", "readinessProbe", "startupProbe"};
     if (value_is(value_at(v, "restartPolicy"), "Always"))
         return;
-    for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++) {
+    for (size_t i = 0; i < COUNT(never); i++) {
         struct step step = STEP_MEMBER(at, str_of(never[i]));
         if (value_exists(value_get(v, str_of(never[i]))))
             check_say(check, &step, "must not be there in an init container without restartPolicy Always");

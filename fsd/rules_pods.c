@@ -3,7 +3,6 @@
 #include "lib/quantity.h"
 
 static const char *const container_lists[] = {"initContainers", "containers", "ephemeralContainers"};
-#define CONTAINER_LISTS (sizeof(container_lists) / sizeof(*container_lists))
 
 static struct value find_named(struct value list, struct str name)
 {
@@ -61,7 +60,7 @@ static void check_host_ports(struct check *check, const struct step *container, 
 
 static void check_containers(struct check *check, const struct step *at, struct value spec)
 {
-    for (size_t i = 0; i < CONTAINER_LISTS; i++) {
+    for (size_t i = 0; i < COUNT(container_lists); i++) {
         struct step list = STEP_MEMBER(at, str_of(container_lists[i]));
         struct value containers = value_get(spec, list.name);
         check_names(check, &list, spec, containers, i);
@@ -176,7 +175,7 @@ static void pod_update(struct check *check, const struct step *at, struct value 
     } lists[] = {{"tolerations", true, "can only get more: those that are there must stay"},
                  {"ephemeralContainers", true, "can only get more: those that are there must stay"},
                  {"schedulingGates", false, "can only get fewer"}};
-    for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+    for (size_t i = 0; i < COUNT(lists); i++) {
         struct step step = STEP_MEMBER(at, str_of(lists[i].name));
         struct value old = value_get(before, step.name), new = value_get(after, step.name);
         if (!(lists[i].may_grow ? all_remain(old, new) : all_remain(new, old)))

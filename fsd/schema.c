@@ -104,7 +104,7 @@ static int read_type(struct schema_set *set, struct schema *schema, struct value
         {"string", SCHEMA_STRING},   {"integer", SCHEMA_INTEGER}, {"number", SCHEMA_NUMBER},
         {"boolean", SCHEMA_BOOLEAN}, {"object", SCHEMA_OBJECT},   {"array", SCHEMA_ARRAY},
     };
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+    for (size_t i = 0; i < COUNT(types); i++)
         if (value_is(text, types[i].name)) {
             schema->type = types[i].type;
             return 0;
@@ -437,7 +437,7 @@ static const struct keyword {
 
 static int read_keyword(struct schema_set *set, struct schema *schema, struct value text, struct error **err)
 {
-    for (size_t i = 0; i < sizeof(keywords) / sizeof(*keywords); i++) {
+    for (size_t i = 0; i < COUNT(keywords); i++) {
         if (!str_is(value_key(text), keywords[i].name))
             continue;
         if (keywords[i].read != NULL)

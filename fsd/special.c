@@ -199,12 +199,12 @@ bool special_is_here(const struct special *special, const struct place *director
 
 const struct special *special_at(size_t index)
 {
-    return index < sizeof(specials) / sizeof(*specials) ? &specials[index] : NULL;
+    return index < COUNT(specials) ? &specials[index] : NULL;
 }
 
 const struct special *special_find(const struct place *directory, struct str name)
 {
-    for (size_t i = 0; i < sizeof(specials) / sizeof(*specials); i++)
+    for (size_t i = 0; i < COUNT(specials); i++)
         if (special_is_here(&specials[i], directory) && str_is(name, specials[i].name))
             return &specials[i];
     return NULL;

@@ -58,7 +58,7 @@ static const char *const migrations[] = {
 
     "ALTER TABLE outcome DROP COLUMN payload;",
 };
-#define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(*migrations)))
+#define SCHEMA_VERSION ((int)COUNT(migrations))
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
     [BEGIN] = "BEGIN IMMEDIATE",
@@ -346,7 +346,7 @@ static void forget_refused(struct store *store)
 int store_commit(struct store *store, const struct store_batch *batch, struct error **err)
 {
     int code = run_plain(store, BEGIN);
-    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps) && code == SQLITE_OK; i++)
+    for (size_t i = 0; i < COUNT(steps) && code == SQLITE_OK; i++)
         code = steps[i](store, batch);
     if (code == SQLITE_OK)
         code = run_plain(store, COMMIT);

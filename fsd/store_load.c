@@ -196,11 +196,11 @@ static int load_all(struct loading *loading, struct error **err)
           {"SELECT object, path, uid, gid FROM promise", load_promise},
       };
     int result = 0;
-    for (size_t i = 0; i < sizeof(before) / sizeof(*before) && result == 0; i++)
+    for (size_t i = 0; i < COUNT(before) && result == 0; i++)
         result = load_query(loading, before[i].query, before[i].load, err);
     if (result == 0)
         result = load_records(loading, err);
-    for (size_t i = 0; i < sizeof(after) / sizeof(*after) && result == 0; i++)
+    for (size_t i = 0; i < COUNT(after) && result == 0; i++)
         result = load_query(loading, after[i].query, after[i].load, err);
     return result;
 }

@@ -17,7 +17,7 @@ static bool is_noise(struct str path)
     static const char *const noise[] = {
         "metadata/generation", "metadata/resourceVersion", "metadata/managedFields",
         "metadata/annotations/kubectl.kubernetes.io/last-applied-configuration"};
-    for (size_t i = 0; i < sizeof(noise) / sizeof(*noise); i++)
+    for (size_t i = 0; i < COUNT(noise); i++)
         if (str_is(path, noise[i]))
             return true;
     return false;

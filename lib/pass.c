@@ -70,7 +70,7 @@ void pass_need(struct pass *pass, const struct view *view, int64_t version)
     for (size_t i = 0; i < pass->need_count; i++)
         if (pass->needs[i].view == view)
             need = &pass->needs[i];
-    if (need == NULL && pass->need_count == sizeof(pass->needs) / sizeof(*pass->needs)) {
+    if (need == NULL && pass->need_count == COUNT(pass->needs)) {
         pass_again(pass, 0); /* the others first: it will ask again */
         return;
     }

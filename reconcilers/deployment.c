@@ -119,7 +119,7 @@ static void copy_annotations(struct value to, const struct deployment *deploymen
                                       "deployment.kubernetes.io/revision-history"};
     value_each (annotation, deployment->annotations) {
         bool skip = false;
-        for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+        for (size_t i = 0; i < COUNT(own); i++)
             skip |= str_is(value_key(annotation), own[i]);
         if (!skip)
             value_set_copy(to, value_key(annotation), annotation);

@@ -254,7 +254,7 @@ static void plan_running(struct pass *pass, const struct hollow_pod *pod)
     struct value ips = value_set_array(status, STR("podIPs"));
     value_set_str(value_append_object(ips), STR("ip"), str_of(ip));
     struct value array = value_set_array(status, STR("conditions"));
-    for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++)
+    for (size_t i = 0; i < COUNT(conditions); i++)
         condition_set(array, conditions[i], "True", "", STR(""), now);
     set_container_statuses(status, pod, now);
     plan_status(pass, &pod->meta, doc);

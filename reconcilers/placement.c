@@ -94,7 +94,6 @@ static const struct filter filters[] = {
     {lacks_cpu, "Insufficient cpu", false},
     {lacks_memory, "Insufficient memory", false},
 };
-enum { FILTER_COUNT = sizeof(filters) / sizeof(*filters) };
 
 /* ---- scores: from 0 to 100, with fractions: a small pod on a large node is less than one of a hundred, and
  * many of them are to be spread all the same ---- */
@@ -130,7 +129,7 @@ static const struct score {
 static double total_score(const struct place *place, const struct pod *pod)
 {
     double total = 0;
-    for (size_t i = 0; i < sizeof(scores) / sizeof(*scores); i++)
+    for (size_t i = 0; i < COUNT(scores); i++)
         total += scores[i].weight * scores[i].score(place, pod);
     return total;
 }
@@ -188,9 +187,9 @@ static void explain(struct place *places, size_t count, const struct pod *pod, s
     for (size_t i = 0; i < count; i++) {
         char detail[DETAIL] = "";
         size_t f = 0;
-        while (f < FILTER_COUNT && !filters[f].rejects(&places[i], pod, detail))
+        while (f < COUNT(filters) && !filters[f].rejects(&places[i], pod, detail))
             f++;
-        if (f < FILTER_COUNT)
+        if (f < COUNT(filters))
             count_reason(&reasons, &filters[f], detail);
     }
     write_reasons(why, &reasons, count);
@@ -202,7 +201,7 @@ static void explain(struct place *places, size_t count, const struct pod *pod, s
 static bool fits(const struct place *place, const struct pod *pod)
 {
     char detail[DETAIL];
-    for (size_t f = 0; f < FILTER_COUNT; f++)
+    for (size_t f = 0; f < COUNT(filters); f++)
         if (filters[f].rejects(place, pod, detail))
             return false;
     return true;

@@ -293,7 +293,7 @@ static void follow(const char *directory)
         die("cannot open the history", err);
     int64_t sequence = 0;
     static const size_t sizes[] = {1, 8, 64, 256};
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+    for (size_t i = 0; i < COUNT(sizes); i++) {
         int64_t begin = clock_us();
         size_t commits = 0;
         for (; clock_us() - begin < 2000000; commits++)

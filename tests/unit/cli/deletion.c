@@ -32,7 +32,7 @@ static void a_cascade_is_a_finalizer_in_the_same_change(void **state)
         {CASCADE_BACKGROUND, OBJECT("\"finalizers\":[\"orphan\",\"a\"]"), PATCH("[\"a\"]") DELETE, 2},
         {CASCADE_BACKGROUND, OBJECT("\"finalizers\":[\"foregroundDeletion\"]"), PATCH("[]") DELETE, 2},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         autodoc struct doc *object = doc_parse(str_of(rows[i].object), NULL);
         autobuf struct buf requests = {0};
         const struct deletion deletion = {.cascade = rows[i].cascade, .grace = -1};
@@ -68,7 +68,7 @@ static void the_one_that_was_refused_is_heard(void **state)
         {STR(REFUSED("EAGAIN", "has changed") REFUSED("ECANCELED", "another")), -EAGAIN, "has changed"},
         {STR(REFUSED("ECANCELED", "another") REFUSED("EPERM", "belongs")), -EIO, "belongs"},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         autoerror struct error *err = NULL;
         assert_int_equal(deletion_read(rows[i].results, &err), rows[i].result);
         if (rows[i].says != NULL)

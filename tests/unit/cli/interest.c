@@ -32,7 +32,7 @@ static void other_words_are_refused(void **state)
 {
     (void)state;
     static const char *const words[] = {"", "/k8s", "pods/web-0/status", "namespaces/a/pods/b/status"};
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    for (size_t i = 0; i < COUNT(words); i++) {
         struct interest interest;
         assert_int_equal(interest_parse(words[i], "/k8s", &interest, NULL), -EINVAL);
     }

@@ -26,7 +26,7 @@ static void what_is_not_well_is_said(void **state)
          "node a is Unknown\nnode b is Unknown\nnode c is Unknown\nnode d is Unknown\nnode e is Unknown\n"
          "and 2 more nodes are not ready\n"},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         autobuf struct buf says = {0};
         assert_int_equal(nodes_are_well(rows[i].table, rows[i].own, &says), rows[i].says == NULL);
         assert_string_equal(says.length > 0 ? says.at : "", rows[i].says != NULL ? rows[i].says : "");

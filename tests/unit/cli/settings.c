@@ -106,7 +106,7 @@ static void what_differs_is_said(void **state)
         {{.libexec = here, .kinds = here}, {0}, NULL}, /* they were found, and nobody said where */
         {{.libexec = here}, {.libexec = other}, "libexec is /here, not /other"},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         autobuf struct buf how = {0};
         assert_int_equal(settings_differ(&rows[i].running, &rows[i].wanted, &how), rows[i].how != NULL);
         if (rows[i].how != NULL)
@@ -127,7 +127,7 @@ static void thresholds_that_contradict_each_other_are_refused(void **state)
         {70, -1, "--image-gc-low-threshold: it must be below the high one, and 80 is not below 70", NULL},
         {101, 10, "--image-gc-high-threshold: at most 100 percent, not 101", NULL},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         struct node_options options = NODE_OPTIONS_NONE;
         autosettings struct settings settings = {0};
         autoerror struct error *err = NULL;

@@ -210,7 +210,7 @@ static void a_deleted_object_says_what_it_waits_for(void **state)
         {"deployments", "{" DELETED ", spec: {replicas: 2}}",
          "Terminating 0/2 ready updated=0 available=0 reason=\"deleted, waits for e.com/one, orphan\""},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         autodoc struct doc *doc = must_yaml(rows[i].object);
         autobuf struct buf line = {0};
         status_line(must_kind(rows[i].kind), doc_root(doc), &line);

@@ -52,7 +52,7 @@ static void what_editors_make_is_not_told(void **state)
 {
     struct scene *scene = *state;
     static const char *const names[] = {"sedAbCdEf", ".data.swp", "4913", "data~", ".#data", "#data#"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+    for (size_t i = 0; i < COUNT(names); i++)
         stray_closed(&scene->fsd, scratch_file(scene, names[i]), &user);
     strays_expire(&scene->fsd, LATE);
     expect_errors(scene, "");

@@ -37,10 +37,10 @@ static void expect_subject(const struct change *changes, size_t count, const cha
     autofree char *text = str_dup(subject);
     assert_string_equal(text, expected);
 }
-#define EXPECT_SUBJECT(expected, ...)                              \
-    do {                                                           \
-        static const struct change row[] = {__VA_ARGS__};          \
-        expect_subject(row, sizeof(row) / sizeof(*row), expected); \
+#define EXPECT_SUBJECT(expected, ...)                     \
+    do {                                                  \
+        static const struct change row[] = {__VA_ARGS__}; \
+        expect_subject(row, COUNT(row), expected);        \
     } while (0)
 
 static void one_change_speaks_for_itself_and_says_who_did_it(void **state)

@@ -227,7 +227,7 @@ static void missing_is_what_would_be_refused_as_lacking(void **state)
          "[{name: a, image: b}]}}}",
          ""},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         autodoc struct doc *doc = must_yaml(rows[i].manifest);
         autobuf struct buf missing = {0};
         object_missing(must_kind("deployments"), doc_root(doc), &missing);

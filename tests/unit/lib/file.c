@@ -113,7 +113,7 @@ static void a_directory_tells_its_names_but_those_with_a_dot(void **state)
     autofree char *directory = path_format("%s/names", scratch), *lost = path_format("%s/lost", scratch);
     static const char *const made[] = {"one", ".hidden", "t w\no"};
     assert_int_equal(directory_make(directory, 0755, NULL), 0);
-    for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+    for (size_t i = 0; i < COUNT(made); i++) {
         autofree char *path = path_format("%s/%s", directory, made[i]);
         assert_int_equal(file_write(path, STR("x"), 0600, NULL), 0);
     }

@@ -27,7 +27,7 @@ static int dead(struct error **err)
 static void client_follow(struct tree *tree, const char *resource, bool *changed)
 {
     struct client *client = client_of(tree);
-    if (client->following_count == sizeof(client->followings) / sizeof(*client->followings))
+    if (client->following_count == COUNT(client->followings))
         abort();
     client->followings[client->following_count++] =
         (struct following){kind_of_resource(str_of(resource)), changed, true};

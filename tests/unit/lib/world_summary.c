@@ -38,7 +38,7 @@ static void flatten_name(struct value metadata)
 static void flatten(struct value v)
 {
     value_each (child, v) {
-        for (size_t i = 0; i < sizeof(volatile_keys) / sizeof(*volatile_keys); i++)
+        for (size_t i = 0; i < COUNT(volatile_keys); i++)
             if (value_type(v) == VALUE_OBJECT && str_is(value_key(child), volatile_keys[i])) {
                 value_set_str(v, value_key(child), STR("*"));
                 break;
