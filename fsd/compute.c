@@ -197,29 +197,16 @@ static void replicas_ready(struct buf *out, struct value object, int64_t now_ms)
              (long long)value_int_or(value_at(object, "spec", "replicas"), 1));
 }
 
-static void updated_replicas(struct buf *out, struct value object, int64_t now_ms)
-{
-    (void)now_ms;
-    buf_addf(out, "%lld", (long long)status_count(object, "updatedReplicas"));
-}
-
-static void available_replicas(struct buf *out, struct value object, int64_t now_ms)
-{
-    (void)now_ms;
-    buf_addf(out, "%lld", (long long)status_count(object, "availableReplicas"));
-}
-
-static void current_replicas(struct buf *out, struct value object, int64_t now_ms)
-{
-    (void)now_ms;
-    buf_addf(out, "%lld", (long long)status_count(object, "replicas"));
-}
-
-static void ready_replicas(struct buf *out, struct value object, int64_t now_ms)
-{
-    (void)now_ms;
-    buf_addf(out, "%lld", (long long)status_count(object, "readyReplicas"));
-}
+#define STATUS_COUNT(function, member)                                         \
+    static void function(struct buf *out, struct value object, int64_t now_ms) \
+    {                                                                          \
+        (void)now_ms;                                                          \
+        buf_addf(out, "%lld", (long long)status_count(object, member));        \
+    }
+STATUS_COUNT(updated_replicas, "updatedReplicas")
+STATUS_COUNT(available_replicas, "availableReplicas")
+STATUS_COUNT(current_replicas, "replicas")
+STATUS_COUNT(ready_replicas, "readyReplicas")
 
 /* What pods can't be made for, or else what they can't become ready for, or that it doesn't go on. */
 static void workload_reason(struct buf *out, struct value object, int64_t now_ms)

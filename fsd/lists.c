@@ -84,10 +84,47 @@ static bool comes_behind(struct list_cursor *cursor, const struct object *object
     return true;
 }
 
+/* How documents follow upon each other. */
+struct list_form {
+    enum part_form part;
+    const char *between;
+    size_t cut; /* so many bytes of the worker's text are too much */
+    void (*add)(struct fsd *fsd, struct version *version, struct buf *out);
+};
+
+static void add_text(struct fsd *fsd, struct version *version, struct buf *out)
+{
+    (void)fsd;
+    buf_add_str(out, version_text(version));
+}
+
+static void add_manifest(struct fsd *fsd, struct version *version, struct buf *out)
+{
+    document_manifest(fsd->documents, version, out);
+}
+
+static bool more_documents(struct fsd *fsd, const struct scope *scope, const struct list_form *form,
+                           struct list_cursor *cursor, struct buf *out)
+{
+    struct part part = part_begin(out);
+    while (cursor->item == NULL && !part_is_enough(&part)) {
+        struct object *object = scope_next(fsd, scope, cursor);
+        if (object == NULL)
+            return false;
+        if (scope_has(scope, object)) {
+            buf_add_text(out, cursor->number++ != 0 ? form->between : "");
+            if (!comes_behind(cursor, object, form->part, form->cut))
+                form->add(fsd, object->committed, out);
+        }
+        scope_pass(cursor, object);
+    }
+    return true;
+}
+
 bool more_json(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
                struct buf *out)
 {
-    struct part part = part_begin(out);
+    static const struct list_form form = {PART_JSON, ",\n", 1, add_text}; /* a part ends with a newline */
     const struct scope scope = scope_of_file(fsd, place, node);
     const struct kind *kind = scope.kind;
     if (!cursor->started)
@@ -96,39 +133,17 @@ bool more_json(struct fsd *fsd, const struct place *place, uint32_t node, struct
                  "List\",\"metadata\":{\"resourceVersion\":\"%lld\"},\"items\":[",
                  STR_ARGS(kind != NULL ? kind->api_version : STR("v1")),
                  STR_ARGS(kind != NULL ? kind->name : STR("")), (long long)txn_version(fsd));
-    while (cursor->item == NULL && !part_is_enough(&part)) {
-        const struct object *object = scope_next(fsd, &scope, cursor);
-        if (object == NULL) {
-            buf_add_text(out, "]}\n");
-            return false;
-        }
-        if (scope_has(&scope, object)) {
-            buf_add_text(out, cursor->number++ != 0 ? ",\n" : "");
-            if (!comes_behind(cursor, object, PART_JSON, 1)) /* without its newline */
-                buf_add_str(out, version_text(object->committed));
-        }
-        scope_pass(cursor, object);
-    }
-    return true;
+    bool more = more_documents(fsd, &scope, &form, cursor, out);
+    buf_add_text(out, more ? "" : "]}\n");
+    return more;
 }
 
 bool more_yaml(struct fsd *fsd, const struct place *place, uint32_t node, struct list_cursor *cursor,
                struct buf *out)
 {
+    static const struct list_form form = {PART_YAML, "---\n", 0, add_manifest};
     const struct scope scope = scope_of_file(fsd, place, node);
-    struct part part = part_begin(out);
-    while (cursor->item == NULL && !part_is_enough(&part)) {
-        struct object *object = scope_next(fsd, &scope, cursor);
-        if (object == NULL)
-            return false;
-        if (scope_has(&scope, object)) {
-            buf_add_text(out, cursor->number++ != 0 ? "---\n" : "");
-            if (!comes_behind(cursor, object, PART_YAML, 0))
-                document_manifest(fsd->documents, object->committed, out);
-        }
-        scope_pass(cursor, object);
-    }
-    return true;
+    return more_documents(fsd, &scope, &form, cursor, out);
 }
 
 /* Twice over all objects: how wide the columns are is known only when all have been looked at. */
