@@ -69,13 +69,13 @@ int command_cp(int argc, char **argv, struct error **err)
     struct target_wish wish = {.namespace = "default"};
     const struct option_row options[] = {
         OPTION_CONTAINER(wish),
-        OPTION_NAMESPACE(wish),
+        OPTION_NAMESPACE(wish.namespace, "where the pod is (default)"),
         OPTION_MOUNT(directories),
         OPTION_RUN(directories),
         {0},
     };
     const struct usage usage = {
-        .synopsis = "podtree cp [-c CONTAINER] POD:PATH PATH | PATH POD:PATH",
+        .synopsis = "podtree cp [-c CONTAINER] [-n NS] POD:PATH PATH | PATH POD:PATH",
         .about =
             "Copies a file, or a directory with all that is in it, from or to a running container of this\n"
             "machine, as cp -r does. The container needs no program for it.\n",

@@ -37,13 +37,13 @@ int command_exec(int argc, char **argv, struct error **err)
          .help = "the command has a terminal, which is ours",
          .flag = &terminal},
         OPTION_CONTAINER(wish),
-        OPTION_NAMESPACE(wish),
+        OPTION_NAMESPACE(wish.namespace, "where the pod is (default)"),
         OPTION_MOUNT(directories),
         OPTION_RUN(directories),
         {0},
     };
     const struct usage usage = {
-        .synopsis = "podtree exec [-i] [-t] [-c CONTAINER] POD [--] COMMAND…",
+        .synopsis = "podtree exec [-i] [-t] [-c CONTAINER] [-n NS] POD [--] COMMAND…",
         .about = "Runs a command in a running container of this machine, with the container's user and\n"
                  "environment; its exit code is ours. The command ends when podtree exec does.\n",
         .options = options,

@@ -151,11 +151,9 @@ static int on_line(void *context, struct str line, struct error **err)
     autodoc struct doc *doc = doc_parse(line, err);
     if (doc == NULL)
         return -EPROTO;
-    struct value root = doc_root(doc), version = value_get(root, STR("version"));
-    if (value_exists(version)) {
-        str_to_int64(value_str(version), &logs->version);
+    struct value root = doc_root(doc);
+    if (tree_is_reached(root, &logs->version))
         return 1;
-    }
     struct value meta = value_get(root, STR("metadata"));
     struct pod *pod = find_pod(logs, value_str(value_get(meta, STR("uid"))));
     if (value_true(value_get(root, STR("deleted")))) {
@@ -391,16 +389,13 @@ int command_logs(int argc, char **argv, struct error **err)
          .argument = "NAME",
          .help = "of this container alone (all)",
          .text = &wishes->container},
-        {.name = "namespace",
-         .letter = 'n',
-         .argument = "NAME",
-         .help = "where the target is (default)",
-         .text = &wishes->space},
+        OPTION_NAMESPACE(wishes->space, "where the target is (default)"),
         OPTION_MOUNT(directories),
         {0},
     };
     const struct usage usage = {
-        .synopsis = "podtree logs [-f] [--previous] [--tail=N] [--timestamps] [-c NAME] POD|KIND/NAME",
+        .synopsis = "podtree logs [-f] [--previous] [--tail=N] [--timestamps] [--prefix] [-c NAME] [-n NS] "
+                    "POD|KIND/NAME",
         .about =
             "Prints what the containers of a pod write, or of all pods of a Deployment or another "
             "workload\n"

@@ -20,7 +20,7 @@ static const struct command {
     {"exec", command_exec, "run a command in a container"},
     {"cp", command_cp, "copy files from and to containers"},
     {"top", command_top, "what nodes and pods use"},
-    {"image", command_image, "import, list and remove images"},
+    {"image", command_image, "pull, import, list and remove images"},
 };
 
 static void print_help(FILE *out)

@@ -26,6 +26,10 @@ struct directories directories_default(void);
         .name = "run", .argument = "DIR", .help = "sockets, logs, what runs (/run/podtree)", \
         .text = &(directories).run                                                           \
     }
+#define OPTION_NAMESPACE(variable, what)                                                        \
+    {                                                                                           \
+        .name = "namespace", .letter = 'n', .argument = "NS", .help = what, .text = &(variable) \
+    }
 
 /* Everything that the supervisor must know; all strings are its own, paths are absolute. */
 struct settings {

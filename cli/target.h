@@ -16,11 +16,6 @@ struct target_wish {
     const char *namespace; /* of a bare name */
     const char *container; /* NULL: nothing was said */
 };
-#define OPTION_NAMESPACE(wish)                                                                      \
-    {                                                                                               \
-        .name = "namespace", .letter = 'n', .argument = "NS", .help = "where the pod is (default)", \
-        .text = &(wish).namespace                                                                   \
-    }
 #define OPTION_CONTAINER(wish)                                                                         \
     {                                                                                                  \
         .name = "container", .letter = 'c', .argument = "NAME", .help = "which container (the first)", \

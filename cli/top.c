@@ -18,11 +18,7 @@ int command_top(int argc, char **argv, struct error **err)
     const char *namespace = "default";
     bool all = false, containers = false;
     const struct option_row options[] = {
-        {.name = "namespace",
-         .letter = 'n',
-         .argument = "NS",
-         .help = "of which (default)",
-         .text = &namespace},
+        OPTION_NAMESPACE(namespace, "of which (default)"),
         {.name = "all-namespaces", .letter = 'A', .help = "of all", .flag = &all},
         {.name = "containers", .help = "each container for itself", .flag = &containers},
         OPTION_MOUNT(directories),

@@ -89,11 +89,9 @@ static int on_line(void *context, struct str line, struct error **err)
     autodoc struct doc *doc = doc_parse(line, err);
     if (doc == NULL)
         return -EPROTO;
-    struct value root = doc_root(doc), version = value_get(root, STR("version"));
-    if (value_exists(version)) {
-        str_to_int64(value_str(version), &followed->version);
+    struct value root = doc_root(doc);
+    if (tree_is_reached(root, &followed->version))
         return 1;
-    }
     if (value_true(value_get(root, STR("reset"))) || !is_interesting(followed, root))
         return 0;
     const char *verb = learn(followed, root);

@@ -322,7 +322,7 @@ static int take_line(struct cache *cache, struct slot *slot, struct str line, st
         return 0;
     }
     int64_t version;
-    if (!str_to_int64(value_str(value_get(root, STR("version"))), &version))
+    if (!tree_is_reached(root, &version))
         return error_make(err, EPROTO, "a line is neither an object nor a version");
     finish_reading(cache, slot, version);
     return 1;

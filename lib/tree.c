@@ -441,6 +441,11 @@ int tree_descriptor(struct tree *tree)
     return tree->operations->descriptor(tree);
 }
 
+bool tree_is_reached(struct value line, int64_t *version)
+{
+    return str_to_int64(value_str(value_get(line, STR("version"))), version);
+}
+
 int tree_since(struct tree *tree, const char *resource, int64_t version, bool metadata_only,
                tree_line_fn *line, void *context, struct error **err)
 {

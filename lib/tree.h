@@ -8,8 +8,8 @@
 #ifndef PODTREE_TREE_H
 #define PODTREE_TREE_H
 
+#include "lib/doc.h"
 #include "lib/error.h"
-#include "lib/str.h"
 
 struct tree;
 
@@ -57,6 +57,9 @@ int tree_events(struct tree *tree, struct error **err);
 
 /* Readable when tree_events() has something to do. */
 int tree_descriptor(struct tree *tree);
+
+/* Is this line of .since the last one, which says the version that was reached? */
+bool tree_is_reached(struct value line, int64_t *version);
 
 /* Hands over each line of .since/<version>. An answer that ends before its last line is -EPROTO. */
 int tree_since(struct tree *tree, const char *resource, int64_t version, bool metadata_only,
