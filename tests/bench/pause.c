@@ -26,9 +26,11 @@ struct client {
     const char *path;
     void (*call)(const char *path, size_t turn);
     atomic_bool stop;
-    atomic_size_t calls; /* that have been answered */
+    size_t calls; /* that have been answered; under the lock */
     int64_t longest_us;
 };
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t answered = PTHREAD_COND_INITIALIZER;
 
 static void die(const char *what)
 {
@@ -63,7 +65,10 @@ static void *call_again_and_again(void *context)
         int64_t took = clock_us() - start;
         if (took > client->longest_us)
             client->longest_us = took;
-        atomic_fetch_add(&client->calls, 1);
+        pthread_mutex_lock(&lock);
+        client->calls++;
+        pthread_cond_signal(&answered);
+        pthread_mutex_unlock(&lock);
     }
     return NULL;
 }
@@ -82,9 +87,11 @@ static pid_t pid_of_fsd(const char *record)
 /* Two calls from now one has been begun and answered: that is a pause's end. */
 static void until_answered(struct client *clients)
 {
+    pthread_mutex_lock(&lock);
     for (size_t i = 0; i < CLIENTS; i++)
-        for (size_t now = atomic_load(&clients[i].calls); atomic_load(&clients[i].calls) < now + 2;)
-            usleep(1000);
+        for (size_t now = clients[i].calls; clients[i].calls < now + 2;)
+            pthread_cond_wait(&answered, &lock);
+    pthread_mutex_unlock(&lock);
 }
 
 static void kill_fsd(const char *record, struct client *clients, size_t kills)
