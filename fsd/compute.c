@@ -57,6 +57,13 @@ static void write_end(struct buf *out, struct value terminated)
         buf_addf(out, "ExitCode:%lld", (long long)value_int_or(value_at(terminated, "exitCode"), 0));
 }
 
+/* Nothing of a pod that has come to its end will begin any more, whatever its containers waited for. */
+static bool is_over(struct value object)
+{
+    struct value phase = value_at(object, "status", "phase");
+    return value_is(phase, "Failed") || value_is(phase, "Succeeded");
+}
+
 /* The first init container that has not done its part says where the pod stands; false when all have. */
 static bool write_initializing(struct buf *out, struct value object)
 {
@@ -70,6 +77,8 @@ static bool write_initializing(struct buf *out, struct value object)
             index++;
             continue;
         }
+        if (!value_exists(terminated) && is_over(object))
+            return false;
         buf_add_text(out, "Init:");
         if (value_exists(terminated))
             write_end(out, terminated);
@@ -95,8 +104,8 @@ static bool write_containers(struct buf *out, struct value object)
         running |=
             value_true(value_at(status, "ready")) && value_exists(value_at(status, "state", "running"));
         completed |= end_is_fine;
-        if (!value_exists(shown) &&
-            (value_str(waiting).length != 0 || (value_exists(terminated) && !end_is_fine)))
+        bool waits = value_str(waiting).length != 0 && !is_over(object);
+        if (!value_exists(shown) && (waits || (value_exists(terminated) && !end_is_fine)))
             shown = status;
     }
     struct value waiting = value_at(shown, "state", "waiting", "reason");
@@ -133,13 +142,15 @@ static void pod_status(struct buf *out, struct value object, int64_t now_ms)
 /* How a container ended, if not well: what was said, or "OOMKilled, exit code 137". */
 static void add_end(struct buf *out, struct value terminated)
 {
-    struct str message = value_str(value_at(terminated, "message"));
+    struct str message = str_trim(value_str(value_at(terminated, "message")));
+    struct str reason = value_str(value_at(terminated, "reason"));
     int64_t code = value_int_or(value_at(terminated, "exitCode"), 0);
+    if (code == 0 && (reason.length == 0 || str_is(reason, "Completed")))
+        return;
     if (message.length != 0)
         buf_add_str(out, message);
-    else if (code != 0)
-        buf_addf(out, STR_FORMAT ", exit code %lld", STR_ARGS(value_str(value_at(terminated, "reason"))),
-                 (long long)code);
+    else
+        buf_addf(out, STR_FORMAT ", exit code %lld", STR_ARGS(reason), (long long)code);
 }
 
 /* What a container waits for: the cause first, then what is done about it. */

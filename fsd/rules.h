@@ -29,6 +29,7 @@ void rule_one_of(struct check *check, const struct step *at, struct value v, con
 /* The tables of the modules that rules.c puts together; they end with a row without a name. */
 extern const struct rule rules_of_pods[];
 extern const struct rule rules_of_containers[];
+extern const struct rule rules_of_pod_values[];
 extern const struct rule rules_of_workloads[];
 extern const struct rule rules_of_secrets[];
 

@@ -37,3 +37,12 @@ size_t utf8_encode(uint32_t code, char *out)
     out[0] = (char)((0xf00 >> length) | code);
     return length;
 }
+
+size_t utf8_fitting(const char *at, size_t length, size_t most)
+{
+    if (length <= most)
+        return length;
+    while (most > 0 && ((unsigned char)at[most] & 0xc0) == 0x80)
+        most--;
+    return most;
+}

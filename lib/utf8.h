@@ -13,4 +13,7 @@ size_t utf8_decode(const char *at, const char *end, uint32_t *code);
 /* Writes the character, at most 4 bytes, and returns how many. */
 size_t utf8_encode(uint32_t code, char *out);
 
+/* How many bytes of the text may stay where there is place for `most`: no character is cut. */
+size_t utf8_fitting(const char *at, size_t length, size_t most);
+
 #endif

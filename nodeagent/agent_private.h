@@ -36,6 +36,7 @@ struct pod {
     struct image_wait *image_waits;
     struct pod_check *checks; /* pod_probe.c's: the probes of its containers */
     struct pod_hook *hooks;   /* pod_hook.c's: hooks that are running */
+    struct sandbox_times sandbox_times;
 };
 
 /* Where pods come from. A pod is left alone until it is known what its source wants. */

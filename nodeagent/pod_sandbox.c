@@ -46,8 +46,11 @@ static void on_run(void *context, struct error *error)
         pod->record->sandbox = SANDBOX_READY;
         pod->record->sandbox_failures = 0;
         free(take_pointer(pod->record->sandbox_complaint));
-        pod_say_event(pod, "Normal", "SandboxCreated", "Created the pod's sandbox in %lld ms",
-                      (long long)taken_ms);
+        pod_say_event(
+            pod, "Normal", "SandboxCreated",
+            "Created the pod's sandbox in %lld ms: directories in %lld ms, control group in %lld ms",
+            (long long)taken_ms, (long long)pod->sandbox_times.directories_us / 1000,
+            (long long)pod->sandbox_times.cgroup_us / 1000);
     }
     pod_sync(pod);
 }
@@ -104,6 +107,7 @@ static void begin(struct pod *pod, const char *hostname, const struct sysctls *s
         .sysctls = *sysctls,
         .quality = quality_of(document),
         .limits = limits_of_pod(document, pod->agent->options.most_processes),
+        .times = &pod->sandbox_times,
     };
     fault_point("pod-recorded");
     agent_share(pod->agent);

@@ -1,6 +1,7 @@
 /* What one pod tells the tree: its events, its status where that has changed, and that nothing is left of it.
  * All goes into the agent's outbox, where a newer status takes the place of one that waits. */
 #include "lib/mirror.h"
+#include "lib/utf8.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/status.h"
 
@@ -8,6 +9,8 @@
 #define STATUS_OUTDATED_MS 100
 #define STATUS_REFUSED_MS  5000
 #define HELD_AT_MOST       16384
+/* What the tree takes: what a probe's command has said may be longer. */
+#define SENTENCE_AT_MOST 1024
 
 /* What the tree has of it; absent: nothing. */
 static struct value in_tree(const struct pod *pod)
@@ -64,7 +67,8 @@ void pod_say_event(struct pod *pod, const char *type, const char *reason, const 
     struct value request = begin_request(doc, pod, "event");
     value_set_str(request, STR("type"), str_of(type));
     value_set_str(request, STR("reason"), str_of(reason));
-    value_set_str(request, STR("message"), buf_str(&message));
+    struct str sentence = {message.at, utf8_fitting(message.at, message.length, SENTENCE_AT_MOST)};
+    value_set_str(request, STR("message"), sentence);
     if (value_exists(in_tree(pod)))
         outbox_put(pod->agent->outbox, MESSAGE_EVENT, pod->record->uid, request);
     else

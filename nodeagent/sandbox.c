@@ -1,5 +1,6 @@
 #include "nodeagent/sandbox.h"
 
+#include "lib/clock.h"
 #include "lib/doc.h"
 #include "lib/fault.h"
 #include "lib/file.h"
@@ -69,7 +70,8 @@ struct sandbox_config sandbox_config_copy(const struct sandbox_config *config)
                                    .resolver = copy_text(config->resolver),
                                    .sysctls = sysctls_copy(&config->sysctls),
                                    .quality = config->quality,
-                                   .limits = config->limits};
+                                   .limits = config->limits,
+                                   .times = config->times};
 }
 
 void sandbox_config_free(struct sandbox_config *config)
@@ -324,9 +326,12 @@ static int give_birth(struct birth *birth, const struct cgroups *cgroups, const 
                       struct error **err)
 {
     bool into = false;
+    int64_t begun_us = clock_us();
     autoclose int cgroup = make_cgroup(birth->place, cgroups, config, &into, err);
     if (cgroup < 0)
         return cgroup;
+    if (config->times != NULL)
+        config->times->cgroup_us = clock_us() - begun_us;
     fault_point("sandbox-grouped");
     int sockets[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
@@ -350,9 +355,12 @@ int sandbox_start(struct loop *loop, const struct place *place, const struct cgr
                   const struct sandbox_config *config, sandbox_started_fn *started, void *context,
                   struct error **err)
 {
+    int64_t begun_us = clock_us();
     int result = make_shared_files(place, config, err);
     if (result < 0)
         return result;
+    if (config->times != NULL)
+        config->times->directories_us = clock_us() - begun_us;
     struct birth *birth = memory_zeroed(1, sizeof(*birth));
     *birth = (struct birth){.loop = loop,
                             .place = place,

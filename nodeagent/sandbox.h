@@ -13,6 +13,11 @@
 #include "nodeagent/place.h"
 #include "nodeagent/sysctl.h"
 
+/* How long parts of it took. */
+struct sandbox_times {
+    int64_t directories_us, cgroup_us;
+};
+
 struct sandbox_config {
     const char *uid;
     const char *title;   /* namespace/name, for people who look at ps */
@@ -22,6 +27,7 @@ struct sandbox_config {
     struct sysctls sysctls;     /* to be set in its namespaces; the caller's */
     enum quality quality;       /* the pod's, and what its group is limited to */
     struct limits limits;
+    struct sandbox_times *times; /* filled in by then; lives until `started` is called. NULL: nobody asks */
 };
 
 struct sandbox_config sandbox_config_copy(const struct sandbox_config *config);

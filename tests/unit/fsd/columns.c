@@ -153,6 +153,23 @@ static void a_status_line_says_state_and_numbers(void **state)
         "spec: {containers: [{name: a}]}\nstatus: {phase: Failed, containerStatuses: [{name: a, state: "
         "{terminated: {exitCode: 3, message: bad}}}]}",
         "ExitCode:3 ready=0/1 restarts=0 reason=bad");
+    /* What is said of a good end is no reason; an end without memory is none, whatever its code. */
+    assert_status("spec: {containers: [{name: a}], initContainers: [{name: i}]}\nstatus: {phase: Running, "
+                  "initContainerStatuses: [{name: i, state: {terminated: {reason: Completed, exitCode: 0, "
+                  "message: done}}}], containerStatuses: [{name: a, ready: true, state: {running: {}}}]}",
+                  "Running ready=1/1 restarts=0");
+    assert_status("spec: {containers: [{name: a}]}\nstatus: {phase: Succeeded, containerStatuses: [{name: a, "
+                  "state: {terminated: {reason: OOMKilled, exitCode: 0}}}]}",
+                  "OOMKilled ready=0/1 restarts=0 reason=\"OOMKilled, exit code 0\"");
+    /* What has come to its end waits for nothing. */
+    assert_status("spec: {containers: [{name: a}]}\nstatus: {phase: Failed, reason: DeadlineExceeded, "
+                  "containerStatuses: [{name: a, state: {waiting: {reason: ContainerCreating}}}]}",
+                  "DeadlineExceeded ready=0/1 restarts=0");
+    assert_status("spec: {containers: [{name: a}], initContainers: [{name: i}]}\nstatus: {phase: Failed, "
+                  "reason: Evicted, initContainerStatuses: [{name: i, state: {waiting: {reason: "
+                  "PodInitializing}}}], containerStatuses: [{name: a, state: {waiting: {reason: "
+                  "PodInitializing}}}]}",
+                  "Evicted ready=0/1 restarts=0");
     assert_status(
         "spec: {containers: [{name: a}], initContainers: [{name: i}, {name: j}]}\nstatus: {phase: Pending, "
         "initContainerStatuses: [{name: i, state: {terminated: {exitCode: 0}}}, {name: j, state: {running: "

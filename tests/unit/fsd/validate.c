@@ -174,6 +174,53 @@ static void rules_over_several_fields_are_kept(void **state)
          "spec.containers[0].restartPolicy: must not be there: only init containers have it"},
         {"pods", POD(", tolerations: [{operator: Exists, value: a}]"),
          "spec.tolerations[0].value: must not be there when operator is Exists"},
+        {"pods", WITH("ports: [{containerPort: 1, hostPort: 80}, {containerPort: 2, hostPort: 80}]"),
+         "spec.containers[0].ports[1].hostPort: 80 is there already: the node has each port once"},
+        {"pods",
+         WITH("ports: [{containerPort: 1, hostPort: 80}, {containerPort: 2, hostPort: 80, protocol: UDP}]"),
+         ""},
+        {"pods", WITH("readinessProbe: {exec: {command: [a]}, terminationGracePeriodSeconds: 5}"),
+         "spec.containers[0].readinessProbe.terminationGracePeriodSeconds: must not be there: a readiness "
+         "probe ends nothing"},
+        {"pods", WITH("lifecycle: {preStop: {sleep: {seconds: 30}}}"), ""},
+        {"pods", WITH("lifecycle: {preStop: {sleep: {seconds: 31}}}"),
+         "spec.containers[0].lifecycle.preStop.sleep.seconds: must be at most terminationGracePeriodSeconds "
+         "(30), not 31"},
+        {"pods", WITH("resources: {requests: {e.com/x: 1}}"),
+         "spec.containers[0].resources.requests[e.com/x]: must have a limit, too: it is not given out twice"},
+        {"pods", WITH("resources: {requests: {e.com/x: 1}, limits: {e.com/x: 2}}"),
+         "spec.containers[0].resources.requests[e.com/x]: must be the limit of 2, not 1"},
+        {"pods", WITH("resources: {requests: {hugepages-2Mi: 2Mi}, limits: {hugepages-2Mi: 2Mi}}"),
+         "spec.containers[0].resources.requests: must have cpu or memory beside hugepages"},
+        {"pods", WITH("env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.disk}}}]"),
+         "spec.containers[0].env[0].valueFrom.resourceFieldRef.resource: must be limits or requests, a dot, "
+         "and one of cpu, memory, ephemeral-storage, hugepages-<size>, not \"limits.disk\""},
+        {"pods", WITH("env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: 3}}}]"),
+         "spec.containers[0].env[0].valueFrom.resourceFieldRef.divisor: must be 1 or 1m, not 3"},
+        {"pods",
+         WITH("env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: 3Mi}}}]"),
+         "spec.containers[0].env[0].valueFrom.resourceFieldRef.divisor: must be 1 or a unit, as 1k, 1M, 1Ki, "
+         "1Mi, not 3Mi"},
+        {"pods",
+         WITH("env: [{name: A, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: 1Gi}}}]"),
+         ""},
+        {"pods", WITH("env: [{name: A, valueFrom: {fieldRef: {apiVersion: v2, fieldPath: metadata.name}}}]"),
+         "spec.containers[0].env[0].valueFrom.fieldRef.apiVersion: must be v1, not \"v2\""},
+        {"pods", WITH("securityContext: {seccompProfile: {type: Localhost, localhostProfile: ../x}}"),
+         "spec.containers[0].securityContext.seccompProfile.localhostProfile: must be a relative path "
+         "without "
+         "\"..\", not \"../x\""},
+        {"pods", POD(", securityContext: {sysctls: [{name: net.a.b}, {name: net/a/b}]}"),
+         "spec.securityContext.sysctls[1].name: \"net/a/b\" is there already"},
+        {"pods", POD(", hostNetwork: true, securityContext: {sysctls: [{name: net.a.b}]}"),
+         "spec.securityContext.sysctls[0].name: must not be \"net.a.b\" when hostNetwork is true"},
+        {"pods", POD(", hostIPC: true, securityContext: {sysctls: [{name: kernel.shmmax}, {name: net.a.b}]}"),
+         "spec.securityContext.sysctls[0].name: must not be \"kernel.shmmax\" when hostIPC is true"},
+        {"pods", POD(", dnsConfig: {searches: [a.b., .]}"), ""},
+        {"pods", POD(", dnsConfig: {searches: [a b]}"),
+         "spec.dnsConfig.searches[0]: must be a lowercase RFC 1123 subdomain: at most 253 of a-z, 0-9, - and "
+         "., each part beginning and ending with a letter or digit, not \"a b\""},
+        {"pods", POD(", hostAliases: [{ip: 10.0.0.1, hostnames: [a]}, {ip: 10.0.0.1, hostnames: [b]}]"), ""},
         {"configmaps", "{data: {a: b}, binaryData: {a: YQ==}}", "data[a]: is in binaryData too"},
     };
     assert_findings(rows, COUNT(rows));

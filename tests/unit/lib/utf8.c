@@ -39,11 +39,21 @@ static void what_is_no_utf8_is_refused(void **state)
         assert_int_equal(utf8_decode(rows[i].at, rows[i].at + rows[i].length, NULL), 0);
 }
 
+static void what_is_cut_is_cut_between_characters(void **state)
+{
+    (void)state;
+    static const char text[] = "a\u00e9\u20ac"; /* 1, 2 and 3 bytes */
+    static const size_t fitting[] = {0, 1, 1, 3, 3, 3, 6, 6};
+    for (size_t most = 0; most < COUNT(fitting); most++)
+        assert_int_equal(utf8_fitting(text, sizeof(text) - 1, most), fitting[most]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_character_reads_back),
         cmocka_unit_test(what_is_no_utf8_is_refused),
+        cmocka_unit_test(what_is_cut_is_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
