@@ -16,7 +16,7 @@ struct bucket {
     struct map_node by_value;
     struct link *first, *last;
     size_t count;
-    int64_t totals[CACHE_TOTALS];
+    struct amounts totals;
 };
 
 struct link {
@@ -99,12 +99,8 @@ static struct entry *entry_find(const struct slot *slot, struct key key)
 
 static void link_count_amounts(const struct link *link, int sign)
 {
-    if (link->index->declared->amounts == NULL)
-        return;
-    int64_t amounts[CACHE_TOTALS] = {0};
-    link->index->declared->amounts(link->entry->object, amounts);
-    for (size_t i = 0; i < CACHE_TOTALS; i++)
-        link->bucket->totals[i] += sign * amounts[i];
+    if (link->index->declared->amounts != NULL)
+        amounts_add(&link->bucket->totals, link->index->declared->amounts(link->entry->object), sign);
 }
 
 static struct bucket *bucket_for(struct index *index, struct str value)
@@ -122,6 +118,7 @@ static void bucket_free(struct index *index, struct bucket *bucket)
 {
     map_remove(&index->buckets, &bucket->by_value);
     free((char *)bucket->by_value.key.at);
+    amounts_clear(&bucket->totals);
     free(bucket);
 }
 
@@ -478,9 +475,10 @@ size_t cache_found(const struct cache *cache, const struct cache_index *declared
     return bucket != NULL ? bucket->count : 0;
 }
 
-const int64_t *cache_totals(const struct cache *cache, const struct cache_index *declared, struct str value)
+const struct amounts *cache_totals(const struct cache *cache, const struct cache_index *declared,
+                                   struct str value)
 {
-    static const int64_t nothing[CACHE_TOTALS];
+    static const struct amounts nothing;
     const struct bucket *bucket = bucket_find(cache, declared, value);
-    return bucket != NULL ? bucket->totals : nothing;
+    return bucket != NULL ? &bucket->totals : &nothing;
 }

@@ -20,13 +20,12 @@ static inline struct key key_of(const void *object)
 }
 
 /* The objects of a kind by something that they say. Every bucket may keep sums over its objects. */
-enum { CACHE_TOTALS = 5 };
 struct cache_index {
     const struct view *view;
     /* The n-th value (from 0) under which the object is found; STR_NONE when there are no more. */
     struct str (*value)(const void *object, size_t n);
     /* What the object adds to its buckets' sums; may be NULL. */
-    void (*amounts)(const void *object, int64_t amounts[CACHE_TOTALS]);
+    const struct amounts *(*amounts)(const void *object);
 };
 
 struct cache;
@@ -68,7 +67,8 @@ size_t cache_count(const struct cache *cache, const struct view *view);
 const void *cache_find(const struct cache *cache, const struct cache_index *index, struct str value,
                        const void *previous);
 size_t cache_found(const struct cache *cache, const struct cache_index *index, struct str value);
-/* The sums of a bucket; all 0 where there is none. */
-const int64_t *cache_totals(const struct cache *cache, const struct cache_index *index, struct str value);
+/* The sums of a bucket; nothing where there is none. */
+const struct amounts *cache_totals(const struct cache *cache, const struct cache_index *index,
+                                   struct str value);
 
 #endif

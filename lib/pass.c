@@ -28,7 +28,7 @@ size_t pass_found(const struct pass *pass, const struct cache_index *index, stru
     return cache_found(pass->cache, index, value);
 }
 
-const int64_t *pass_totals(const struct pass *pass, const struct cache_index *index, struct str value)
+const struct amounts *pass_totals(const struct pass *pass, const struct cache_index *index, struct str value)
 {
     return cache_totals(pass->cache, index, value);
 }

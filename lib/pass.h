@@ -16,7 +16,7 @@ const void *pass_next(const struct pass *pass, const struct view *view, const vo
 const void *pass_find(const struct pass *pass, const struct cache_index *index, struct str value,
                       const void *previous);
 size_t pass_found(const struct pass *pass, const struct cache_index *index, struct str value);
-const int64_t *pass_totals(const struct pass *pass, const struct cache_index *index, struct str value);
+const struct amounts *pass_totals(const struct pass *pass, const struct cache_index *index, struct str value);
 const struct cache *pass_cache(const struct pass *pass);
 /* Wall clock, in milliseconds. */
 int64_t pass_now(const struct pass *pass);

@@ -16,11 +16,12 @@ struct block {
     alignas(max_align_t) char room[];
 };
 
-/* A value that is kept for all who have an equal one. */
+/* A value that is kept for all who have an equal one: a document, or amounts. */
 struct shared {
     struct map_node by_text;
     size_t users;
     struct doc *doc;
+    struct amounts amounts;
 };
 
 /* One user's hold on it. */
@@ -75,21 +76,21 @@ void *keep_memory(struct keeper *keeper, size_t count, size_t size)
     return memset(kept, 0, count * size);
 }
 
-static struct shared *share(struct value value)
+/* The one with this text, held once more; *is_new: nothing but the text is there yet. */
+static struct shared *hold(struct keeper *keeper, struct str text, bool *is_new)
 {
-    static struct buf text; /* kept from call to call */
-    buf_clear(&text);
-    value_write(&text, value);
-    struct shared *shared = map_entry(map_find(&shared_values, buf_str(&text)), struct shared, by_text);
-    if (shared == NULL) {
+    struct shared *shared = map_entry(map_find(&shared_values, text), struct shared, by_text);
+    *is_new = shared == NULL;
+    if (*is_new) {
         shared = memory_zeroed(1, sizeof(*shared));
-        shared->by_text.key = (struct str){str_dup(buf_str(&text)), text.length};
-        shared->doc = doc_copy(value);
+        shared->by_text.key =
+            (struct str){memcpy(memory_new(text.length), text.at, text.length), text.length};
         map_insert(&shared_values, &shared->by_text);
     }
     shared->users++;
-    if (text.capacity > 64 * 1024)
-        buf_free(&text);
+    struct holding *holding = keep_memory(keeper, 1, sizeof(*holding));
+    *holding = (struct holding){keeper->holdings, shared};
+    keeper->holdings = holding;
     return shared;
 }
 
@@ -102,18 +103,40 @@ static void release(struct shared *shared)
         map_free(&shared_values);
     free((char *)shared->by_text.key.at);
     doc_free(shared->doc);
+    amounts_clear(&shared->amounts);
     free(shared);
 }
 
 struct value keep_value(struct keeper *keeper, struct value value)
 {
+    static struct buf text; /* kept from call to call */
+    bool is_new;
     if (!value_exists(value))
         return VALUE_ABSENT;
-    struct holding *holding = keep_memory(keeper, 1, sizeof(*holding));
-    holding->shared = share(value);
-    holding->next = keeper->holdings;
-    keeper->holdings = holding;
-    return doc_root(holding->shared->doc);
+    buf_clear(&text);
+    value_write(&text, value);
+    struct shared *shared = hold(keeper, buf_str(&text), &is_new);
+    if (is_new)
+        shared->doc = doc_copy(value);
+    if (text.capacity > 64 * 1024)
+        buf_free(&text);
+    return doc_root(shared->doc);
+}
+
+/* Their text, which is that of no document: the bytes behind a NUL. */
+const struct amounts *keep_amounts(struct keeper *keeper, const struct amounts *amounts)
+{
+    static struct buf text; /* kept from call to call */
+    bool is_new;
+    buf_clear(&text);
+    buf_add_char(&text, '\0');
+    buf_add(&text, amounts->native, sizeof(amounts->native));
+    if (amounts->count != 0)
+        buf_add(&text, amounts->others, amounts->count * sizeof(*amounts->others));
+    struct shared *shared = hold(keeper, buf_str(&text), &is_new);
+    if (is_new)
+        amounts_add(&shared->amounts, amounts, 1);
+    return &shared->amounts;
 }
 
 /* ---- the meta ---- */

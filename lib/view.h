@@ -5,7 +5,7 @@
 #ifndef PODTREE_VIEW_H
 #define PODTREE_VIEW_H
 
-#include "lib/doc.h"
+#include "lib/amounts.h"
 
 struct view;
 
@@ -47,6 +47,8 @@ void *keep_memory(struct keeper *keeper, size_t count, size_t size);
 /* A value that is equal to this one. Equal values are kept once in the process (the labels of a thousand pods
  * of one template are one value), so those with the same `at` and `doc` are equal without a look. */
 struct value keep_value(struct keeper *keeper, struct value value);
+/* Amounts that are equal to these, kept once likewise: equal ones are the same. */
+const struct amounts *keep_amounts(struct keeper *keeper, const struct amounts *amounts);
 
 /* Makes an object's view: the struct, to be given back with view_free(). The document must have a name and a
  * resourceVersion (EPROTO). */

@@ -8,22 +8,14 @@
 
 enum pod_phase { POD_PENDING, POD_RUNNING, POD_SUCCEEDED, POD_FAILED, POD_UNKNOWN };
 
-/* What containers and the pod ask for: the larger of all containers together and any init container, and the
- * overhead. A pod without requests still costs something: `likely_…` are what the scheduler reckons with when
- * it compares nodes. */
-struct resources {
-    int64_t cpu_milli, memory;
-    int64_t likely_cpu_milli, likely_memory;
-};
-
 struct pod {
     struct meta meta;
     struct str node; /* STR_NONE until it is bound */
     enum pod_phase phase;
     bool ready;
-    int64_t ready_since_ms; /* when it became ready; 0 when it is not */
-    int32_t restarts;       /* of the container with the most */
-    struct resources requests;
+    int64_t ready_since_ms;         /* when it became ready; 0 when it is not */
+    int32_t restarts;               /* of the container with the most */
+    const struct amounts *requests; /* what it asks for (lib/demand.h) */
     struct str ip;
     int64_t deletion_cost; /* controller.kubernetes.io/pod-deletion-cost */
     bool host_network;
@@ -88,8 +80,8 @@ struct node {
     bool unschedulable;
     bool ready;
     struct value taints;
-    int64_t cpu_milli, memory, pods; /* allocatable */
-    struct str address;              /* InternalIP */
+    const struct amounts *allocatable;
+    struct str address; /* InternalIP */
     bool has_status;
 };
 extern const struct view node_view;

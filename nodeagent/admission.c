@@ -2,8 +2,9 @@
 
 #include "lib/selector.h"
 #include "lib/taint.h"
-#include "nodeagent/demand.h"
 #include "nodeagent/document.h"
+#include "nodeagent/preemption.h"
+#include "nodeagent/quality.h"
 #include "nodeagent/sysctl.h"
 
 void admission_clear(struct admission_refusal *refusal)
@@ -64,42 +65,73 @@ static bool check_system(const struct admission_input *input, struct admission_r
 
 /* ---- resources ---- */
 
-static const struct {
-    const struct resource *resource;
-    const char *reason;
-} resources[] = {
-    {&resource_cpu, "OutOfcpu"},
-    {&resource_memory, "OutOfmemory"},
-    {&resource_storage, "OutOfephemeral-storage"},
+struct shortage {
+    int resource;
+    int64_t asked, used, there;
 };
 
-static bool check_amount(struct admission_refusal *refusal, const char *name, const char *reason,
-                         int64_t asked, int64_t used, int64_t there)
+/* What nobody has told the node of is another's affair (the kubelet's removeMissingExtendedResources). */
+static bool is_counted(const struct admission_input *input, int resource)
 {
-    return asked <= there - used ||
-           refuse(refusal, reason,
-                  "Node didn't have enough resource: %s, requested: %lld, used: %lld, capacity: %lld", name,
-                  (long long)asked, (long long)used, (long long)there);
+    struct str name = resource_name(resource);
+    return !resource_is_extended(name) || value_exists(value_get(input->allocatable, name));
 }
 
-static bool check_resources(const struct admission_input *input, struct admission_refusal *refusal)
+static bool refuse_shortage(struct admission_refusal *refusal, const struct shortage *shortage)
 {
-    int64_t most;
-    if (str_to_int64(value_str(value_get(input->allocatable, STR("pods"))), &most) &&
-        !check_amount(refusal, "pods", "OutOfpods", 1, (int64_t)input->other_count, most))
-        return false;
-    for (size_t i = 0; i < COUNT(resources); i++) {
-        const struct resource *resource = resources[i].resource;
-        int64_t asked = demand_request(input->pod, resource), used = 0;
-        if (asked == 0 || !value_exists(value_get(input->allocatable, str_of(resource->name))))
-            continue;
-        for (size_t other = 0; other < input->other_count; other++)
-            used += demand_request(input->others[other], resource);
-        if (!check_amount(refusal, resource->name, resources[i].reason, asked, used,
-                          demand_amount(input->allocatable, resource)))
-            return false;
+    struct str name = resource_name(shortage->resource);
+    autobuf struct buf reason = {0};
+    buf_addf(&reason, "OutOf" STR_FORMAT, STR_ARGS(name));
+    return refuse(
+        refusal, reason.at,
+        "Node didn't have enough resource: " STR_FORMAT ", requested: %lld, used: %lld, capacity: %lld",
+        STR_ARGS(name), (long long)shortage->asked, (long long)shortage->used, (long long)shortage->there);
+}
+
+struct reckoning {
+    const struct admission_input *input;
+    struct amounts asked, used, there, lacking;
+    struct shortage first; /* that is named */
+    bool any;
+};
+
+static void reckon_one(struct reckoning *reckoning, int resource)
+{
+    struct shortage shortage = {resource, amounts_get(&reckoning->asked, resource),
+                                amounts_get(&reckoning->used, resource),
+                                amounts_get(&reckoning->there, resource)};
+    int64_t lacking = shortage.asked - (shortage.there - shortage.used);
+    if (shortage.asked == 0 || lacking <= 0 || !is_counted(reckoning->input, resource))
+        return;
+    amounts_set(&reckoning->lacking, resource, lacking);
+    if (!reckoning->any)
+        reckoning->first = shortage;
+    reckoning->any = true;
+}
+
+static void reckon(struct reckoning *reckoning, const struct admission_input *input)
+{
+    static const enum resource natives[] = {RESOURCE_PODS, RESOURCE_CPU, RESOURCE_MEMORY, RESOURCE_STORAGE};
+    reckoning->input = input;
+    demand_of_pod(&reckoning->asked, spec_of(input->pod));
+    for (size_t i = 0; i < input->other_count; i++) {
+        autoamounts struct amounts other = {0};
+        demand_of_pod(&other, spec_of(input->others[i]));
+        amounts_add(&reckoning->used, &other, 1);
     }
-    return true;
+    amounts_read(&reckoning->there, input->allocatable);
+    for (size_t i = 0; i < COUNT(natives); i++)
+        reckon_one(reckoning, (int)natives[i]);
+    for (size_t i = 0; i < reckoning->asked.count; i++)
+        reckon_one(reckoning, (int)reckoning->asked.others[i].resource);
+}
+
+static void reckoning_clear(struct reckoning *reckoning)
+{
+    amounts_clear(&reckoning->asked);
+    amounts_clear(&reckoning->used);
+    amounts_clear(&reckoning->there);
+    amounts_clear(&reckoning->lacking);
 }
 
 /* ---- where it wants to be ---- */
@@ -186,15 +218,43 @@ static bool check_taints(const struct admission_input *input, struct admission_r
 
 /* ---- the chain ---- */
 
-static bool (*const checks[])(const struct admission_input *input, struct admission_refusal *refusal) = {
-    check_sysctls,  check_system_label, check_system, check_resources,
-    check_affinity, check_name,         check_ports,  check_taints,
-};
+typedef bool check_fn(const struct admission_input *input, struct admission_refusal *refusal);
 
-bool admission_check(const struct admission_input *input, struct admission_refusal *refusal)
+static bool check_all(check_fn *const *checks, size_t count, const struct admission_input *input,
+                      struct admission_refusal *refusal)
 {
-    for (size_t i = 0; i < COUNT(checks); i++)
+    for (size_t i = 0; i < count; i++)
         if (!checks[i](input, refusal))
             return false;
     return true;
+}
+
+/* Others have to go for one that is critical. */
+static bool make_room(const struct reckoning *reckoning, struct admission_refusal *refusal)
+{
+    const struct admission_input *input = reckoning->input;
+    autofree char *why = NULL;
+    return preemption_choose(input->pod, &reckoning->lacking, input->others, input->other_count, input->goes,
+                             &why) ||
+           refuse(refusal, "UnexpectedAdmissionError",
+                  "Unexpected error while attempting to recover from admission failure: preemption: error "
+                  "finding a set of pods to preempt: %s",
+                  why);
+}
+
+/* The place comes after the room in what is said, but nobody goes for a pod that can't be here anyway. */
+bool admission_check(const struct admission_input *input, struct admission_refusal *refusal)
+{
+    static check_fn *const of_pod[] = {check_sysctls, check_system_label, check_system};
+    static check_fn *const of_place[] = {check_affinity, check_name, check_ports, check_taints};
+    cleanup(reckoning_clear) struct reckoning reckoning = {0};
+    if (!check_all(of_pod, COUNT(of_pod), input, refusal))
+        return false;
+    if (value_exists(input->allocatable))
+        reckon(&reckoning, input);
+    bool critical = quality_is_critical(input->pod);
+    if (reckoning.any && !critical)
+        return refuse_shortage(refusal, &reckoning.first);
+    return check_all(of_place, COUNT(of_place), input, refusal) &&
+           (!reckoning.any || make_room(&reckoning, refusal));
 }

@@ -4,7 +4,8 @@
  * The checks are those of Kubernetes 1.32's kubelet, in its order (the sysctl handler, then
  * pkg/kubelet/lifecycle/predicate.go with the scheduler's AdmissionCheck); the first one that refuses counts,
  * and its words are the kubelet's, because people and controllers know them. A pod that is refused has
- * failed. Resources of which the node says nothing are not reckoned with.
+ * failed. Extended resources of which the node says nothing are not reckoned with. For a critical pod others
+ * have to go where there is too little room (the CriticalPodAdmissionHandler).
  */
 #ifndef PODTREE_ADMISSION_H
 #define PODTREE_ADMISSION_H
@@ -16,7 +17,8 @@ struct admission_input {
     const struct value *others; /* those of the pods that the node has taken and that have not ended */
     size_t other_count;
     const char *node;
-    struct value labels, taints, allocatable; /* of the node */
+    struct value labels, taints, allocatable; /* of the node; absent: nothing is known */
+    bool *goes; /* a flag for each of the others, false: set where it has to go, when the answer is yes */
 };
 
 struct admission_refusal {

@@ -1,7 +1,7 @@
 /* What the classes of pods have of the processors. */
+#include "lib/demand.h"
 #include "lib/log.h"
 #include "nodeagent/agent_private.h"
-#include "nodeagent/demand.h"
 #include "nodeagent/quality.h"
 
 static bool counts(const struct pod *pod)
@@ -17,7 +17,7 @@ void agent_share(struct agent *agent)
     int64_t milli = 0;
     for (struct map_node *node = NULL; (node = map_next(&agent->pods, node)) != NULL;) {
         const struct pod *pod = map_entry(node, struct pod, by_uid);
-        milli += counts(pod) ? demand_request(pod_document(pod), &resource_cpu) : 0;
+        milli += counts(pod) ? demand_request(pod_document(pod), RESOURCE_CPU) : 0;
     }
     /* Pods run all the same, with other shares. */
     if (runtime_share(agent->runtime, milli, &error) < 0 && log_due(&complained, 60))

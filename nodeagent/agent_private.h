@@ -272,6 +272,8 @@ void pod_kill_container(struct pod *pod, struct container_record *container);
 void pod_remove_container(struct pod *pod, struct container_record *container);
 /* It took too much of the node: it has failed, and is ended at once. */
 void pod_evict(struct pod *pod, const char *message);
+/* It has to make room for a critical one: likewise, with its own grace. */
+void pod_preempt(struct pod *pod);
 /* How it ended, into the record. */
 void pod_note_end(struct pod *pod, struct container_record *container, const struct runtime_end *end);
 /* What the runtime has told. */
@@ -281,6 +283,9 @@ void pod_container_ended(struct pod *pod, const char *name, int attempt, const s
 
 /* Decides once whether the node takes it. One that it refuses is over, and has failed; the tree is told. */
 void pod_admit(struct pod *pod);
+/* Must others end before it may begin, because they make room for it? Or, where all are ended, before it
+ * does? */
+bool pod_is_held(const struct pod *pod);
 
 /* ---- pod_probe.c ---- */
 

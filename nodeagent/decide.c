@@ -5,6 +5,8 @@
 
 /* What a pod gets that disappears without having been deleted properly. */
 #define GONE_GRACE_SECONDS 2
+/* How often it is looked whether the others have ended for which a pod is held: only while some end. */
+#define HELD_MS 100
 /* What a container gets at least after the signal when its hook or its turn has taken of its grace (the
  * kubelet's minimumGracePeriodInSeconds). */
 #define LEAST_GRACE_SECONDS 2
@@ -342,7 +344,10 @@ void decide(struct pod_record *record, const struct circumstances *circumstances
     struct value pod = circumstances->pod;
     look_for_end(&d);
     d.ending = !value_exists(pod) || document_is_deleted(pod) || record->over || circumstances->ending_all;
-    if (d.ending)
+    bool begins = record->sandbox == SANDBOX_NONE && !record->sandbox_busy && !d.ending;
+    if (circumstances->held && (circumstances->ending_all || begins))
+        wake_at(&d, circumstances->now_ms + HELD_MS);
+    else if (d.ending)
         end_pod(&d);
     else
         run_pod(&d);

@@ -51,6 +51,7 @@ struct circumstances {
     struct value pod; /* absent: there is no such pod any more */
     int64_t now_ms;   /* wall clock */
     bool ending_all;  /* the node is being cleared */
+    bool held;        /* others have to end before it begins, or, where all end, before it ends */
 };
 
 /* What a pod says that was active for longer than it may be. */

@@ -1,6 +1,6 @@
 #include "nodeagent/limits.h"
 
-#include "nodeagent/demand.h"
+#include "lib/demand.h"
 #include "nodeagent/quality.h"
 #include <stdio.h>
 
@@ -19,7 +19,7 @@ int64_t limits_quota_us(int64_t milli)
 }
 
 /* A sum is a limit only where everyone in it is limited. */
-static int64_t common_limit(struct value pod, const struct resource *resource)
+static int64_t common_limit(struct value pod, enum resource resource)
 {
     bool of_all;
     int64_t limit = demand_limit(pod, resource, &of_all);
@@ -30,9 +30,9 @@ struct limits limits_of_pod(struct value pod, int64_t most_processes)
 {
     bool best_effort = quality_of(pod) == QUALITY_BEST_EFFORT;
     return (struct limits){
-        .cpu_shares = limits_shares(best_effort ? 0 : demand_request(pod, &resource_cpu)),
-        .cpu_quota_us = limits_quota_us(common_limit(pod, &resource_cpu)),
-        .memory = common_limit(pod, &resource_memory),
+        .cpu_shares = limits_shares(best_effort ? 0 : demand_request(pod, RESOURCE_CPU)),
+        .cpu_quota_us = limits_quota_us(common_limit(pod, RESOURCE_CPU)),
+        .memory = common_limit(pod, RESOURCE_MEMORY),
         .processes = most_processes,
     };
 }

@@ -1,6 +1,7 @@
 #include "nodeagent/node.h"
 
 #include "config.h"
+#include "lib/amounts.h"
 #include "lib/clock.h"
 #include "lib/condition.h"
 #include "lib/file.h"
@@ -15,6 +16,7 @@
 #include <sys/utsname.h>
 
 #define MOST_PODS     110
+#define HUGE_PAGES    "/sys/kernel/mm/hugepages"
 #define LEASE_SECONDS 40
 
 char *node_address(void)
@@ -105,25 +107,47 @@ static void set_info(struct value status, const char *runtime_version)
     value_set_str(info, STR("architecture"), str_of(node_architecture()));
 }
 
+/* Each size of huge pages that the processor knows is a resource, whether or not there are any. Returns how
+ * many bytes they take of the memory. */
+static int64_t add_huge_pages(struct amounts *amounts, const char *sizes)
+{
+    autobuf struct buf names = {0};
+    int64_t taken = 0;
+    directory_names(sizes, &names, NULL);
+    names_each(name, names)
+    {
+        long long kilobytes;
+        int64_t pages;
+        char size[32];
+        autofree char *path = path_format("%s/%s/nr_hugepages", sizes, name);
+        autobuf struct buf text = {0};
+        if (sscanf(name, "hugepages-%lldkB", &kilobytes) != 1 || file_read(path, &text, NULL) < 0 ||
+            !str_to_int64(str_trim(buf_str(&text)), &pages))
+            continue;
+        quantity_format_bytes(kilobytes << 10, size);
+        autofree char *resource = path_format("hugepages-%s", size);
+        amounts_set(amounts, resource_number(str_of(resource)), pages * (kilobytes << 10));
+        taken += pages * (kilobytes << 10);
+    }
+    return taken;
+}
+
+/* What pods can have is all but the memory that is huge pages already. */
 static void set_resources(struct value status, const char *state)
 {
     struct sysinfo memory = {0};
     sysinfo(&memory);
     struct statvfs disk = {0};
     statvfs(state, &disk);
-    char cpu[32], bytes[32], room[32];
-    quantity_format_cpu(processors() * 1000LL, cpu);
-    quantity_format_bytes((int64_t)memory.totalram * memory.mem_unit, bytes);
-    quantity_format_bytes((int64_t)(disk.f_blocks * disk.f_frsize), room);
-    static const char *const lists[] = {"capacity", "allocatable"};
-    for (size_t i = 0; i < 2; i++) {
-        struct value list = value_set_object(status, str_of(lists[i]));
-        value_set_str(list, STR("cpu"), str_of(cpu));
-        value_set_str(list, STR("memory"), str_of(bytes));
-        if (disk.f_blocks > 0)
-            value_set_str(list, STR("ephemeral-storage"), str_of(room));
-        value_setf(list, STR("pods"), "%d", MOST_PODS);
-    }
+    autoamounts struct amounts amounts = {
+        .native = {[RESOURCE_CPU] = processors() * 1000LL,
+                   [RESOURCE_MEMORY] = (int64_t)memory.totalram * memory.mem_unit,
+                   [RESOURCE_STORAGE] = (int64_t)(disk.f_blocks * disk.f_frsize),
+                   [RESOURCE_PODS] = MOST_PODS}};
+    int64_t taken = add_huge_pages(&amounts, HUGE_PAGES);
+    amounts_write(&amounts, value_set_object(status, STR("capacity")));
+    amounts.native[RESOURCE_MEMORY] -= taken;
+    amounts_write(&amounts, value_set_object(status, STR("allocatable")));
 }
 
 static void add_address(struct value addresses, const char *type, const char *address)

@@ -1,7 +1,7 @@
 #include "nodeagent/oci.h"
 
+#include "lib/demand.h"
 #include "lib/file.h"
-#include "nodeagent/demand.h"
 #include "nodeagent/environment.h"
 #include "nodeagent/expand.h"
 #include "nodeagent/limits.h"
@@ -185,10 +185,10 @@ static void add_resources(struct value linux_part, const struct oci_input *input
     value_set_bool(devices, STR("allow"), input->security->all_devices);
     value_set_str(devices, STR("access"), STR("rwm"));
     struct value limits = value_at(container, "resources", "limits");
-    int64_t quota = limits_quota_us(demand_amount(limits, &resource_cpu));
-    int64_t memory = demand_amount(limits, &resource_memory);
+    int64_t quota = limits_quota_us(demand_amount(limits, RESOURCE_CPU));
+    int64_t memory = demand_amount(limits, RESOURCE_MEMORY);
     struct value cpu = value_set_object(resources, STR("cpu"));
-    value_set_int(cpu, STR("shares"), limits_shares(demand_container_request(container, &resource_cpu)));
+    value_set_int(cpu, STR("shares"), limits_shares(demand_container_request(container, RESOURCE_CPU)));
     if (quota > 0) {
         value_set_int(cpu, STR("quota"), quota);
         value_set_int(cpu, STR("period"), LIMITS_PERIOD_US);

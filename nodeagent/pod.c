@@ -168,6 +168,7 @@ void pod_sync(struct pod *pod)
         .pod = pod_document(pod), .now_ms = clock_wall_ms(), .ending_all = pod->agent->options.end_pods};
     struct decision decision = {0};
     pod_admit(pod);
+    circumstances.held = pod_is_held(pod);
     bool was_over = pod->record->over;
     pod_probe(pod, circumstances.now_ms, &decision.wake_ms);
     decide(pod->record, &circumstances, &decision);

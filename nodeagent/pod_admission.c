@@ -5,19 +5,37 @@
 #include "nodeagent/agent_private.h"
 #include "nodeagent/document.h"
 #include "nodeagent/node.h"
+#include "nodeagent/preemption.h"
+#include "nodeagent/quality.h"
 
-/* Those that the node has taken and that have not ended (all that stands in a document is theirs). */
-static struct value *other_pods(const struct pod *pod, size_t *count)
+/* Those that the node has taken and that have not ended. */
+static struct pod **other_pods(const struct pod *pod, size_t *count)
 {
     struct map *pods = &pod->agent->pods;
-    struct value *others = memory_zeroed(pods->count + 1, sizeof(*others));
+    struct pod **others = memory_zeroed(pods->count + 1, sizeof(*others));
     for (struct map_node *node = NULL; (node = map_next(pods, node)) != NULL;) {
-        const struct pod *other = map_entry(node, struct pod, by_uid);
+        struct pod *other = map_entry(node, struct pod, by_uid);
         if (other != pod && other->record->admitted && other->document != NULL &&
             !document_has_ended(pod_document(other)))
-            others[(*count)++] = pod_document(other);
+            others[(*count)++] = other;
     }
     return others;
+}
+
+/* All that stands in a document is its pod's. */
+static struct value *documents_of(struct pod *const *pods, size_t count)
+{
+    struct value *documents = memory_zeroed(count + 1, sizeof(*documents));
+    for (size_t i = 0; i < count; i++)
+        documents[i] = pod_document(pods[i]);
+    return documents;
+}
+
+static void make_room(struct pod *const *others, const bool *goes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (goes[i] && !others[i]->record->over)
+            pod_preempt(others[i]);
 }
 
 /* One that has run here has been taken, whatever the node says now. */
@@ -45,17 +63,23 @@ static bool is_admitted(struct pod *pod, struct admission_refusal *refusal)
     const struct own_node *node = agent_own_node(agent);
     autodoc struct doc *object = doc_new();
     size_t count = 0;
-    autofree struct value *others = other_pods(pod, &count);
+    autofree struct pod **others = other_pods(pod, &count);
+    autofree struct value *documents = documents_of(others, count);
+    autofree bool *goes = memory_zeroed(count + 1, sizeof(*goes));
     struct admission_input input = {
         .pod = pod_document(pod),
-        .others = others,
+        .others = documents,
         .other_count = count,
         .node = agent->options.node,
         .labels = own_labels(object, agent),
         .taints = node != NULL ? node->taints : VALUE_ABSENT,
         .allocatable = value_get(doc_root(agent->node_status), STR("allocatable")),
+        .goes = goes,
     };
-    return admission_check(&input, refusal);
+    bool admitted = admission_check(&input, refusal);
+    if (admitted)
+        make_room(others, goes, count);
+    return admitted;
 }
 
 void pod_admit(struct pod *pod)
@@ -77,4 +101,30 @@ void pod_admit(struct pod *pod)
     autofree char *message = path_format(ADMISSION_REFUSED "%s", refusal.message);
     record_fail(record, refusal.reason, message);
     pod_say_event(pod, "Warning", refusal.reason, "%s", refusal.message);
+}
+
+/* ---- others first ---- */
+
+static bool is_ending_for_another(const struct pod_record *record)
+{
+    const char *reason = record->failure_reason;
+    return reason != NULL && strcmp(reason, PREEMPTION_REASON) == 0 && !record_is_at_rest(record);
+}
+
+/* As in a graceful shutdown of a node in Kubernetes. */
+static bool ends_before(const struct pod_record *record, const struct pod_record *other)
+{
+    return other->priority < QUALITY_SYSTEM_CRITICAL && record->priority >= QUALITY_SYSTEM_CRITICAL;
+}
+
+bool pod_is_held(const struct pod *pod)
+{
+    bool ending_all = pod->agent->options.end_pods, held = false;
+    if (!ending_all && (pod->record->sandbox != SANDBOX_NONE || !quality_is_critical(pod_document(pod))))
+        return false;
+    for (struct map_node *node = NULL; !held && (node = map_next(&pod->agent->pods, node)) != NULL;) {
+        const struct pod_record *other = map_entry(node, struct pod, by_uid)->record;
+        held = ending_all ? ends_before(pod->record, other) : is_ending_for_another(other);
+    }
+    return held;
 }

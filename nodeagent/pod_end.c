@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/decide.h"
+#include "nodeagent/preemption.h"
 #include "nodeagent/storage.h"
 #include "nodeagent/termination.h"
 #include <signal.h>
@@ -97,6 +98,14 @@ void pod_evict(struct pod *pod, const char *message)
     pod->record->failure_grace_seconds = STORAGE_EVICTION_GRACE_SECONDS;
     pod_save(pod);
     pod_sync(pod);
+}
+
+void pod_preempt(struct pod *pod)
+{
+    pod_say_event(pod, "Warning", PREEMPTION_REASON, "%s", PREEMPTION_MESSAGE);
+    record_fail(pod->record, PREEMPTION_REASON, PREEMPTION_MESSAGE);
+    pod_save(pod);
+    pod_sync_later(pod, 0);
 }
 
 static const char *reason_of(const struct runtime_end *end)

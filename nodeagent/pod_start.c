@@ -1,10 +1,10 @@
 /* How the containers of one pod begin: made of what the pod and its image say, and started. When each of that
  * is to be done is decided elsewhere. */
 #include "lib/clock.h"
+#include "lib/demand.h"
 #include "lib/fault.h"
 #include "lib/file.h"
 #include "nodeagent/agent_private.h"
-#include "nodeagent/demand.h"
 #include "nodeagent/effect.h"
 #include "nodeagent/image.h"
 #include "nodeagent/oci.h"
@@ -116,7 +116,7 @@ static int attainable_score(int wanted)
 static int oom_score(const struct pod *pod, struct value container)
 {
     int64_t memory =
-        demand_amount(value_get(doc_root(pod->agent->node_status), STR("capacity")), &resource_memory);
+        demand_amount(value_get(doc_root(pod->agent->node_status), STR("capacity")), RESOURCE_MEMORY);
     return attainable_score(quality_oom_score(pod_document(pod), container, memory));
 }
 

@@ -1,6 +1,7 @@
 #include "nodeagent/quality.h"
 
-#include "nodeagent/demand.h"
+#include "lib/demand.h"
+#include "lib/mirror.h"
 #include "nodeagent/document.h"
 
 static const char *const names[] = {
@@ -14,10 +15,19 @@ const char *quality_name(enum quality quality)
     return names[quality];
 }
 
+bool quality_is_critical(struct value pod)
+{
+    struct value annotations = value_at(pod, "metadata", "annotations");
+    struct value source = value_get(annotations, STR(MIRROR_SOURCE));
+    return (value_exists(source) && !value_is(source, "api")) ||
+           value_exists(value_get(annotations, STR(MIRROR_OF))) ||
+           value_int_or(value_at(pod, "spec", "priority"), 0) >= QUALITY_SYSTEM_CRITICAL;
+}
+
 /* Takes back what the container isn't. A zero is nothing. */
 static void judge(struct value container, bool *guaranteed, bool *nothing)
 {
-    static const struct resource *const resources[] = {&resource_cpu, &resource_memory};
+    static const enum resource resources[] = {RESOURCE_CPU, RESOURCE_MEMORY};
     struct value limits = value_at(container, "resources", "limits");
     for (size_t i = 0; i < COUNT(resources); i++) {
         int64_t limit = demand_amount(limits, resources[i]);
@@ -46,7 +56,7 @@ static int64_t memory_of_sidecar(struct value pod, int64_t own)
 {
     int64_t least = INT64_MAX;
     value_each (container, value_at(pod, "spec", "containers")) {
-        int64_t amount = demand_container_request(container, &resource_memory);
+        int64_t amount = demand_container_request(container, RESOURCE_MEMORY);
         least = amount < least ? amount : least;
     }
     return least != INT64_MAX && least > own ? least : own;
@@ -60,7 +70,7 @@ int quality_oom_score(struct value pod, struct value container, int64_t machine_
         return SCORE_PROTECTED;
     if (quality == QUALITY_BEST_EFFORT || machine_memory <= 0)
         return SCORE_FIRST;
-    int64_t memory = demand_container_request(container, &resource_memory);
+    int64_t memory = demand_container_request(container, RESOURCE_MEMORY);
     if (document_is_sidecar(container))
         memory = memory_of_sidecar(pod, memory);
     /* Neither as good as one kind of pod nor as bad as the other. */

@@ -10,6 +10,10 @@ enum quality { QUALITY_GUARANTEED, QUALITY_BURSTABLE, QUALITY_BEST_EFFORT };
 /* The least priority of what the cluster or the node can't be without. */
 #define QUALITY_SYSTEM_CRITICAL 2000000000
 
+/* Can the cluster or the node not be without it? By its priority, or because it is a static pod (the
+ * kubelet's IsCriticalPod). */
+bool quality_is_critical(struct value pod);
+
 /* Guaranteed: every container has limits for both cpu and memory, and asks for just as much. BestEffort: none
  * asks for anything. */
 enum quality quality_of(struct value pod);

@@ -154,6 +154,14 @@ void record_fail(struct pod_record *record, const char *reason, const char *mess
     record->over = true;
 }
 
+bool record_is_at_rest(const struct pod_record *record)
+{
+    bool rests = record->sandbox == SANDBOX_NONE && !record->sandbox_busy;
+    for (int i = 0; i < record->container_count; i++)
+        rests &= record->containers[i].state == CONTAINER_NONE && !record->containers[i].busy;
+    return rests;
+}
+
 bool record_is_initialized(const struct pod_record *record)
 {
     for (int i = 0; i < record->container_count; i++)
@@ -346,6 +354,7 @@ void record_learn(struct pod_record *record, struct value pod)
 {
     struct value spec = value_get(pod, STR("spec"));
     record->grace_seconds = value_int_or(value_get(spec, STR("terminationGracePeriodSeconds")), 30);
+    record->priority = value_int_or(value_get(spec, STR("priority")), 0);
     record->host_network = value_true(value_get(spec, STR("hostNetwork")));
     for (int i = 0; i < record->container_count; i++) {
         struct container_record *container = &record->containers[i];

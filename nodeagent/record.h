@@ -82,7 +82,7 @@ enum sandbox_state {
 
 struct pod_record {
     char *uid, *namespace, *name;
-    int64_t grace_seconds;
+    int64_t grace_seconds, priority;
     bool host_network;
     struct container_record *containers; /* as in the pod: init containers and sidecars, then the others */
     int container_count;
@@ -137,6 +137,8 @@ static inline bool record_is_refused(const struct pod_record *record)
 {
     return !record->admitted && record->failure_reason != NULL;
 }
+/* Is nothing of it there that takes anything of the machine but disk? */
+bool record_is_at_rest(const struct pod_record *record);
 /* Have all init containers and sidecars done their part? */
 bool record_is_initialized(const struct pod_record *record);
 /* It has to be ended, for that reason (a sentence, copied). The first one counts. */

@@ -176,6 +176,7 @@ static const struct field pod_fields[] = {
     FIELD(pod_record, namespace, "namespace"),
     FIELD(pod_record, name, "name"),
     FIELD(pod_record, grace_seconds, "graceSeconds"),
+    FIELD(pod_record, priority, "priority"),
     FIELD(pod_record, host_network, "hostNetwork"),
     FIELD(pod_record, admitted, "admitted"),
     FIELD(pod_record, is_static, "static"),

@@ -5,6 +5,7 @@
 #include "lib/file.h"
 #include "nodeagent/decide.h"
 #include "nodeagent/document.h"
+#include "nodeagent/preemption.h"
 #include "nodeagent/quality.h"
 
 /* ---- containers ---- */
@@ -342,6 +343,9 @@ static void update_conditions(struct value status, struct value pod, const struc
     cleanup(verdict_clear) struct verdict initialized = is_initialized(record, phase);
     cleanup(verdict_clear) struct verdict ready = containers_are_ready(record, phase);
     condition_set(conditions, "PodScheduled", "True", NULL, STR_NONE, now_ms);
+    if (record->failure_reason != NULL && strcmp(record->failure_reason, PREEMPTION_REASON) == 0)
+        condition_set(conditions, "DisruptionTarget", "True", "TerminationByKubelet",
+                      STR(PREEMPTION_CONDITION), now_ms);
     if (!record_is_refused(record)) {
         condition_set(conditions, "PodReadyToStartContainers",
                       record->sandbox == SANDBOX_READY ? "True" : "False", NULL, STR_NONE, now_ms);

@@ -1,21 +1,12 @@
 #include "nodeagent/storage.h"
 
+#include "lib/demand.h"
 #include "lib/file.h"
 #include "lib/quantity.h"
-#include "nodeagent/demand.h"
 #include "nodeagent/quality.h"
 #include "nodeagent/volume.h"
 
 /* ---- limits ---- */
-
-static bool is_critical(struct value pod)
-{
-    struct value annotations = value_at(pod, "metadata", "annotations");
-    struct value source = value_get(annotations, STR("kubernetes.io/config.source"));
-    return (value_exists(source) && !value_is(source, "api")) ||
-           value_exists(value_get(annotations, STR("kubernetes.io/config.mirror"))) ||
-           value_int_or(value_at(pod, "spec", "priority"), 0) >= QUALITY_SYSTEM_CRITICAL;
-}
 
 /* Of an emptyDir on the disk; 0: none. One in memory can't become larger (volume.h). */
 static int64_t size_limit(struct value volume)
@@ -32,7 +23,7 @@ static int64_t size_limit(struct value volume)
 static int64_t pod_limit(struct value pod)
 {
     bool of_all;
-    return demand_limit(pod, &resource_storage, &of_all);
+    return demand_limit(pod, RESOURCE_STORAGE, &of_all);
 }
 
 static struct value limit_of(struct value container)
@@ -45,7 +36,7 @@ bool storage_is_limited(struct value pod)
     bool limited = pod_limit(pod) > 0;
     value_each (volume, value_at(pod, "spec", "volumes"))
         limited |= size_limit(volume) > 0;
-    return limited && !is_critical(pod);
+    return limited && !quality_is_critical(pod);
 }
 
 /* ---- what is used ---- */
@@ -90,7 +81,7 @@ static char *container_excess(struct value pod, const char *directory, struct st
 {
     value_each (container, value_at(pod, "spec", "containers")) {
         struct str name = value_str(value_get(container, STR("name")));
-        int64_t limit = demand_amount(value_at(container, "resources", "limits"), &resource_storage);
+        int64_t limit = demand_amount(value_at(container, "resources", "limits"), RESOURCE_STORAGE);
         autofree char *path = path_format("%s/" STR_FORMAT, directory, STR_ARGS(name));
         char text[QUANTITY_TEXT];
         if (limit > 0 && figure_of(report, path) > limit &&

@@ -1,9 +1,9 @@
 #include "nodeagent/volume.h"
 
+#include "lib/demand.h"
 #include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/quantity.h"
-#include "nodeagent/demand.h"
 #include "nodeagent/discard.h"
 #include "nodeagent/limits.h"
 #include "nodeagent/ownership.h"
@@ -58,7 +58,7 @@ static int64_t lesser(int64_t a, int64_t b)
 
 int64_t volume_memory_size(struct value volume, struct value pod, struct value allocatable)
 {
-    int64_t node = demand_amount(allocatable, &resource_memory), own = 0;
+    int64_t node = demand_amount(allocatable, RESOURCE_MEMORY), own = 0;
     if (!quantity_units(value_str(value_at(volume, "emptyDir", "sizeLimit")), &own))
         own = 0;
     return lesser(lesser(node, limits_of_pod(pod, 0).memory), own);

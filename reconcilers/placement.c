@@ -4,140 +4,12 @@
 #include "lib/taint.h"
 #include <stdio.h>
 
-/* ---- filters: what speaks against a node ---- */
+/* ---- reasons: what speaks against nodes, and against how many ---- */
 
-/* Returns whether the node is out of the question. `detail` (DETAIL bytes) may be filled with what is named
- * in the reason. */
-typedef bool filter_fn(const struct place *place, const struct pod *pod, char *detail);
-enum { DETAIL = 384 };
-
-/* A node that says it isn't ready counts as tainted so, whether or not somebody has written the taint yet. */
-static bool is_tolerated(const struct pod *pod, const char *key)
-{
-    value_each (toleration, pod->tolerations) {
-        struct str wanted = value_str(value_get(toleration, STR("key")));
-        struct str effect = value_str(value_get(toleration, STR("effect")));
-        bool exists = value_is(value_get(toleration, STR("operator")), "Exists");
-        if ((wanted.length == 0 || str_is(wanted, key)) && exists &&
-            (effect.length == 0 || str_is(effect, "NoSchedule")))
-            return true;
-    }
-    return false;
-}
-
-static bool is_unschedulable(const struct place *place, const struct pod *pod, char *detail)
-{
-    (void)detail;
-    return place->node->unschedulable && !is_tolerated(pod, "node.kubernetes.io/unschedulable");
-}
-
-static bool is_not_ready(const struct place *place, const struct pod *pod, char *detail)
-{
-    snprintf(detail, DETAIL, "{node.kubernetes.io/not-ready: }");
-    return !place->node->ready && !is_tolerated(pod, "node.kubernetes.io/not-ready");
-}
-
-static bool is_tainted(const struct place *place, const struct pod *pod, char *detail)
-{
-    value_each (taint, place->node->taints) {
-        if (value_is(value_get(taint, STR("effect")), "PreferNoSchedule") ||
-            taint_is_tolerated(taint, pod->tolerations))
-            continue;
-        snprintf(detail, DETAIL, "{" STR_FORMAT ": " STR_FORMAT "}",
-                 STR_ARGS(value_str(value_get(taint, STR("key")))),
-                 STR_ARGS(value_str(value_get(taint, STR("value")))));
-        return true;
-    }
-    return false;
-}
-
-static bool is_not_selected(const struct place *place, const struct pod *pod, char *detail)
-{
-    (void)detail;
-    return !selector_has_pairs(pod->node_selector, place->node->meta.labels);
-}
-
-static bool lacks_pods(const struct place *place, const struct pod *pod, char *detail)
-{
-    (void)pod;
-    (void)detail;
-    return place->pods + 1 > place->node->pods;
-}
-
-static bool lacks_cpu(const struct place *place, const struct pod *pod, char *detail)
-{
-    (void)detail;
-    int64_t wanted = pod->requests.cpu_milli;
-    return wanted > 0 && wanted > place->node->cpu_milli - place->cpu_milli;
-}
-
-static bool lacks_memory(const struct place *place, const struct pod *pod, char *detail)
-{
-    (void)detail;
-    int64_t wanted = pod->requests.memory;
-    return wanted > 0 && wanted > place->node->memory - place->memory;
-}
-
-struct filter {
-    filter_fn *rejects;
-    const char *reason;
-    bool detailed;
-};
-
-/* In the order in which they are asked: the first that rejects a node gives the reason. */
-static const struct filter filters[] = {
-    {is_unschedulable, "node(s) were unschedulable", false},
-    {is_not_ready, "node(s) had untolerated taint", true},
-    {is_tainted, "node(s) had untolerated taint", true},
-    {is_not_selected, "node(s) didn't match Pod's node affinity/selector", false},
-    {lacks_pods, "Too many pods", false},
-    {lacks_cpu, "Insufficient cpu", false},
-    {lacks_memory, "Insufficient memory", false},
-};
-
-/* ---- scores: from 0 to 100, with fractions: a small pod on a large node is less than one of a hundred, and
- * many of them are to be spread all the same ---- */
-
-typedef double score_fn(const struct place *place, const struct pod *pod);
-
-static double percent_left(int64_t used, int64_t all)
-{
-    return all > 0 && used < all ? (double)(all - used) * 100 / (double)all : 0;
-}
-
-/* Much is left. */
-static double least_allocated(const struct place *place, const struct pod *pod)
-{
-    int64_t cpu = place->likely_cpu_milli + pod->requests.likely_cpu_milli;
-    int64_t memory = place->likely_memory + pod->requests.likely_memory;
-    return (percent_left(cpu, place->node->cpu_milli) + percent_left(memory, place->node->memory)) / 2;
-}
-
-/* Processor and memory are used alike: none is left over when the other is gone. */
-static double balanced(const struct place *place, const struct pod *pod)
-{
-    double cpu = percent_left(place->cpu_milli + pod->requests.cpu_milli, place->node->cpu_milli);
-    double memory = percent_left(place->memory + pod->requests.memory, place->node->memory);
-    return 100 - (cpu > memory ? cpu - memory : memory - cpu) / 2;
-}
-
-static const struct score {
-    score_fn *score;
-    double weight;
-} scores[] = {{least_allocated, 1}, {balanced, 1}};
-
-static double total_score(const struct place *place, const struct pod *pod)
-{
-    double total = 0;
-    for (size_t i = 0; i < COUNT(scores); i++)
-        total += scores[i].weight * scores[i].score(place, pod);
-    return total;
-}
-
-/* ---- reasons ---- */
+enum { REASON = 448 };
 
 struct reason {
-    char text[DETAIL + 64];
+    char text[REASON];
     size_t count;
 };
 
@@ -146,20 +18,24 @@ struct reasons {
     size_t count, capacity;
 };
 
-static void count_reason(struct reasons *reasons, const struct filter *filter, const char *detail)
+/* Returns true, so that a filter can end with it; `reasons` may be NULL: nobody wants to know. */
+__attribute__((format(printf, 2, 3))) static bool reject(struct reasons *reasons, const char *format, ...)
 {
+    if (reasons == NULL)
+        return true;
     struct reason reason = {.count = 1};
-    if (filter->detailed)
-        snprintf(reason.text, sizeof(reason.text), "%s %s", filter->reason, detail);
-    else
-        snprintf(reason.text, sizeof(reason.text), "%s", filter->reason);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason.text, sizeof(reason.text), format, args);
+    va_end(args);
     for (size_t i = 0; i < reasons->count; i++)
         if (strcmp(reasons->rows[i].text, reason.text) == 0) {
             reasons->rows[i].count++;
-            return;
+            return true;
         }
     array_grow(reasons->rows, reasons->count, reasons->capacity);
     reasons->rows[reasons->count++] = reason;
+    return true;
 }
 
 static int compare_reasons(const void *a, const void *b)
@@ -181,31 +57,146 @@ static void write_reasons(struct buf *why, struct reasons *reasons, size_t place
     buf_add_char(why, '.');
 }
 
+/* ---- filters: what speaks against a node ---- */
+
+/* Returns whether the node is out of the question. */
+typedef bool filter_fn(const struct place *place, const struct pod *pod, struct reasons *reasons);
+
+/* A node that says it isn't ready counts as tainted so, whether or not somebody has written the taint yet. */
+static bool is_tolerated(const struct pod *pod, const char *key)
+{
+    value_each (toleration, pod->tolerations) {
+        struct str wanted = value_str(value_get(toleration, STR("key")));
+        struct str effect = value_str(value_get(toleration, STR("effect")));
+        bool exists = value_is(value_get(toleration, STR("operator")), "Exists");
+        if ((wanted.length == 0 || str_is(wanted, key)) && exists &&
+            (effect.length == 0 || str_is(effect, "NoSchedule")))
+            return true;
+    }
+    return false;
+}
+
+static bool is_unschedulable(const struct place *place, const struct pod *pod, struct reasons *reasons)
+{
+    return place->node->unschedulable && !is_tolerated(pod, "node.kubernetes.io/unschedulable") &&
+           reject(reasons, "node(s) were unschedulable");
+}
+
+static bool is_not_ready(const struct place *place, const struct pod *pod, struct reasons *reasons)
+{
+    return !place->node->ready && !is_tolerated(pod, "node.kubernetes.io/not-ready") &&
+           reject(reasons, "node(s) had untolerated taint {node.kubernetes.io/not-ready: }");
+}
+
+static bool is_tainted(const struct place *place, const struct pod *pod, struct reasons *reasons)
+{
+    value_each (taint, place->node->taints)
+        if (!value_is(value_get(taint, STR("effect")), "PreferNoSchedule") &&
+            !taint_is_tolerated(taint, pod->tolerations))
+            return reject(reasons, "node(s) had untolerated taint {" STR_FORMAT ": " STR_FORMAT "}",
+                          STR_ARGS(value_str(value_get(taint, STR("key")))),
+                          STR_ARGS(value_str(value_get(taint, STR("value")))));
+    return false;
+}
+
+static bool is_not_selected(const struct place *place, const struct pod *pod, struct reasons *reasons)
+{
+    return !selector_has_pairs(pod->node_selector, place->node->meta.labels) &&
+           reject(reasons, "node(s) didn't match Pod's node affinity/selector");
+}
+
+static bool lacks(int resource, int64_t wanted, int64_t there, int64_t promised, struct reasons *reasons)
+{
+    if (wanted <= 0 || wanted <= there - promised)
+        return false;
+    struct str name = resource_name(resource);
+    return resource == RESOURCE_PODS ? reject(reasons, "Too many pods")
+                                     : reject(reasons, "Insufficient " STR_FORMAT, STR_ARGS(name));
+}
+
+/* All that is lacking is said, of each node. What has no name is only likely. */
+static bool lacks_room(const struct place *place, const struct pod *pod, struct reasons *reasons)
+{
+    const struct amounts *wanted = pod->requests, *there = place->node->allocatable;
+    const struct amounts *promised = &place->promised;
+    bool any = false;
+    for (int i = 0; i < RESOURCE_LIKELY_CPU; i++)
+        any |= lacks(i, wanted->native[i], there->native[i], promised->native[i], reasons);
+    for (size_t i = 0; i < wanted->count; i++) {
+        int resource = (int)wanted->others[i].resource;
+        any |= lacks(resource, wanted->others[i].amount, amounts_get(there, resource),
+                     amounts_get(promised, resource), reasons);
+    }
+    return any;
+}
+
+/* In the order in which they are asked: the first that rejects a node says why. */
+static filter_fn *const filters[] = {is_unschedulable, is_not_ready, is_tainted, is_not_selected, lacks_room};
+
+static bool fits(const struct place *place, const struct pod *pod, struct reasons *reasons)
+{
+    for (size_t i = 0; i < COUNT(filters); i++)
+        if (filters[i](place, pod, reasons))
+            return false;
+    return true;
+}
+
 static void explain(struct place *places, size_t count, const struct pod *pod, struct buf *why)
 {
     struct reasons reasons = {0};
-    for (size_t i = 0; i < count; i++) {
-        char detail[DETAIL] = "";
-        size_t f = 0;
-        while (f < COUNT(filters) && !filters[f].rejects(&places[i], pod, detail))
-            f++;
-        if (f < COUNT(filters))
-            count_reason(&reasons, &filters[f], detail);
-    }
+    for (size_t i = 0; i < count; i++)
+        fits(&places[i], pod, &reasons);
     write_reasons(why, &reasons, count);
     free(reasons.rows);
 }
 
-/* ---- choosing ---- */
+/* ---- scores: from 0 to 100, with fractions: a small pod on a large node is less than one of a hundred, and
+ * many of them are to be spread all the same ---- */
 
-static bool fits(const struct place *place, const struct pod *pod)
+typedef double score_fn(const struct place *place, const struct pod *pod);
+
+static double percent_left(int64_t used, int64_t all)
 {
-    char detail[DETAIL];
-    for (size_t f = 0; f < COUNT(filters); f++)
-        if (filters[f].rejects(place, pod, detail))
-            return false;
-    return true;
+    return all > 0 && used < all ? (double)(all - used) * 100 / (double)all : 0;
 }
+
+/* Of what the node has of `there`, when the pod has come too and `used` counts. */
+static double left(const struct place *place, const struct pod *pod, enum resource used, enum resource there)
+{
+    return percent_left(place->promised.native[used] + pod->requests->native[used],
+                        place->node->allocatable->native[there]);
+}
+
+/* Much is left. */
+static double least_allocated(const struct place *place, const struct pod *pod)
+{
+    return (left(place, pod, RESOURCE_LIKELY_CPU, RESOURCE_CPU) +
+            left(place, pod, RESOURCE_LIKELY_MEMORY, RESOURCE_MEMORY)) /
+           2;
+}
+
+/* Processor and memory are used alike: none is left over when the other is gone. */
+static double balanced(const struct place *place, const struct pod *pod)
+{
+    double cpu = left(place, pod, RESOURCE_CPU, RESOURCE_CPU);
+    double memory = left(place, pod, RESOURCE_MEMORY, RESOURCE_MEMORY);
+    return 100 - (cpu > memory ? cpu - memory : memory - cpu) / 2;
+}
+
+static const struct score {
+    score_fn *score;
+    double weight;
+} scores[] = {{least_allocated, 1}, {balanced, 1}};
+
+static double total_score(const struct place *place, const struct pod *pod)
+{
+    double total = 0;
+    for (size_t i = 0; i < COUNT(scores); i++)
+        total += scores[i].weight * scores[i].score(place, pod);
+    return total;
+}
+
+/* ---- choosing ---- */
 
 /* In a large cluster a part of the nodes that fit is enough to find a good one: as in Kubernetes, at least
  * 100, and a share that falls from half to a twentieth. */
@@ -226,7 +217,7 @@ struct place *placement_choose(struct place *places, size_t count, const struct 
     size_t start = count != 0 ? str_hash(pod->meta.uid) % count : 0, wanted = enough(count), found = 0;
     for (size_t i = 0; i < count && found < wanted; i++) {
         struct place *place = &places[start + i < count ? start + i : start + i - count];
-        if (!fits(place, pod))
+        if (!fits(place, pod, NULL))
             continue;
         found++;
         double score = total_score(place, pod);
@@ -242,15 +233,11 @@ struct place *placement_choose(struct place *places, size_t count, const struct 
 
 void placement_assume(struct place *place, const struct pod *pod)
 {
-    place->pods++;
-    place->cpu_milli += pod->requests.cpu_milli;
-    place->memory += pod->requests.memory;
-    place->likely_cpu_milli += pod->requests.likely_cpu_milli;
-    place->likely_memory += pod->requests.likely_memory;
+    amounts_add(&place->promised, pod->requests, 1);
 }
 
 bool placement_same(const struct pod *a, const struct pod *b)
 {
-    return memcmp(&a->requests, &b->requests, sizeof(a->requests)) == 0 &&
-           a->node_selector.doc == b->node_selector.doc && a->tolerations.doc == b->tolerations.doc;
+    return a->requests == b->requests && a->node_selector.doc == b->node_selector.doc &&
+           a->tolerations.doc == b->tolerations.doc;
 }

@@ -9,8 +9,7 @@
 /* A node and what has been promised to pods on it. */
 struct place {
     const struct node *node;
-    int64_t cpu_milli, memory, pods;
-    int64_t likely_cpu_milli, likely_memory;
+    struct amounts promised;
 };
 
 /* The best of the places for the pod; NULL, with the reason at the end of *why, when it fits none. The reason

@@ -36,34 +36,23 @@ static struct str node_value(const void *object, size_t n)
     return n == 0 && pod->node.length != 0 && !pod_has_ended(pod) ? pod->node : STR_NONE;
 }
 
-enum { CPU, MEMORY, PODS, LIKELY_CPU, LIKELY_MEMORY };
-
-static void node_amounts(const void *object, int64_t amounts[CACHE_TOTALS])
+static const struct amounts *requests_of(const void *object)
 {
-    const struct pod *pod = object;
-    amounts[CPU] = pod->requests.cpu_milli;
-    amounts[MEMORY] = pod->requests.memory;
-    amounts[PODS] = 1;
-    amounts[LIKELY_CPU] = pod->requests.likely_cpu_milli;
-    amounts[LIKELY_MEMORY] = pod->requests.likely_memory;
+    return ((const struct pod *)object)->requests;
 }
 
 static const struct cache_index waiting_pods = {&pod_view, waiting_value, NULL};
-static const struct cache_index pods_on_node = {&pod_view, node_value, node_amounts};
+static const struct cache_index pods_on_node = {&pod_view, node_value, requests_of};
 
 static size_t find_places(struct pass *pass, struct place **places)
 {
     size_t count = 0, capacity = 0;
     const struct node *node = NULL;
     while ((node = pass_next(pass, &node_view, node)) != NULL) {
-        const int64_t *totals = pass_totals(pass, &pods_on_node, node->meta.name);
         array_grow(*places, count, capacity);
-        (*places)[count++] = (struct place){.node = node,
-                                            .cpu_milli = totals[CPU],
-                                            .memory = totals[MEMORY],
-                                            .pods = totals[PODS],
-                                            .likely_cpu_milli = totals[LIKELY_CPU],
-                                            .likely_memory = totals[LIKELY_MEMORY]};
+        struct place *place = &(*places)[count++];
+        *place = (struct place){.node = node};
+        amounts_add(&place->promised, pass_totals(pass, &pods_on_node, node->meta.name), 1);
     }
     return count;
 }
@@ -176,6 +165,8 @@ static int reconcile(struct pass *pass, struct key key, struct error **err)
     struct refusals refusals = {0};
     for (size_t i = 0; i < pod_count; i++)
         place_pod(pass, places, place_count, pods[i], &refusals);
+    for (size_t i = 0; i < place_count; i++)
+        amounts_clear(&places[i].promised);
     for (size_t i = 0; i < refusals.count; i++)
         buf_free(&refusals.rows[i].why);
     free(refusals.rows);
@@ -200,8 +191,7 @@ static void wake_for_pod(struct keys *keys, const struct controller *controller,
 static bool is_same_node(const struct node *a, const struct node *b)
 {
     return a->unschedulable == b->unschedulable && a->ready == b->ready && a->taints.doc == b->taints.doc &&
-           a->cpu_milli == b->cpu_milli && a->memory == b->memory && a->pods == b->pods &&
-           a->meta.labels.doc == b->meta.labels.doc;
+           a->allocatable == b->allocatable && a->meta.labels.doc == b->meta.labels.doc;
 }
 
 static void wake_for_node(struct keys *keys, const struct controller *controller, const struct cache *cache,

@@ -1,4 +1,3 @@
-#include "lib/quantity.h"
 #include "lib/views.h"
 
 static bool is_ready(struct value conditions)
@@ -17,6 +16,13 @@ static struct str internal_address(struct value addresses)
     return STR_NONE;
 }
 
+static const struct amounts *keep_allocatable(struct keeper *keeper, struct value list)
+{
+    autoamounts struct amounts amounts = {0};
+    amounts_read(&amounts, list);
+    return keep_amounts(keeper, &amounts);
+}
+
 static void fill(struct keeper *keeper, struct value object, void *view)
 {
     struct node *node = view;
@@ -26,9 +32,7 @@ static void fill(struct keeper *keeper, struct value object, void *view)
     node->taints = keep_value(keeper, value_get(spec, STR("taints")));
     node->ready = is_ready(value_get(status, STR("conditions")));
     node->has_status = value_exists(allocatable);
-    quantity_milli(value_str(value_get(allocatable, STR("cpu"))), &node->cpu_milli);
-    quantity_units(value_str(value_get(allocatable, STR("memory"))), &node->memory);
-    quantity_units(value_str(value_get(allocatable, STR("pods"))), &node->pods);
+    node->allocatable = keep_allocatable(keeper, allocatable);
     node->address = keep_str(keeper, internal_address(value_get(status, STR("addresses"))));
 }
 

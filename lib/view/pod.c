@@ -1,10 +1,6 @@
 #include "lib/condition.h"
-#include "lib/quantity.h"
+#include "lib/demand.h"
 #include "lib/views.h"
-
-/* A pod without requests is reckoned with a tenth of a processor and 200 MB, as Kubernetes does, so that many
- * of them are spread. */
-enum { LIKELY_CPU_MILLI = 100, LIKELY_MEMORY = 200 * 1024 * 1024 };
 
 static enum pod_phase phase_of(struct value phase)
 {
@@ -18,67 +14,20 @@ static enum pod_phase phase_of(struct value phase)
     return POD_PENDING;
 }
 
-static struct resources requests_of(struct value resources)
+static const struct amounts *keep_requests(struct keeper *keeper, struct value spec)
 {
-    struct value requests = value_get(resources, STR("requests"));
-    struct value limits = value_get(resources, STR("limits"));
-    struct value cpu = value_get(requests, STR("cpu")), memory = value_get(requests, STR("memory"));
-    struct resources r = {.likely_cpu_milli = LIKELY_CPU_MILLI, .likely_memory = LIKELY_MEMORY};
-    /* A limit without a request is the request. */
-    if (quantity_milli(value_str(value_exists(cpu) ? cpu : value_get(limits, STR("cpu"))), &r.cpu_milli))
-        r.likely_cpu_milli = r.cpu_milli;
-    if (quantity_units(value_str(value_exists(memory) ? memory : value_get(limits, STR("memory"))),
-                       &r.memory))
-        r.likely_memory = r.memory;
-    return r;
-}
-
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static struct resources sum(struct resources a, struct resources b)
-{
-    return (struct resources){a.cpu_milli + b.cpu_milli, a.memory + b.memory,
-                              a.likely_cpu_milli + b.likely_cpu_milli, a.likely_memory + b.likely_memory};
-}
-
-static struct resources largest(struct resources a, struct resources b)
-{
-    return (struct resources){larger(a.cpu_milli, b.cpu_milli), larger(a.memory, b.memory),
-                              larger(a.likely_cpu_milli, b.likely_cpu_milli),
-                              larger(a.likely_memory, b.likely_memory)};
-}
-
-/* Init containers run one after the other before the rest, each beside the sidecars that came before it;
- * those stay. */
-static struct resources pod_requests(struct value spec)
-{
-    struct resources total = {0}, sidecars = {0}, most = {0};
-    value_each (container, value_get(spec, STR("containers")))
-        total = sum(total, requests_of(value_get(container, STR("resources"))));
-    value_each (container, value_get(spec, STR("initContainers"))) {
-        struct resources beside = sum(sidecars, requests_of(value_get(container, STR("resources"))));
-        most = largest(most, beside);
-        if (value_is(value_get(container, STR("restartPolicy")), "Always"))
-            sidecars = beside;
-    }
-    total = largest(sum(total, sidecars), most);
-    struct value overhead = value_get(spec, STR("overhead"));
-    struct resources extra = {0};
-    quantity_milli(value_str(value_get(overhead, STR("cpu"))), &extra.cpu_milli);
-    quantity_units(value_str(value_get(overhead, STR("memory"))), &extra.memory);
-    extra.likely_cpu_milli = extra.cpu_milli;
-    extra.likely_memory = extra.memory;
-    return sum(total, extra);
+    autoamounts struct amounts requests = {0};
+    demand_of_pod(&requests, spec);
+    return keep_amounts(keeper, &requests);
 }
 
 static int32_t most_restarts(struct value statuses)
 {
     int64_t most = 0;
-    value_each (status, statuses)
-        most = larger(most, value_int_or(value_get(status, STR("restartCount")), 0));
+    value_each (status, statuses) {
+        int64_t restarts = value_int_or(value_get(status, STR("restartCount")), 0);
+        most = restarts > most ? restarts : most;
+    }
     return (int32_t)most;
 }
 
@@ -164,7 +113,7 @@ static void fill(struct keeper *keeper, struct value object, void *view)
     struct value conditions = value_get(status, STR("conditions"));
     struct str node = value_str(value_get(spec, STR("nodeName")));
     pod->phase = phase_of(value_get(status, STR("phase")));
-    pod->requests = pod_requests(spec);
+    pod->requests = keep_requests(keeper, spec);
     pod->restarts = most_restarts(value_get(status, STR("containerStatuses")));
     pod->ip = keep_str(keeper, value_str(value_get(status, STR("podIP"))));
     pod->host_network = value_true(value_get(spec, STR("hostNetwork")));

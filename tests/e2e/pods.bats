@@ -449,14 +449,31 @@ YAML
     wait_until "$K8S/pods" is_gone "$K8S/pods/web"
 }
 
-@test "down --pods says which pods it waits for, and runs their hooks" {
-    local hook='lifecycle: {preStop: {exec: {command: [sh, -c, "echo bye >/out/said"]}}}, volumeMounts: [{name: out, mountPath: /out}]'
-    pod web '[sh, -c, "trap : TERM; while :; do sleep 0.1; done"]' "  volumes: [{name: out, hostPath: {path: $BATS_TEST_TMPDIR}}]" |
-        sed "s/Seconds: 1/Seconds: 4/; s#command:#$hook, &#" | apply
+@test "a critical pod begins where there is no room when another has ended for it" {
+    local all='resources: {requests: {cpu: '$(nproc)'}}, command:'
+    pod web '[sleep, "1000"]' | sed "s/command:/$all/; s/Seconds: 1/Seconds: 2/" | apply
     wait_until "$K8S/pods/web/status" says web Running
+    pod crit '[sleep, "1000"]' $'  nodeName: node-a\n  priorityClassName: system-node-critical' | sed "s/command:/$all/" | apply
+    wait_until "$K8S/pods/crit/status" says crit Running
+    [ "$(cat "$K8S/pods/web/observed/phase" "$K8S/pods/web/observed/reason")" = $'Failed\nPreempting' ]
+    [ "$(cat "$K8S/pods/web/observed/conditions/DisruptionTarget/reason")" = TerminationByKubelet ]
+    grep -q 'Warning Preempting .*: Preempted in order to admit critical pod' "$K8S/pods/web/events"
+    run_containers 1
+}
+
+@test "down --pods says which pods it waits for, runs their hooks, and ends critical ones last" {
+    local hook='lifecycle: {preStop: {exec: {command: [sh, -c, "echo bye >/out/said"]}}}, volumeMounts: [{name: out, mountPath: /out}]'
+    local out="  volumes: [{name: out, hostPath: {path: $BATS_TEST_TMPDIR}}]"
+    pod web '[sh, -c, "trap \"sleep 2; echo >/out/ended; exit\" TERM; while :; do sleep 0.1; done"]' "$out" |
+        sed "s/Seconds: 1/Seconds: 4/; s#command:#$hook, &#" | apply
+    pod crit '[sh, -c, "trap \"ls /out >/out/seen; exit\" TERM; while :; do sleep 0.1; done"]' "$out" |
+        sed 's#command:#volumeMounts: [{name: out, mountPath: /out}], &#; s/^  volumes/  priority: 2000000000\n&/' | apply
+    wait_until "$K8S/pods/web/status" says web Running
+    wait_until "$K8S/pods/crit/status" says crit Running
     run -0 "$podtree" down --pods
-    [[ $output == *"waiting for pods default/web"$'\n'* ]]
+    [[ $output == *"waiting for pods "*default/web* ]]
     [ "$(cat "$BATS_TEST_TMPDIR/said")" = bye ]
+    grep -qx ended "$BATS_TEST_TMPDIR/seen"
     run_containers 0
     "$podtree" up --node node-a
 }

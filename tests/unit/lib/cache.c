@@ -29,10 +29,9 @@ static struct str node_value(const void *object, size_t n)
     return n == 0 && pod->node.length != 0 ? pod->node : STR_NONE;
 }
 
-static void node_amounts(const void *object, int64_t amounts[CACHE_TOTALS])
+static const struct amounts *node_amounts(const void *object)
 {
-    amounts[0] = 1;
-    amounts[1] = ((const struct pod *)object)->requests.cpu_milli;
+    return ((const struct pod *)object)->requests;
 }
 
 static struct str owner_value(const void *object, size_t n)
@@ -163,13 +162,13 @@ static void indexes_and_their_sums_follow(void **state)
     take(cache, POD("b", 2, ON("n1", "500m")));
     take(cache, POD("c", 3, ""));
     assert_int_equal(cache_found(cache, &by_node, STR("n1")), 2);
-    assert_int_equal(cache_totals(cache, &by_node, STR("n1"))[1], 1500);
+    assert_int_equal(cache_totals(cache, &by_node, STR("n1"))->native[RESOURCE_CPU], 1500);
     take(cache, POD("c", 4, ON("n1", "2")));
     take(cache, POD("a", 5, ON("n2", "3")));
     take(cache, POD("b", 6, ON("n1", "250m")));
-    assert_int_equal(cache_totals(cache, &by_node, STR("n1"))[0], 2);
-    assert_int_equal(cache_totals(cache, &by_node, STR("n1"))[1], 2250);
-    assert_int_equal(cache_totals(cache, &by_node, STR("n2"))[1], 3000);
+    assert_int_equal(cache_totals(cache, &by_node, STR("n1"))->native[RESOURCE_PODS], 2);
+    assert_int_equal(cache_totals(cache, &by_node, STR("n1"))->native[RESOURCE_CPU], 2250);
+    assert_int_equal(cache_totals(cache, &by_node, STR("n2"))->native[RESOURCE_CPU], 3000);
     const struct pod *first = cache_find(cache, &by_node, STR("n1"), NULL);
     const struct pod *second = cache_find(cache, &by_node, STR("n1"), first);
     assert_str(first->meta.name, "b");
@@ -178,7 +177,7 @@ static void indexes_and_their_sums_follow(void **state)
     take(cache, POD("b", 7, ",\"deleted\":true"));
     take(cache, POD("c", 8, ",\"deleted\":true"));
     assert_int_equal(cache_found(cache, &by_node, STR("n1")), 0);
-    assert_int_equal(cache_totals(cache, &by_node, STR("n1"))[1], 0);
+    assert_int_equal(cache_totals(cache, &by_node, STR("n1"))->native[RESOURCE_CPU], 0);
     buf_clear(&heard);
 }
 

@@ -29,6 +29,7 @@ static char *answer(const char *pod_text, const char *more_taints, int pods)
     buf_addf(&text, ALLOCATABLE, pods);
     allocatable_text = buf_take(&text);
     struct value others[] = {value_of(&other, OTHER)};
+    bool goes[] = {false};
     struct admission_input input = {
         .pod = value_of(&pod, pod_text),
         .others = others,
@@ -37,10 +38,11 @@ static char *answer(const char *pod_text, const char *more_taints, int pods)
         .labels = value_of(&labels, LABELS),
         .taints = value_of(&taints, taint_text),
         .allocatable = value_of(&allocatable, allocatable_text),
+        .goes = goes,
     };
     cleanup(admission_clear) struct admission_refusal refusal = {0};
     if (admission_check(&input, &refusal))
-        return str_dup(STR("admitted"));
+        return str_dup(goes[0] ? STR("admitted, the other goes") : STR("admitted"));
     buf_addf(&text, "%s: %s", refusal.reason, refusal.message);
     return buf_take(&text);
 }
@@ -70,6 +72,24 @@ static const struct {
      "OutOfmemory: Node didn't have enough resource: memory, requested: 537919488, used: 536870912, "
      "capacity: "
      "1073741824"},
+    /* nobody has told the node of GPUs; of storage and huge pages it has nothing */
+    {SPEC("\"containers\":[" ASKS("\"ephemeral-storage\":\"1\"") "]"),
+     "OutOfephemeral-storage: Node didn't have enough resource: ephemeral-storage, requested: 1, used: 0, "
+     "capacity: 0"},
+    {SPEC("\"containers\":[" ASKS("\"hugepages-2Mi\":\"4Mi\"") "]"),
+     "OutOfhugepages-2Mi: Node didn't have enough resource: hugepages-2Mi, requested: 4194304, used: 0, "
+     "capacity: 0"},
+    /* for a critical pod the other goes, but not where that is of no use */
+    {SPEC("\"priority\":2000000000,\"containers\":[" ASKS("\"cpu\":\"1600m\"") "]"),
+     "admitted, the other goes"},
+    {SPEC("\"priority\":2000000000,\"containers\":[" ASKS("\"cpu\":\"1500m\"") "]"), "admitted"},
+    {SPEC("\"priority\":2000000000,\"containers\":[" ASKS("\"cpu\":\"2100m\"") "]"),
+     "UnexpectedAdmissionError: Unexpected error while attempting to recover from admission failure: "
+     "preemption: error finding a set of pods to preempt: no set of running pods found to reclaim resources: "
+     "[(res: cpu, q: 100), ]"},
+    {SPEC("\"priority\":2000000000,\"nodeSelector\":{\"disk\":\"hdd\"},\"containers\":[" ASKS(
+         "\"cpu\":\"1600m\"") "]"),
+     WRONG_PLACE},
     /* beside a sidecar the rest; an init container beside the sidecars before it */
     {SPEC("\"initContainers\":[{\"name\":\"s\",\"restartPolicy\":\"Always\",\"resources\":{\"requests\":{"
           "\"cpu\":"

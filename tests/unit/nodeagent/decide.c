@@ -110,12 +110,12 @@ static void are(const struct situation *s, const char *states)
 }
 
 /* Compares with "create a, kill b"; `wake_ms` 0: not at all. */
-static void assert_decides(struct situation *s, bool gone, const char *expected, int64_t wake_ms)
+static void assert_decides_in(struct situation *s, const struct circumstances *is, const char *expected,
+                              int64_t wake_ms)
 {
-    struct circumstances is = {.pod = gone ? VALUE_ABSENT : doc_root(s->pod), .now_ms = NOW};
     struct decision decision = {0};
     autobuf struct buf text = {0};
-    decide(s->record, &is, &decision);
+    decide(s->record, is, &decision);
     for (int i = 0; i < decision.count; i++) {
         buf_addf(&text, "%s%s", i > 0 ? ", " : "", action_names[decision.actions[i].kind]);
         if (decision.actions[i].container >= 0)
@@ -128,11 +128,41 @@ static void assert_decides(struct situation *s, bool gone, const char *expected,
     record_free(s->record);
 }
 
+static void assert_decides(struct situation *s, bool gone, const char *expected, int64_t wake_ms)
+{
+    struct circumstances is = {.pod = gone ? VALUE_ABSENT : doc_root(s->pod), .now_ms = NOW};
+    assert_decides_in(s, &is, expected, wake_ms);
+}
+
 static void test_a_new_pod_gets_a_sandbox_first(void **state)
 {
     (void)state;
     struct situation s = situation("Always", "", SANDBOX_NONE);
     assert_decides(&s, false, "run-sandbox", 0);
+}
+
+/* Of what runs already nothing is held back, nor is its end. */
+static void test_a_pod_for_which_others_make_room_begins_when_they_have_ended(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_NONE);
+    assert_decides_in(&s, &(struct circumstances){doc_root(s.pod), NOW, .held = true}, "", NOW + 100);
+    s = situation("Always", "", SANDBOX_READY);
+    assert_decides_in(&s, &(struct circumstances){doc_root(s.pod), NOW, .held = true}, "create a", 0);
+    s = situation("Always", DELETED, SANDBOX_NONE);
+    assert_decides_in(&s, &(struct circumstances){doc_root(s.pod), NOW, .held = true}, "finish", 0);
+}
+
+static void test_where_all_end_one_that_is_held_goes_on_until_its_turn(void **state)
+{
+    (void)state;
+    struct situation s = situation("Always", "", SANDBOX_READY);
+    runs(&s, 0);
+    assert_decides_in(&s, &(struct circumstances){VALUE_ABSENT, NOW, .ending_all = true, .held = true}, "",
+                      NOW + 100);
+    s = situation("Always", "", SANDBOX_READY);
+    runs(&s, 0);
+    assert_decides_in(&s, &(struct circumstances){VALUE_ABSENT, NOW, .ending_all = true}, "ask a", 0);
 }
 
 static void test_containers_start_one_after_another(void **state)
@@ -632,6 +662,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_new_pod_gets_a_sandbox_first),
+        cmocka_unit_test(test_a_pod_for_which_others_make_room_begins_when_they_have_ended),
+        cmocka_unit_test(test_where_all_end_one_that_is_held_goes_on_until_its_turn),
         cmocka_unit_test(test_containers_start_one_after_another),
         cmocka_unit_test(test_one_that_can_not_be_made_does_not_hold_the_others_back),
         cmocka_unit_test(test_what_an_earlier_agent_was_about_to_make_is_removed_first),

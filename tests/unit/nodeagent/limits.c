@@ -1,7 +1,7 @@
 /* What a pod's group is limited to, and what that is in the kernel's files. */
 #include "nodeagent/limits.h"
+#include "lib/demand.h"
 #include "lib/file.h"
-#include "nodeagent/demand.h"
 #include "tests/unit/lib/test.h"
 
 /* Of a PodSpec with ' in the place of ". */
@@ -86,11 +86,11 @@ static void test_requests_count_with_and_limits_without_what_is_not_said(void **
     autodoc struct doc *pod =
         pod_of("{'overhead':{'ephemeral-storage':'1Mi'},'containers':[{'name':'a','resources':{'limits':"
                "{'ephemeral-storage':'3Mi'}}},{'name':'b','resources':{'requests':{'memory':'1Ki'}}}]}");
-    assert_int_equal(demand_request(doc_root(pod), &resource_storage), 4 << 20);
-    assert_int_equal(demand_limit(doc_root(pod), &resource_storage, &of_all), 4 << 20);
+    assert_int_equal(demand_request(doc_root(pod), RESOURCE_STORAGE), 4 << 20);
+    assert_int_equal(demand_limit(doc_root(pod), RESOURCE_STORAGE, &of_all), 4 << 20);
     assert_false(of_all);
-    assert_int_equal(demand_request(doc_root(pod), &resource_memory), 1024);
-    assert_int_equal(demand_limit(doc_root(pod), &resource_memory, &of_all), 0);
+    assert_int_equal(demand_request(doc_root(pod), RESOURCE_MEMORY), 1024);
+    assert_int_equal(demand_limit(doc_root(pod), RESOURCE_MEMORY, &of_all), 0);
 }
 
 int main(void)

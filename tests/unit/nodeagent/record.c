@@ -234,7 +234,8 @@ static void test_each_member_is_read_as_it_was_written(void **state)
 {
     (void)state;
     static const char text[] =
-        "{\"uid\":\"u\",\"namespace\":\"far\",\"name\":\"web\",\"graceSeconds\":7,\"hostNetwork\":true,"
+        "{\"uid\":\"u\",\"namespace\":\"far\",\"name\":\"web\",\"graceSeconds\":7,\"priority\":5,"
+        "\"hostNetwork\":true,"
         "\"admitted\":false,\"static\":true,\"failureReason\":\"r\",\"failureMessage\":\"m\","
         "\"failureGraceSeconds\":8,\"containers\":[{\"name\":\"a\",\"role\":\"sidecar\",\"state\":"
         "\"created\","

@@ -98,11 +98,40 @@ static void each_reason_is_said_with_its_count(void **state)
                 NODE("e", "status: {conditions: [{type: Ready, status: Unknown}]}")
                     NODE("f", "spec: {taints: [{key: gpu, value: x, effect: NoSchedule}]}, " ROOM(8, 8Gi, 9))
                         POD("p", "spec: {" ASKS(2, 2Gi) "}"),
-        REFUSE(
-            "p",
-            "0/6 nodes are available: 2 Insufficient cpu, 1 Too many pods, 1 node(s) had untolerated taint "
-            "{gpu: x}, 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }, 1 node(s) were "
-            "unschedulable."));
+        REFUSE("p",
+               "0/6 nodes are available: 2 Insufficient cpu, 2 Insufficient memory, 1 Too many pods, 1 "
+               "node(s) had untolerated taint "
+               "{gpu: x}, 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }, 1 node(s) were "
+               "unschedulable."));
+}
+
+/* Ephemeral storage, huge pages and what anybody has named; what a node doesn't have it has nothing of. */
+static void all_that_can_be_asked_for_is_counted(void **state)
+{
+    (void)state;
+#define HAS(more)                                                                                     \
+    "status: {conditions: [{type: Ready, status: 'True'}], allocatable: {cpu: 8, memory: 8Gi, pods: " \
+    "9, " more "}}"
+#define WANTS(more) "containers: [{name: c, resources: {limits: {" more "}}}]"
+    static const struct {
+        const char *name, *less, *more;
+    } rows[] = {
+        {"ephemeral-storage", "ephemeral-storage: 9Gi", "ephemeral-storage: 10Gi"},
+        {"hugepages-2Mi", "hugepages-2Mi: 8Mi", "hugepages-2Mi: 10Mi"},
+        {"example.com/gpu", "example.com/gpu: 2", "example.com/gpu: 3"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autobuf struct buf objects = {0}, plan = {0};
+        buf_addf(&objects,
+                 NODE("a", HAS("%s")) NODE("b", HAS("%s")) NODE("c", ROOM(8, 8Gi, 9))
+                     POD("there", "spec: {nodeName: a, " WANTS("%s") "}, status: {phase: Running}")
+                         POD("p", "spec: {" WANTS("%s") "}")
+                             POD("q", "spec: {priority: -1, " WANTS("%s") "}"),
+                 rows[i].more, rows[i].more, rows[i].less, rows[i].less, rows[i].less);
+        buf_addf(&plan, BIND("p", "b") REFUSE("q", "0/3 nodes are available: 3 Insufficient %s."),
+                 rows[i].name, rows[i].name);
+        expect(objects.at, plan.at);
+    }
 }
 
 static void no_node_at_all_is_said(void **state)
@@ -158,22 +187,25 @@ static void pods_of_others_and_those_that_go_are_left_alone(void **state)
 static void a_burst_spreads_evenly(void **state)
 {
     (void)state;
+    static const struct amounts all = {
+        .native = {[RESOURCE_CPU] = 32000, [RESOURCE_MEMORY] = (int64_t)256 << 30, [RESOURCE_PODS] = 110}};
+    static const struct amounts one = {
+        .native = {[RESOURCE_PODS] = 1, [RESOURCE_LIKELY_CPU] = 100, [RESOURCE_LIKELY_MEMORY] = 200 << 20}};
     struct node nodes[10];
     struct place places[10];
     for (size_t i = 0; i < 10; i++) {
-        nodes[i] =
-            (struct node){.ready = true, .cpu_milli = 32000, .memory = (int64_t)256 << 30, .pods = 110};
+        nodes[i] = (struct node){.ready = true, .allocatable = &all};
         places[i] = (struct place){.node = &nodes[i]};
     }
     for (int n = 0; n < 500; n++) {
         char uid[16];
         snprintf(uid, sizeof(uid), "uid-%d", n);
-        struct pod pod = {.meta.uid = str_of(uid), .requests = {0, 0, 100, 200 << 20}};
+        struct pod pod = {.meta.uid = str_of(uid), .requests = &one};
         autobuf struct buf why = {0};
         placement_assume(placement_choose(places, 10, &pod, &why), &pod);
     }
     for (size_t i = 0; i < 10; i++)
-        assert_int_equal(places[i].pods, 50);
+        assert_int_equal(places[i].promised.native[RESOURCE_PODS], 50);
 }
 
 int main(void)
@@ -186,6 +218,7 @@ int main(void)
         cmocka_unit_test(pods_of_one_pass_see_each_other),
         cmocka_unit_test(the_more_important_and_then_the_older_goes_first),
         cmocka_unit_test(each_reason_is_said_with_its_count),
+        cmocka_unit_test(all_that_can_be_asked_for_is_counted),
         cmocka_unit_test(no_node_at_all_is_said),
         cmocka_unit_test(a_reason_that_is_known_is_not_repeated),
         cmocka_unit_test(a_node_selector_is_obeyed),
