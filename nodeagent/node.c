@@ -75,6 +75,13 @@ static void set_file(struct value object, struct str key, const char *path)
     value_set_str(object, key, value.length != 0 ? value : STR(""));
 }
 
+/* The machine's own, where its firmware has one. */
+static void set_system_uuid(struct value info)
+{
+    static const char firmware[] = "/sys/class/dmi/id/product_uuid";
+    set_file(info, STR("systemUUID"), access(firmware, R_OK) == 0 ? firmware : "/etc/machine-id");
+}
+
 /* PRETTY_NAME="Debian GNU/Linux 12 (bookworm)" */
 static void set_os_image(struct value info)
 {
@@ -96,7 +103,7 @@ static void set_info(struct value status, const char *runtime_version)
     uname(&system);
     struct value info = value_set_object(status, STR("nodeInfo"));
     set_file(info, STR("machineID"), "/etc/machine-id");
-    set_file(info, STR("systemUUID"), "/etc/machine-id");
+    set_system_uuid(info);
     set_file(info, STR("bootID"), "/proc/sys/kernel/random/boot_id");
     value_set_str(info, STR("kernelVersion"), str_of(system.release));
     set_os_image(info);

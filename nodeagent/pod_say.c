@@ -86,6 +86,16 @@ static bool is_untold(struct pod *pod)
     return true;
 }
 
+static bool mounts_are_recursive(const struct pod *pod)
+{
+    static const char *const lists[] = {"containers", "initContainers"};
+    for (size_t i = 0; i < COUNT(lists); i++)
+        value_each (container, value_at(pod_document(pod), "spec", lists[i]))
+            if (runtime_recursive_read_only(pod->agent->runtime, container))
+                return true;
+    return false;
+}
+
 void pod_say_status(struct pod *pod, int64_t now_ms)
 {
     struct agent *agent = pod->agent;
@@ -96,7 +106,8 @@ void pod_say_status(struct pod *pod, int64_t now_ms)
     if (pod->status == NULL)
         pod->status = value_type(known) == VALUE_OBJECT ? doc_copy(known) : doc_new();
     autodoc struct doc *now = doc_copy(doc_root(pod->status));
-    status_update(doc_root(now), pod_document(pod), pod->record, agent->address, now_ms);
+    status_update(doc_root(now), pod_document(pod), pod->record, agent->address, mounts_are_recursive(pod),
+                  now_ms);
     autodoc struct doc *doc = doc_new();
     struct value request = begin_request(doc, pod, "status");
     if (!status_difference(value_set_object(request, STR("merge")), doc_root(pod->status), doc_root(now)) &&

@@ -127,8 +127,26 @@ static bool is_ready(const struct container_record *container)
                                         : is_started(container) && !container->unready;
 }
 
+/* As Kubernetes 1.32 says them (RecursiveReadOnlyMounts is on by default there): of a mount that is read-only
+ * it is always said whether all below it is. */
+static void add_mounts(struct value status, struct value mounts, bool recursive)
+{
+    value_each (mount, mounts) {
+        struct value list = value_ensure_array(status, STR("volumeMounts"));
+        struct value entry = value_append_object(list);
+        struct str asked = value_str(value_get(mount, STR("recursiveReadOnly")));
+        bool deep = recursive && asked.length != 0 && !str_is(asked, "Disabled");
+        value_set_copy(entry, STR("name"), value_get(mount, STR("name")));
+        value_set_copy(entry, STR("mountPath"), value_get(mount, STR("mountPath")));
+        if (!value_true(value_get(mount, STR("readOnly"))))
+            continue;
+        value_set_bool(entry, STR("readOnly"), true);
+        value_set_str(entry, STR("recursiveReadOnly"), deep ? STR("Enabled") : STR("Disabled"));
+    }
+}
+
 static void add_container(struct value array, struct value pod, const struct pod_record *record,
-                          const struct container_record *container, int64_t now_ms)
+                          const struct container_record *container, bool recursive, int64_t now_ms)
 {
     struct value status = value_append_object(array);
     bool running = record_runs(container);
@@ -142,6 +160,7 @@ static void add_container(struct value array, struct value pod, const struct pod
     value_set_int(status, STR("restartCount"), restarts > 0 ? restarts : 0);
     value_set_str(status, STR("image"), image_of(pod, container));
     value_set_str(status, STR("imageID"), str_of(container->image_id != NULL ? container->image_id : ""));
+    add_mounts(status, value_get(record_spec(container, pod), STR("volumeMounts")), recursive);
     if (running || container->end.valid)
         set_container_id(status, record, container, running ? container->attempt : container->end.attempt);
 }
@@ -399,7 +418,7 @@ static void take_conditions_of_others(struct value status, struct value pod)
 }
 
 static void add_containers(struct value status, struct value pod, const struct pod_record *record,
-                           int64_t now_ms)
+                           bool recursive, int64_t now_ms)
 {
     for (int i = 0; i < record->container_count; i++)
         if (record->containers[i].role != ROLE_ORDINARY)
@@ -409,12 +428,12 @@ static void add_containers(struct value status, struct value pod, const struct p
         const struct container_record *container = &record->containers[i];
         struct str list =
             container->role == ROLE_ORDINARY ? STR("containerStatuses") : STR("initContainerStatuses");
-        add_container(value_get(status, list), pod, record, container, now_ms);
+        add_container(value_get(status, list), pod, record, container, recursive, now_ms);
     }
 }
 
 void status_update(struct value status, struct value pod, const struct pod_record *record,
-                   const char *host_address, int64_t now_ms)
+                   const char *host_address, bool recursive, int64_t now_ms)
 {
     const char *phase = phase_of(pod, record);
     update_phase(status, pod, record, phase);
@@ -425,7 +444,7 @@ void status_update(struct value status, struct value pod, const struct pod_recor
     value_set_str(status, STR("qosClass"), str_of(quality_name(quality_of(pod))));
     update_addresses(status, pod, host_address);
     if (!record_is_refused(record))
-        add_containers(status, pod, record, now_ms);
+        add_containers(status, pod, record, recursive, now_ms);
 }
 
 bool status_difference(struct value merge, struct value before, struct value now)

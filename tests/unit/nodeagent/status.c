@@ -59,7 +59,7 @@ static void test_phases_follow_from_containers_and_policy(void **state)
         autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
         set_states(record, rows[i].states);
         record->over = rows[i].over;
-        status_update(doc_root(status), doc_root(doc), record, "192.0.2.1", NOW);
+        status_update(doc_root(status), doc_root(doc), record, "192.0.2.1", true, NOW);
         assert_str(value_str(value_at(doc_root(status), "phase")), rows[i].phase);
     }
 }
@@ -134,12 +134,38 @@ static void test_a_pod_with_init_containers_says_how_far_it_is(void **state)
         autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
         set_states(record, rows[i].states);
         record->over = rows[i].over;
-        status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+        status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
         assert_str(value_str(value_at(doc_root(status), "phase")), rows[i].phase);
         add_condition(&initialized, status, "Initialized");
         assert_string_equal(initialized.at, rows[i].initialized);
         add_condition(&ready, status, "Ready");
         assert_string_equal(ready.at, rows[i].ready);
+    }
+}
+
+static void test_mounts_are_said_with_what_has_become_of_them(void **state)
+{
+    (void)state;
+#define MOUNT(name, more) "{\"name\":\"" name "\",\"mountPath\":\"/" name "\"" more "}"
+#define READ_ONLY(how)    ",\"readOnly\":true,\"recursiveReadOnly\":\"" how "\""
+    autodoc struct doc *doc =
+        pod("\"containers\":[{\"name\":\"a\",\"volumeMounts\":[" MOUNT("w", "") "," MOUNT(
+            "r",
+            ",\"readOnly\":true") "," MOUNT("d",
+                                            READ_ONLY("Disabled")) "," MOUNT("i",
+                                                                             READ_ONLY("IfPossible")) "]}]");
+    autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
+    for (int recursive = 0; recursive < 2; recursive++) {
+        autodoc struct doc *status = doc_new();
+        autobuf struct buf said = {0}, expected = {0};
+        status_update(doc_root(status), doc_root(doc), record, NULL, recursive, NOW);
+        struct value first = value_element(value_at(doc_root(status), "containerStatuses"), 0);
+        value_write(&said, value_get(first, STR("volumeMounts")));
+        buf_addf(&expected,
+                 "[" MOUNT("w", "") "," MOUNT("r", READ_ONLY("Disabled")) "," MOUNT(
+                     "d", READ_ONLY("Disabled")) "," MOUNT("i", READ_ONLY("%s")) "]",
+                 recursive ? "Enabled" : "Disabled");
+        assert_string_equal(said.at, expected.at);
     }
 }
 
@@ -150,7 +176,7 @@ static void test_init_containers_are_ready_when_done_and_sidecars_when_they_serv
     autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
     static const char *const expected[] = {"true false", "false true"};
     set_states(record, "0UR");
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     struct value list = value_at(doc_root(status), "initContainerStatuses");
     assert_int_equal(value_count(list), 3);
     for (size_t i = 0; i < 2; i++) {
@@ -172,12 +198,12 @@ static void test_a_container_with_post_start_runs_when_that_has_ended(void **sta
     autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
     set_states(record, "R");
     record->containers[0].post_start_due = true;
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     assert_str(value_str(value_at(doc_root(status), "phase")), "Pending");
     assert_json(value_get(container_status(status), STR("state")),
                 "{\"waiting\":{\"reason\":\"ContainerCreating\"}}");
     record->containers[0].post_start_due = false;
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     assert_str(value_str(value_at(doc_root(status), "phase")), "Running");
 }
 
@@ -191,7 +217,7 @@ static void test_gates_keep_a_pod_from_being_ready(void **state)
     autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
     set_states(record, "R");
     say_conditions(doc, "[{\"type\":\"x/one\",\"status\":\"False\"}]");
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     autobuf struct buf ready = {0}, containers = {0}, now = {0};
     add_condition(&ready, status, "Ready");
     assert_string_equal(
@@ -202,7 +228,7 @@ static void test_gates_keep_a_pod_from_being_ready(void **state)
     assert_string_equal(containers.at, "True  ");
     say_conditions(doc,
                    "[{\"type\":\"x/one\",\"status\":\"True\"},{\"type\":\"x/two\",\"status\":\"True\"}]");
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     add_condition(&now, status, "Ready");
     assert_string_equal(now.at, "True  ");
 }
@@ -215,11 +241,11 @@ static void test_a_pod_that_has_failed_for_a_reason_says_so_when_nothing_runs_an
     record->admitted = true;
     set_states(record, "R");
     record_fail(record, "DeadlineExceeded", "too long");
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     assert_str(value_str(value_at(doc_root(status), "phase")), "Running");
     assert_false(value_exists(value_at(doc_root(status), "reason")));
     record_end(&record->containers[0], 143, NOW, "Error", NULL);
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     assert_str(value_str(value_at(doc_root(status), "phase")), "Failed");
     assert_str(value_str(value_at(doc_root(status), "reason")), "DeadlineExceeded");
     assert_str(value_str(value_at(doc_root(status), "message")), "too long");
@@ -235,10 +261,10 @@ static void test_a_pod_that_is_deleted_before_it_has_run_has_failed(void **state
     set_states(record, "R");
     value_set_str(value_get(doc_root(doc), STR("metadata")), STR("deletionTimestamp"),
                   STR("2026-01-01T00:00:30Z"));
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     assert_str(value_str(value_at(doc_root(status), "phase")), "Pending");
     record_end(&record->containers[0], 143, NOW, "Error", NULL);
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     assert_str(value_str(value_at(doc_root(status), "phase")), "Failed");
 }
 
@@ -248,7 +274,7 @@ static void test_a_pod_that_is_refused_says_nothing_of_containers(void **state)
     autodoc struct doc *doc = pod(INIT), *status = doc_new();
     autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
     record_fail(record, "OutOfcpu", "there is none");
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     assert_str(value_str(value_at(doc_root(status), "phase")), "Failed");
     assert_str(value_str(value_at(doc_root(status), "reason")), "OutOfcpu");
     assert_false(value_exists(value_at(doc_root(status), "containerStatuses")));
@@ -267,7 +293,7 @@ static void test_a_running_container_is_ready_and_remembers_its_last_end(void **
     record->containers[0].attempt = 1;
     record->containers[0].state = CONTAINER_RUNNING;
     record->containers[0].started_ms = NOW;
-    status_update(doc_root(status), doc_root(doc), record, "192.0.2.1", NOW);
+    status_update(doc_root(status), doc_root(doc), record, "192.0.2.1", true, NOW);
     assert_json(value_get(container_status(status), STR("state")),
                 "{\"running\":{\"startedAt\":\"2026-01-01T00:00:00Z\"}}");
     assert_json(value_get(container_status(status), STR("lastState")),
@@ -285,13 +311,13 @@ static void test_a_container_between_attempts_says_why_it_waits(void **state)
     autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
     set_states(record, "1");
     record_raise_backoff(&record->containers[0], NOW - 2000);
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     assert_json(value_get(container_status(status), STR("state")),
                 "{\"waiting\":{\"reason\":\"CrashLoopBackOff\",\"message\":\"back-off 10s restarting failed "
                 "container=a pod=web_default(u)\"}}");
     assert_json(value_at(container_status(status), "lastState", "terminated", "exitCode"), "1");
     record_wait(&record->containers[0], "ImagePullBackOff", "no such image", NOW);
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     assert_json(value_get(container_status(status), STR("state")),
                 "{\"waiting\":{\"reason\":\"ImagePullBackOff\",\"message\":\"no such image\"}}");
 }
@@ -300,7 +326,7 @@ static void assert_state(struct doc *pod_doc, const struct pod_record *record, i
                          const char *expected)
 {
     autodoc struct doc *status = doc_new();
-    status_update(doc_root(status), doc_root(pod_doc), record, NULL, now_ms);
+    status_update(doc_root(status), doc_root(pod_doc), record, NULL, true, now_ms);
     assert_json(value_get(container_status(status), STR("state")), expected);
 }
 
@@ -342,7 +368,7 @@ static void test_one_whose_hook_has_failed_and_that_is_not_run_again_has_ended(v
     set_states(record, "R");
     record_fail_hook(&record->containers[0], "FailedPostStartHook", "no greeting");
     record_end(&record->containers[0], 143, NOW, "Error", NULL);
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     assert_json(value_at(container_status(status), "state", "terminated", "reason"), "\"Error\"");
 }
 
@@ -353,10 +379,10 @@ static void test_conditions_keep_their_time_until_they_turn_and_others_stay(void
     autodoc struct doc *status =
         must_parse("{\"conditions\":[{\"type\":\"example.com/own\",\"status\":\"True\"}]}");
     autorecord struct pod_record *record = record_new(doc_root(doc), NOW);
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW);
     set_states(record, "R");
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW + 5000);
-    status_update(doc_root(status), doc_root(doc), record, NULL, NOW + 9000);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW + 5000);
+    status_update(doc_root(status), doc_root(doc), record, NULL, true, NOW + 9000);
     struct value conditions = value_at(doc_root(status), "conditions");
     assert_str(value_str(value_get(value_element(conditions, 0), STR("type"))), "example.com/own");
     value_each (condition, conditions) {
@@ -385,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_phases_follow_from_containers_and_policy),
         cmocka_unit_test(test_a_pod_with_init_containers_says_how_far_it_is),
+        cmocka_unit_test(test_mounts_are_said_with_what_has_become_of_them),
         cmocka_unit_test(test_init_containers_are_ready_when_done_and_sidecars_when_they_serve),
         cmocka_unit_test(test_a_container_with_post_start_runs_when_that_has_ended),
         cmocka_unit_test(test_gates_keep_a_pod_from_being_ready),
