@@ -97,6 +97,15 @@ static void a_deletion_waits_for_nodes_and_finalizers(void **state)
          .changes =
              "{metadata: {deletionTimestamp: \"" NOW "\", deletionGracePeriodSeconds: 0, generation: 2}, "
              "status: {phase: Terminating}}"},
+        /* What would not be taken any more ends as everything else, and becomes no worse. */
+        {"pods", STRANGE_POD, .edit = {EDIT_DELETE, .grace = 5}, .says = "pods/web: deletion begun",
+         .changes = "{metadata: {deletionTimestamp: \"2026-01-31T12:00:05Z\", deletionGracePeriodSeconds: 5, "
+                    "generation: 2}}"},
+        {"pods", STRANGE_POD, .edit = {EDIT_MERGE}, .document = "{spec: {activeDeadlineSeconds: -1}}",
+         .number = EINVAL,
+         .says = "spec.dnsPolicy: must be one of ClusterFirstWithHostNet, ClusterFirst, Default, None, not "
+                 "\"Odd\"; "
+                 "spec.activeDeadlineSeconds: must be between 1 and 2147483647, not -1"},
         /* Asked again, it can only become shorter. */
         {"pods", "{" TERMINATING "}, " POD "}", .edit = {EDIT_DELETE, .grace = -1}},
         {"pods", "{" TERMINATING "}, " POD "}", .edit = {EDIT_DELETE, .grace = 20}},

@@ -30,6 +30,7 @@ struct row {
     "spec: {replicas: 2, selector: {matchLabels: {app: x}}, " \
     "template: {metadata: {labels: {app: x}}, spec: {containers: [{name: a, image: b}]}}}"
 #define POD         "spec: {nodeName: n1, containers: [{name: a, image: b}]}"
+#define STRANGE_POD "spec: {nodeName: n1, dnsPolicy: Odd, containers: [{name: a, image: b}]}"
 #define WAITING_POD "spec: {containers: [{name: a, image: b}]}"
 #define CONF(rest)  "{apiVersion: v1, kind: ConfigMap" rest "}"
 
