@@ -49,6 +49,7 @@ int command_exec(int argc, char **argv, struct error **err)
         .options = options,
         .least = 2,
         .most = -1,
+        .last = 2,
     };
     char **words;
     int count, result = options_parse(&usage, argc, argv, &words, &count, err);

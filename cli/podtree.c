@@ -1,6 +1,7 @@
 /* podtree: the program. A row for each command; everything else is done with files. */
 #include "cli/command.h"
 #include "config.h"
+#include "lib/file.h"
 #include "lib/str.h"
 #include <errno.h>
 #include <stdio.h>
@@ -42,6 +43,7 @@ static const struct command *find(const char *name)
 
 int main(int argc, char **argv)
 {
+    descriptors_hold_standard();
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--version") == 0) {
         puts(PACKAGE_STRING);

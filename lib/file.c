@@ -218,6 +218,16 @@ int directory_remove(const char *path, struct error **err)
     return result;
 }
 
+void descriptors_hold_standard(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 void descriptors_allow_all(void)
 {
     struct rlimit limit;

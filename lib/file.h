@@ -37,6 +37,10 @@ int directory_names(const char *path, struct buf *names, struct error **err);
  * A mount below gives -EBUSY. */
 int directory_remove(const char *path, struct error **err);
 
+/* Standard input, output and errors are /dev/null where nobody has given them: what is opened next must not
+ * take their place. To be called before anything is opened. */
+void descriptors_hold_standard(void);
+
 /* From now on this process may have as many descriptors as it is allowed at most: for who opens many files,
  * and doesn't use select(2). */
 void descriptors_allow_all(void);

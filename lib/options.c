@@ -146,6 +146,8 @@ int options_parse(const struct usage *usage, int argc, char **argv, char ***word
     while ((found = getopt_long(argc, argv, letters.at, table, NULL)) != -1) {
         if (found == VALUE_WORD) { /* the words move together at the front, where getopt has been */
             argv[1 + before++] = optarg;
+            if (usage->last != 0 && before == usage->last)
+                break;
             continue;
         }
         if (found == 'h') {

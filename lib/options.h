@@ -22,8 +22,9 @@ struct usage {
     const char *about;    /* a paragraph, lines ended by newlines */
     const struct option_row *options;
     int least, most; /* how many words may stand beside the options; most -1: any number */
-    int *behind;     /* how many words stand behind "--", which then don't count as those above; NULL: no
-                      * difference is made */
+    int last;    /* after so many words nothing is an option any more: what follows is a command; 0: never */
+    int *behind; /* how many words stand behind "--", which then don't count as those above; NULL: no
+                  * difference is made */
 };
 
 /* Fills what the table points to, and leaves in *words and *count what is no option; words point into argv,

@@ -643,6 +643,8 @@ processes_in_web() {
     [ "$(in_web web -- sh -c 'head -c 3000000 /dev/zero' | wc -c)" = 3000000 ]
     [ "$(seq 1000000 | in_web -i web -- cat | head -n 1)" = 1 ]
     [ "$(in_web web -- cat)" = "" ]
+    [ "$(in_web -i web cat <&-)" = "" ]
+    [ "$(in_web web ls -d /tmp)" = /tmp ] # its options are its own
     run -126 in_web web /etc
     run -127 in_web web nosuch
     [[ $output == *'exec: "nosuch": executable file not found in $PATH'* ]]

@@ -14,6 +14,7 @@ static bool loud;
 static int64_t count_option;
 static char **words;
 static int word_count, behind_count;
+static int last;    /* of the words before a command */
 static int *behind; /* &behind_count in a usage that makes a difference */
 static struct error *failure;
 
@@ -34,6 +35,7 @@ static int parse(int least, int most, const char *const *given)
                                 .options = rows,
                                 .least = least,
                                 .most = most,
+                                .last = last,
                                 .behind = behind};
     int argc = 0;
     for (; given[argc] != NULL; argc++) {
@@ -110,6 +112,20 @@ static void words_behind_dashes_can_be_something_else(void **state)
     behind = NULL;
 }
 
+static void the_options_of_a_command_are_its_own(void **state)
+{
+    (void)state;
+    last = 2;
+    assert_int_equal(PARSE(2, -1, "web", "--nodes", "3", "sleep", "--loud", "--", "-x"), 0);
+    assert_int_equal(word_count, 5);
+    assert_string_equal(words[1], "sleep");
+    assert_string_equal(words[2], "--loud");
+    assert_string_equal(words[3], "--");
+    assert_int_equal(count_option, 3);
+    assert_false(loud);
+    last = 0;
+}
+
 static void what_is_wrong_is_said(void **state)
 {
     (void)state;
@@ -149,6 +165,7 @@ int main(void)
         cmocka_unit_test(a_letter_is_a_short_name),
         cmocka_unit_test(words_may_stand_anywhere),
         cmocka_unit_test_teardown(words_behind_dashes_can_be_something_else, forget_failure),
+        cmocka_unit_test_teardown(the_options_of_a_command_are_its_own, forget_failure),
         cmocka_unit_test_teardown(what_is_wrong_is_said, forget_failure),
         cmocka_unit_test(help_is_its_own_result),
     };
