@@ -11,12 +11,9 @@
 
 #include "lib/clock.h"
 #include "lib/file.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,14 +41,16 @@ static struct {
     char *mount, *state, *run;
     int64_t hollow;
 } settings;
-static size_t own_load; /* in a load's process */
-static pid_t processes[64];
-static size_t process_loads[64], process_count;
+static size_t own_load, own_process; /* in a load's process */
+static pid_t processes[MOST_PROCESSES];
+static size_t process_loads[MOST_PROCESSES], process_count;
 
 bool going_on(void)
 {
     atomic_fetch_add(&torture->done[own_load], 1);
-    return !atomic_load(&torture->stop);
+    bool more = !atomic_load(&torture->stop);
+    atomic_store(&torture->changing[own_process], more);
+    return more;
 }
 
 /* ---- the cluster ---- */
@@ -213,6 +212,7 @@ static void start_load(size_t index)
         demand(pid >= 0, "fork");
         if (pid == 0) {
             own_load = index;
+            own_process = process_count;
             srandom((unsigned)plan.seed + (unsigned)index * 100 + (unsigned)i);
             loads[index].run(i);
             _exit(0);
@@ -236,10 +236,12 @@ static void start_loads(void)
 static bool end_loads(void)
 {
     bool good = true;
-    atomic_store(&torture->stop, true);
-    nap(900000);
-    atomic_store(&torture->settle, true);
     int64_t until = clock_ms() + QUIET_MS;
+    atomic_store(&torture->stop, true);
+    for (size_t i = 0; i < process_count; i++)
+        while (processes[i] != 0 && atomic_load(&torture->changing[i]) && clock_ms() < until)
+            nap(1000);
+    atomic_store(&torture->settle, true);
     for (size_t i = 0; i < process_count; i++) {
         int status = 0;
         pid_t ended = 0;

@@ -12,11 +12,9 @@
 
 #include "lib/clock.h"
 #include "lib/file.h"
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

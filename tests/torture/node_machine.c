@@ -5,7 +5,6 @@
 #include "lib/file.h"
 #include "lib/identity.h"
 #include "nodeagent/place.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

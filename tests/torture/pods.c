@@ -3,7 +3,6 @@
 
 #include "lib/clock.h"
 #include <dirent.h>
-#include <stdio.h>
 
 #define SETTLE_MS 30000
 

@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 
 #define LISTED 1000
 #define HERE   "namespaces/lots/configmaps"

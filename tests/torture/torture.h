@@ -11,10 +11,13 @@
 #include "lib/str.h"
 #include <stdatomic.h>
 
+#define MOST_PROCESSES 64 /* of loads */
+
 /* Shared by all processes. */
 struct torture {
-    atomic_bool stop;   /* changes end now */
-    atomic_bool settle; /* nobody changes anything any more */
+    atomic_bool stop;                     /* changes end now */
+    atomic_bool changing[MOST_PROCESSES]; /* which loads' processes may still change something */
+    atomic_bool settle;                   /* nobody changes anything any more */
     atomic_ullong kills;
     atomic_ullong done[32]; /* what each load has done, for the report; its own to count */
     atomic_ullong granted;  /* increments of the counter that were acknowledged */

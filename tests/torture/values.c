@@ -1,7 +1,6 @@
 /* Loads that change values: exactly once, and what was acknowledged is what is read. */
 #include "tests/torture/torture.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
