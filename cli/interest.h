@@ -17,6 +17,7 @@ struct interest {
  * the namespace default. The word must outlive the interest. */
 int interest_parse(const char *word, const char *mount, struct interest *interest, struct error **err);
 
+/* Does the word mean this object? Of the resource nothing is asked. */
 bool interest_matches(const struct interest *interest, struct str space, struct str name);
 
 #endif

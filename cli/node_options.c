@@ -2,7 +2,6 @@
 
 #include "lib/file.h"
 #include <errno.h>
-#include <limits.h>
 
 /* The agent's own defaults, which a threshold that is given alone must fit. */
 #define IMAGE_HIGH 85

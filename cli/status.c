@@ -7,7 +7,6 @@
 #include "cli/settings.h"
 #include "lib/clock.h"
 #include "lib/file.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
-#include <sys/wait.h>
 
 /* How long the tree may take to answer at first, and how often fsd may end before that. */
 #define START_MS     30000

@@ -3,7 +3,6 @@
 #include "fsd/digest.h"
 #include "lib/clock.h"
 #include "lib/large.h"
-#include <stdio.h>
 
 #define FILE_NAME_BYTES 250 /* 255, and .yaml */
 

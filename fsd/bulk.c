@@ -9,7 +9,6 @@
 #include "lib/clock.h"
 #include "lib/name.h"
 #include <errno.h>
-#include <stdio.h>
 #include <sys/random.h>
 
 #define SLICE_US      500

@@ -8,6 +8,7 @@
 /* The child of api/, of a group, or of a version: its kind is the first one of that group, or group and
  * version. */
 int discovery_child(struct fsd *fsd, const struct place *parent, struct str name, struct place *child);
+/* Visits all children of such a directory. */
 void discovery_list(struct fsd *fsd, const struct place *place, place_visit *visit, void *context);
 
 /* schema.json: the kind's schema as OpenAPI v3 has it. */

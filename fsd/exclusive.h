@@ -20,6 +20,7 @@ void exclusive_end(struct call *call);
  * and ends by itself. */
 void exclusive_close(struct fsd *fsd);
 void exclusive_open(struct fsd *fsd);
+/* Does a call change things alone, or may nobody? */
 bool exclusive_is_held(const struct fsd *fsd);
 
 /* Has the call to wait for somebody who changes things alone? Then the queue has it. */

@@ -68,10 +68,12 @@ void handles_free(struct handles *handles);
 /* A new handle on the node: its index, or 0 when there are too many (ENFILE). Its number is noted before it
  * is open, so that whoever finds the note finds the handle. */
 uint32_t handle_open(struct handles *handles, uint32_t node, uint64_t *note);
+/* With all that was collected or rendered in it. */
 void handle_close(struct handles *handles, uint32_t handle);
 /* The number given to the kernel, and back: NULL when it is not open (any more). */
 uint64_t handle_number(const struct handles *handles, uint32_t handle);
 struct handle_record *handle_of_number(const struct handles *handles, uint64_t number, uint32_t *index);
+/* Of an open one; in the shared memory. */
 struct handle_record *handle_record(const struct handles *handles, uint32_t handle);
 /* The handle shows a text of the object, until it is closed … */
 void handle_shows(struct handles *handles, uint32_t handle, int64_t object);

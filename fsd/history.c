@@ -12,8 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <git2/sys/commit.h>
-#include <stdio.h>
-#include <sys/stat.h>
 
 #define BRANCH  "refs/heads/main"
 #define TRAILER "Seq: "

@@ -37,7 +37,6 @@ struct logs {
 struct log_work {
     struct job job;
     struct shown_log *log;
-    bool of_call, done;
     bool lets_go;
     unsigned flags; /* LOG_BY_NAME, LOG_HOLD */
     int64_t offset;
@@ -235,7 +234,6 @@ static struct log_work *begin(struct fsd *fsd, struct shown_log *log, const stru
     *work = *what;
     work->job.run = run;
     work->log = log;
-    work->of_call = call != NULL;
     if (call != NULL)
         call_queue_add(&work->job.calls, call);
     log->at_work++;
@@ -312,7 +310,6 @@ void logs_turn(struct fsd *fsd)
     struct job *job;
     while ((job = worker_done(fsd->logs->worker)) != NULL) {
         struct log_work *work = (struct log_work *)job;
-        work->done = true;
         work->log->at_work--;
         if (work->lets_go)
             work->log->held = false;
@@ -320,7 +317,7 @@ void logs_turn(struct fsd *fsd)
             take_look(fsd, work->log, &work->look);
         if ((work->flags & LOG_HOLD) != 0)
             work->log->held = true;
-        if (work->of_call)
+        if (!call_queue_is_empty(&job->calls))
             session_run_next(fsd->session, &job->calls);
         else
             work_free(work);

@@ -7,7 +7,6 @@
 #include "lib/clock.h"
 #include "lib/large.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/random.h>

@@ -53,7 +53,9 @@ void nodes_free(struct nodes *nodes);
 uint64_t node_number(const struct nodes *nodes, uint32_t node);
 uint32_t node_of_number(const struct nodes *nodes, uint64_t number);
 
+/* In the shared memory; it stays where it is for as long as the node is there. */
 struct node_record *node_record(const struct nodes *nodes, uint32_t node);
+/* The last one, where it has been taken away (node_detach). */
 struct str node_name(const struct nodes *nodes, uint32_t node);
 /* The child of that name, 0 if the kernel knows none. */
 uint32_t node_find(const struct nodes *nodes, uint32_t parent, struct str name);
@@ -87,7 +89,7 @@ void node_detach(struct nodes *nodes, uint32_t node);
 int node_rename(struct nodes *nodes, uint32_t node, uint32_t parent, struct str name, uint32_t flags_off);
 
 /* The place kept beside the node; NULL when it has not been set (after a takeover, or since
- * node_forget_place). */
+ * node_drop_place). node_set_place copies it. */
 const struct place *node_place_cached(const struct nodes *nodes, uint32_t node);
 void node_set_place(struct nodes *nodes, uint32_t node, const struct place *place);
 void node_drop_place(struct nodes *nodes, uint32_t node);

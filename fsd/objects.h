@@ -93,8 +93,11 @@ struct version *version_new(const struct kind *kind, struct str before, int64_t 
 /* A version that was made beforehand gets its number, which stands at `at` in its text. False, and nothing
  * has happened, where there is none, where somebody else has it already, and where the number is longer. */
 bool version_renumber(struct version *version, size_t at, int64_t number, int64_t time_ms);
+/* As the store has it: the record's own number, and its status line is made anew. */
 struct version *version_from_record(const struct kind *kind, const struct record *record);
+/* The last one of an object that is gone; the text is copied. */
 struct version *version_tombstone(const struct kind *kind, struct str text, int64_t number, int64_t time_ms);
+/* One reference more, and one less: the last one frees it. From any thread; NULL is fine. */
 struct version *version_hold(struct version *version);
 void version_drop(struct version *version);
 /* Lists, indexes and links have it: there is such a version, and it is neither a draft nor a tombstone. */
@@ -116,10 +119,12 @@ const char *objects_intern(struct objects *objects, struct str text);
  * none. */
 struct object *object_newest(struct objects *objects, const struct kind *kind, struct str namespace,
                              struct str name);
+/* Pending, or else committed. */
 const struct version *object_newest_version(const struct object *object);
 /* What readers see: an object with a committed version that is not gone; drafts too. */
 struct object *object_visible(struct objects *objects, const struct kind *kind, struct str namespace,
                               struct str name);
+/* Has it a committed version that is not gone? */
 bool object_is_visible(const struct object *object);
 /* By number, also pending ones and tombstones. */
 struct object *object_by_id(struct objects *objects, int64_t id);
@@ -139,8 +144,8 @@ size_t collection_place(const struct collection *collection, struct str name);
 
 /* The oldest object of the kind whose committed version is above `version`; drafts are not in the order. */
 struct object *objects_after(struct objects *objects, const struct kind *kind, int64_t version);
-int64_t objects_newest(const struct objects *objects, const struct kind *kind,
-                       const char *namespace); /* NULL: all */
+/* The newest committed version of the kind in the namespace (NULL: in all), deletions count; 0: none. */
+int64_t objects_newest(const struct objects *objects, const struct kind *kind, const char *namespace);
 /* When a name of the kind came or went, 0: not since fsd was started. */
 int64_t objects_names_ms(const struct objects *objects, const struct kind *kind, const char *namespace);
 /* Tombstones up to this version have been forgotten. */

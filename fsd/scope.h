@@ -22,6 +22,7 @@ struct scope scope_of_file(struct fsd *fsd, const struct place *file, uint32_t n
 /* The visible object behind the cursor; NULL at the end. Drafts never come. Whether the scope has it is asked
  * for separately, because a walk that meets few of them must be able to stop, too. */
 struct object *scope_next(struct fsd *fsd, const struct scope *scope, const struct list_cursor *cursor);
+/* Does the directory list it? */
 bool scope_has(const struct scope *scope, const struct object *object);
 /* The cursor stands behind the object. */
 void scope_pass(struct list_cursor *cursor, const struct object *object);

@@ -7,7 +7,6 @@
 #include "lib/log.h"
 #include <errno.h>
 #include <linux/fuse.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/uio.h>
 

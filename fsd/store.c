@@ -24,7 +24,6 @@
 #include "lib/log.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #define PAGE_BYTES        4096

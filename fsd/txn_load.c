@@ -6,7 +6,6 @@
 #include "fsd/vacancy.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include <errno.h>
 #include <stdio.h>
 
 /* More versions than are given between two batches that are stored. */

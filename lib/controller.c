@@ -2,8 +2,6 @@
 
 #include "lib/log.h"
 #include "lib/queue.h"
-#include <errno.h>
-#include <stdio.h>
 
 /* A step is: take note of events; read what has changed, which wakes keys; look at the keys that are ready;
  * send their plans in one bulk; hand each its results. What was written is then read at once, without waiting

@@ -4,7 +4,6 @@
 #include "lib/str.h"
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 
 /* Lines wait here for the thread; a line that finds it full is dropped and counted. */
 #define QUEUE_BYTES (256 * 1024)

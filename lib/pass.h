@@ -11,12 +11,14 @@ struct pass;
 
 /* ---- the world; what is handed out lives until reconcile returns (see lib/cache.h) ---- */
 
+/* As cache_get, cache_next, cache_find, cache_found and cache_totals. */
 const void *pass_get(const struct pass *pass, const struct view *view, struct key key);
 const void *pass_next(const struct pass *pass, const struct view *view, const void *previous);
 const void *pass_find(const struct pass *pass, const struct cache_index *index, struct str value,
                       const void *previous);
 size_t pass_found(const struct pass *pass, const struct cache_index *index, struct str value);
 const struct amounts *pass_totals(const struct pass *pass, const struct cache_index *index, struct str value);
+/* The cache itself, for what is not asked for one kind. */
 const struct cache *pass_cache(const struct pass *pass);
 /* Wall clock, in milliseconds. */
 int64_t pass_now(const struct pass *pass);
@@ -31,12 +33,14 @@ const char *pass_failure(const struct pass *pass);
 
 /* ---- when to look again; a change that wakes the key comes first in any case ---- */
 
+/* In so many milliseconds, if nothing wakes the key before. */
 void pass_again(struct pass *pass, int64_t after_ms);
 /* As soon as the cache has all changes of this kind up to that version. */
 void pass_need(struct pass *pass, const struct view *view, int64_t version);
 
 /* ---- the plan; documents are taken over ---- */
 
+/* The view says of what kind. */
 void plan_create(struct pass *pass, const struct view *view, struct doc *object);
 /* A merge (RFC 7386) into the object without its status. It carries the uid and the version that was seen. */
 void plan_patch(struct pass *pass, const struct meta *meta, struct doc *merge);

@@ -46,7 +46,9 @@ struct process_plan {
 struct process *process_start(struct loop *loop, const struct process_plan *plan, process_done_fn *done,
                               void *context, struct error **err);
 
+/* Good until it has been reaped, which is before `done` is called. */
 pid_t process_pid(const struct process *process);
+/* To the process alone; to its whole group where it has one of its own. Nothing where it has ended. */
 void process_signal(struct process *process, int signal_number);
 
 /* `done` will not be called; the program goes on, and is reaped when it ends. */

@@ -34,10 +34,12 @@ struct queue {
     size_t timer_count, timer_capacity;
 };
 
+/* With all keys. */
 void queue_free(struct queue *queue);
 
 /* Look at it as soon as possible. A key that is there already stays where it stands. */
 struct work *queue_add(struct queue *queue, struct key key);
+/* The same of a key that is known. */
 void queue_again(struct queue *queue, struct work *work);
 /* Look at it at this time (monotonic), unless a timer is due earlier already. */
 void queue_at(struct queue *queue, struct work *work, int64_t due_ms);

@@ -91,8 +91,7 @@ extern const struct view node_view;
 struct namespace
 {
     struct meta meta;
-    struct value finalizers;      /* spec.finalizers */
-    struct value meta_finalizers; /* metadata.finalizers */
+    struct value finalizers; /* spec.finalizers */
 };
 extern const struct view namespace_view;
 

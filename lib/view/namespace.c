@@ -4,7 +4,6 @@ static void fill(struct keeper *keeper, struct value object, void *view)
 {
     struct namespace *namespace = view;
     namespace->finalizers = keep_value(keeper, value_at(object, "spec", "finalizers"));
-    namespace->meta_finalizers = keep_value(keeper, value_at(object, "metadata", "finalizers"));
 }
 
 const struct view namespace_view = {.resource = "namespaces",

@@ -2,7 +2,6 @@
 #include "fsd/digest.h"
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 #include <cmocka.h>
 

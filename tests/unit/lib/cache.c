@@ -2,7 +2,6 @@
 #include "lib/views.h"
 #include "tests/unit/lib/test.h"
 #include "tests/unit/lib/world.h"
-#include <stdio.h>
 
 /* What the listener was told: +name ~name -name. */
 static struct buf heard;

@@ -3,7 +3,6 @@
 #include "tests/unit/lib/test.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 

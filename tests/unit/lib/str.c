@@ -1,7 +1,5 @@
 #include "tests/unit/lib/test.h"
 
-#include <stdio.h>
-
 static void strings_compare_bytewise_with_prefixes_first(void **state)
 {
     (void)state;

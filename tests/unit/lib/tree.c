@@ -5,7 +5,6 @@
 #include "tests/unit/lib/test.h"
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 static char directory[] = "/tmp/podtree-tree-XXXXXX";

@@ -13,7 +13,6 @@
 #include "reconcilers/podgc.h"
 #include "reconcilers/replicaset.h"
 #include "reconcilers/scheduler.h"
-#include <stdio.h>
 
 /* ---- rows ---- */
 
