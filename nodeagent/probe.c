@@ -1,7 +1,13 @@
 #include "nodeagent/probe.h"
 
+#include "lib/clock.h"
+
 /* How often a try that can't be made is made before it is said (the kubelet's maxProbeRetries). */
 #define TRIES_WITH_ERRORS 3
+
+/* As in Kubernetes, where events that come again are counted (client-go's EventAggregator). */
+#define COMPLAINTS_FORGOTTEN_MS (10 * 60 * 1000)
+#define NEWS_AT_MOST_EACH_MS    (10 * 1000)
 
 static const struct kind {
     struct str member;
@@ -126,6 +132,35 @@ static void say(struct probe_event *event, enum probe_kind kind, const char *rea
     event->message = buf_take(&text);
 }
 
+/* Takes the event back where it is no news. The last try's beginning will do for the time. */
+static void thin_out(struct probe *probe, struct probe_event *event)
+{
+    int64_t now_ms = probe->tried_ms;
+    uint64_t sentence = str_hash(str_of(event->message));
+    if (probe->complaints == 0 || now_ms - probe->complained_ms > COMPLAINTS_FORGOTTEN_MS) {
+        probe->complaints = 0;
+        probe->complaining_ms = now_ms;
+    }
+    probe->complained_ms = now_ms;
+    int count = ++probe->complaints;
+    bool is_new = sentence != probe->said && now_ms - probe->said_ms >= NEWS_AT_MOST_EACH_MS;
+    if ((count & (count - 1)) != 0 && !is_new) {
+        free(event->message);
+        *event = (struct probe_event){0};
+        return;
+    }
+    probe->said = sentence;
+    probe->said_ms = now_ms;
+    if (count == 1)
+        return;
+    char time[CLOCK_TEXT];
+    clock_duration(now_ms - probe->complaining_ms, time);
+    autobuf struct buf text = {0};
+    buf_addf(&text, "%s (x%d over %s)", event->message, count, time);
+    free(event->message);
+    event->message = buf_take(&text);
+}
+
 /* It counts neither way; true while it is to be tried again at once. */
 static void count_error(struct probe *probe, enum probe_kind kind, struct str output,
                         struct probe_event *event)
@@ -150,16 +185,9 @@ static bool count_result(struct probe *probe, const struct kind *kind, enum prob
     return changes;
 }
 
-bool probes_end(struct probes *probes, enum probe_kind kind, int attempt, enum probe_outcome outcome,
-                struct str output, struct probe_event *event)
+static bool end_try(struct probe *probe, enum probe_kind kind, enum probe_outcome outcome, struct str output,
+                    struct probe_event *event)
 {
-    struct probe *probe = &probes->of[kind];
-    if (attempt != probes->attempt || !probe->trying)
-        return false;
-    probe->trying = false;
-    /* It was under way when the deletion came: what it found must not end the container. */
-    if (probes->ending && kinds[kind].ends_container)
-        return false;
     switch (outcome) {
     case PROBE_ERRED:
         count_error(probe, kind, output, event);
@@ -174,6 +202,22 @@ bool probes_end(struct probes *probes, enum probe_kind kind, int attempt, enum p
         break;
     }
     return count_result(probe, &kinds[kind], PROBE_GOOD);
+}
+
+bool probes_end(struct probes *probes, enum probe_kind kind, int attempt, enum probe_outcome outcome,
+                struct str output, struct probe_event *event)
+{
+    struct probe *probe = &probes->of[kind];
+    if (attempt != probes->attempt || !probe->trying)
+        return false;
+    probe->trying = false;
+    /* It was under way when the deletion came: what it found must not end the container. */
+    if (probes->ending && kinds[kind].ends_container)
+        return false;
+    bool changes = end_try(probe, kind, outcome, output, event);
+    if (event->reason != NULL)
+        thin_out(probe, event);
+    return changes;
 }
 
 /* ---- the verdicts ---- */

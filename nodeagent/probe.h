@@ -57,6 +57,9 @@ struct probe {
     int errors;              /* in a row */
     int64_t tried_ms;        /* when the last try began; 0: there was none */
     bool trying, hold;       /* a try is under way; none until there is a new attempt */
+    int complaints;          /* how many there were since … */
+    int64_t complaining_ms, complained_ms, said_ms; /* … when; the last one; the last that was said, and */
+    uint64_t said;                                  /* what it was (str_hash) */
 };
 
 /* All probes of one container. */
@@ -94,6 +97,8 @@ bool probes_due(const struct probes *probes, enum probe_kind kind, const struct 
 void probes_begin(struct probes *probes, enum probe_kind kind, int64_t now_ms);
 
 /* What is to be said of a try: an event of type Warning. */
+/* Of a probe that fails and fails it is said less and less often, and how often it has by then: the first
+ * time, the second, the fourth … and at once what is new, if nothing was said within some seconds. */
 struct probe_event {
     const char *reason; /* Unhealthy, ProbeWarning; NULL: nothing is to be said */
     char *message;      /* to be freed */

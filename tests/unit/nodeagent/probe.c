@@ -324,6 +324,47 @@ static void test_what_is_said(void **state)
     assert_string_equal(last, "Container web failed startup probe");
 }
 
+static char *complaint(struct bench *bench, int64_t seconds, struct str output)
+{
+    struct probe_event said = {0};
+    probes_follow(&bench->probes, &bench->container);
+    probes_begin(&bench->probes, PROBE_READINESS, START + seconds * 1000);
+    probes_end(&bench->probes, PROBE_READINESS, bench->container.attempt, PROBE_FAILED, output, &said);
+    return said.message;
+}
+
+static void test_what_is_said_again_and_again_is_said_less_and_less_often(void **state)
+{
+    (void)state;
+    struct bench b = bench("{\"readinessProbe\":{\"periodSeconds\":1}}");
+    static const struct {
+        int64_t second;
+        struct str output;
+        const char *event;
+    } rows[] = {
+        {0, STR("a"), "Readiness probe failed: a"},
+        {1, STR("a"), "Readiness probe failed: a (x2 over 1s)"},
+        {2, STR("a"), NULL},
+        {3, STR("a"), "Readiness probe failed: a (x4 over 3s)"},
+        {4, STR("b"), NULL},                                       /* too soon */
+        {13, STR("b"), "Readiness probe failed: b (x6 over 13s)"}, /* new */
+        {14, STR("a"), NULL},
+        {15, STR("b"), "Readiness probe failed: b (x8 over 15s)"},
+        {16, STR("b"), NULL},
+        {617, STR("b"), "Readiness probe failed: b"}, /* another story */
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autofree char *event = complaint(&b, rows[i].second, rows[i].output);
+        if (rows[i].event == NULL)
+            assert_null(event);
+        else
+            assert_string_equal(event != NULL ? event : "", rows[i].event);
+    }
+    b.container.attempt++;
+    autofree char *event = complaint(&b, 618, STR("b"));
+    assert_string_equal(event, "Readiness probe failed: b");
+}
+
 static void test_a_warning_counts_as_success(void **state)
 {
     (void)state;
@@ -400,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_errors_are_tried_again_at_once_three_times),
         cmocka_unit_test(test_tries_after_an_error_belong_to_the_same_period),
         cmocka_unit_test(test_what_is_said),
+        cmocka_unit_test(test_what_is_said_again_and_again_is_said_less_and_less_often),
         cmocka_unit_test(test_a_warning_counts_as_success),
         cmocka_unit_test(test_an_agent_that_has_just_started_spreads_its_first_tries),
         cmocka_unit_test(test_the_probe_s_own_grace_goes_before_the_pod_s_but_not_before_a_deletion_s),
