@@ -19,18 +19,23 @@
 #define REPORT_MORE_MS 10000
 #define REPORTED_PODS  5
 
-static struct pod *find_pod(struct agent *agent, struct str uid)
+struct pod *agent_find_pod(const struct agent *agent, struct str uid)
 {
     return map_entry(map_find(&agent->pods, uid), struct pod, by_uid);
+}
+
+struct pod *agent_next_pod(const struct agent *agent, const struct pod *previous)
+{
+    return map_entry(map_next(&agent->pods, previous != NULL ? &previous->by_uid : NULL), struct pod, by_uid);
 }
 
 /* Calls for every pod, and stands it when the pod goes away in it. */
 static void each_pod(struct agent *agent, void (*visit)(struct pod *pod))
 {
-    struct map_node *next;
-    for (struct map_node *node = map_next(&agent->pods, NULL); node != NULL; node = next) {
-        next = map_next(&agent->pods, node);
-        visit(map_entry(node, struct pod, by_uid));
+    struct pod *next;
+    for (struct pod *pod = agent_next_pod(agent, NULL); pod != NULL; pod = next) {
+        next = agent_next_pod(agent, pod);
+        visit(pod);
     }
 }
 
@@ -100,6 +105,11 @@ const struct own_node *agent_own_node(const struct agent *agent)
     return cache_get(agent->cache, &own_node_view, (struct key){STR(""), str_of(own_node)});
 }
 
+struct value agent_allocatable(const struct agent *agent)
+{
+    return value_get(doc_root(agent->node_status), STR("allocatable"));
+}
+
 struct value agent_bound_pod(const struct agent *agent, const char *namespace, const char *name)
 {
     const struct bound_pod *pod =
@@ -133,13 +143,13 @@ static void on_pod_changed(struct agent *agent, const void *before, const void *
     if (is_mirror(old) || is_mirror(new))
         agent_mirror_later(agent);
     if (is_ours(old) && (!is_ours(new) || !str_equal(old->meta.uid, new->meta.uid))) {
-        struct pod *gone = find_pod(agent, old->meta.uid);
+        struct pod *gone = agent_find_pod(agent, old->meta.uid);
         if (gone != NULL)
             pod_set_document(gone, NULL);
     }
     if (!is_ours(new))
         return;
-    struct pod *pod = find_pod(agent, new->meta.uid);
+    struct pod *pod = agent_find_pod(agent, new->meta.uid);
     if (pod == NULL)
         pod = pod_new(agent, record_new(new->object, clock_wall_ms()));
     record_identify(pod->record, new->object, clock_wall_ms());
@@ -159,8 +169,7 @@ static void on_node_changed(struct agent *agent, const struct meta *before, cons
 /* Programs see new values of environment variables when they are started anew, new files at once. */
 static void on_object_changed(struct agent *agent, const struct meta *object)
 {
-    for (struct map_node *node = NULL; (node = map_next(&agent->pods, node)) != NULL;) {
-        struct pod *pod = map_entry(node, struct pod, by_uid);
+    for (struct pod *pod = NULL; (pod = agent_next_pod(agent, pod)) != NULL;) {
         if (!pod_names_object(pod, object))
             continue;
         pod_update_volumes(pod);
@@ -250,7 +259,7 @@ static void on_read_all_due(void *context)
 static void on_pod_answer(struct agent *agent, enum message_kind kind, const char *uid, struct str error,
                           struct str message)
 {
-    struct pod *pod = find_pod(agent, str_of(uid));
+    struct pod *pod = agent_find_pod(agent, str_of(uid));
     bool gone = str_is(error, "ENOENT"), outdated = str_is(error, "EAGAIN");
     if (error.length != 0 && !gone && !outdated)
         log_warning("pod %s: the tree refuses: " STR_FORMAT, uid, STR_ARGS(message));
@@ -315,7 +324,7 @@ static void on_answer(void *context, enum message_kind kind, const char *subject
 
 static void on_sandbox_ended(void *context, const char *uid)
 {
-    struct pod *pod = find_pod(context, str_of(uid));
+    struct pod *pod = agent_find_pod(context, str_of(uid));
     if (pod != NULL)
         pod_sandbox_ended(pod);
 }
@@ -323,7 +332,7 @@ static void on_sandbox_ended(void *context, const char *uid)
 static void on_container_ended(void *context, const char *uid, const char *name, int attempt,
                                const struct runtime_end *end)
 {
-    struct pod *pod = find_pod(context, str_of(uid));
+    struct pod *pod = agent_find_pod(context, str_of(uid));
     if (pod != NULL)
         pod_container_ended(pod, name, attempt, end);
 }
@@ -396,7 +405,7 @@ static void on_old_attempt_removed(void *context, struct error *error)
 static void on_found(void *context, const char *uid, const char *name, int attempt)
 {
     struct agent *agent = context;
-    struct pod *pod = find_pod(agent, str_of(uid));
+    struct pod *pod = agent_find_pod(agent, str_of(uid));
     if (pod == NULL)
         pod = pod_new(agent, record_stray(uid));
     if (name == NULL)
@@ -420,28 +429,26 @@ static void recover(struct agent *agent)
 /* People know a static pod by the uid of its mirror. */
 static const struct pod *find_mirrored(const struct agent *agent, const char *uid)
 {
-    for (struct map_node *node = NULL; (node = map_next(&agent->pods, node)) != NULL;) {
-        const struct pod *pod = map_entry(node, struct pod, by_uid);
+    for (const struct pod *pod = NULL; (pod = agent_next_pod(agent, pod)) != NULL;)
         if (pod->record->is_static && value_is(value_at(pod_mirror(pod), "metadata", "uid"), uid))
             return pod;
-    }
     return NULL;
 }
 
 static int find_running(void *context, struct runtime_target *target, char **title, struct error **err)
 {
-    const struct pod *pod = find_pod(context, str_of(target->uid));
+    const struct pod *pod = agent_find_pod(context, str_of(target->uid));
     if (pod == NULL)
         pod = find_mirrored(context, target->uid);
     if (pod == NULL)
         return error_make(err, ENOENT, "the pod is not on this node, which is %s", own_node);
     const struct container_record *record = record_container(pod->record, target->name);
     if (record == NULL || record->state != CONTAINER_RUNNING)
-        return error_make(err, ESRCH, "container %s of pod %s/%s is not running", target->name,
-                          pod->record->namespace, pod->record->name);
+        return error_make(err, ESRCH, "container %s of pod " POD_FORMAT " is not running", target->name,
+                          POD_ARGS(pod));
     target->uid = pod->record->uid;
     target->attempt = record->attempt;
-    *title = path_format("%s/%s", pod->record->namespace, pod->record->name);
+    *title = path_format(POD_FORMAT, POD_ARGS(pod));
     return 0;
 }
 
@@ -484,12 +491,9 @@ static void report_remaining(struct agent *agent)
     agent->report_ms = clock_ms() + REPORT_MORE_MS;
     autobuf struct buf line = {0};
     size_t count = 0;
-    for (struct map_node *node = NULL; (node = map_next(&agent->pods, node)) != NULL; count++) {
-        const struct pod_record *record = map_entry(node, struct pod, by_uid)->record;
+    for (const struct pod *pod = NULL; (pod = agent_next_pod(agent, pod)) != NULL; count++)
         if (count < REPORTED_PODS)
-            buf_addf(&line, "%s %s/%s", count == 0 ? "waiting for pods" : ",", record->namespace,
-                     record->name);
-    }
+            buf_addf(&line, "%s " POD_FORMAT, count == 0 ? "waiting for pods" : ",", POD_ARGS(pod));
     if (count > REPORTED_PODS)
         buf_addf(&line, " and %zu more", count - REPORTED_PODS);
     buf_add_char(&line, '\n');

@@ -15,10 +15,8 @@ void agent_share(struct agent *agent)
     static int64_t complained;
     autoerror struct error *error = NULL;
     int64_t milli = 0;
-    for (struct map_node *node = NULL; (node = map_next(&agent->pods, node)) != NULL;) {
-        const struct pod *pod = map_entry(node, struct pod, by_uid);
+    for (const struct pod *pod = NULL; (pod = agent_next_pod(agent, pod)) != NULL;)
         milli += counts(pod) ? demand_request(pod_document(pod), RESOURCE_CPU) : 0;
-    }
     /* Pods run all the same, with other shares. */
     if (runtime_share(agent->runtime, milli, &error) < 0 && log_due(&complained, 60))
         log_warning("cannot share the processors among pods: %s", error_message(error));

@@ -22,9 +22,7 @@ static struct str node_uid(const struct agent *agent)
 static void create_mirror(struct agent *agent, struct pod *pod)
 {
     autodoc struct doc *doc = doc_new();
-    value_set_str(doc_root(doc), STR("op"), STR("create"));
-    static_pod_mirror(value_set_object(doc_root(doc), STR("object")), pod_document(pod), agent->options.node,
-                      node_uid(agent));
+    static_pod_mirror(outbox_creation(doc), pod_document(pod), agent->options.node, node_uid(agent));
     outbox_put(agent->outbox, MESSAGE_MIRROR, pod->record->uid, doc_root(doc));
 }
 
@@ -82,22 +80,11 @@ static void look_at_pod(struct agent *agent, struct pod *pod)
     }
 }
 
-static bool has_pod(const struct agent *agent, struct value mirror)
-{
-    for (struct map_node *node = NULL; (node = map_next(&agent->pods, node)) != NULL;) {
-        const struct pod *pod = map_entry(node, struct pod, by_uid);
-        if (pod->record->is_static && pod->document != NULL &&
-            value_is(value_at(mirror, "metadata", "name"), pod->record->name) &&
-            value_is(value_at(mirror, "metadata", "namespace"), pod->record->namespace))
-            return true;
-    }
-    return false;
-}
-
 static void remove_stray(void *context, struct value bound)
 {
     struct agent *agent = context;
-    if (mirror_of(bound).length != 0 && !has_pod(agent, bound))
+    const struct pod *pod = agent_find_static_pod(agent, value_get(bound, STR("metadata")));
+    if (mirror_of(bound).length != 0 && (pod == NULL || pod->document == NULL))
         delete_mirror(agent, bound);
 }
 
@@ -107,8 +94,8 @@ static void look(void *context)
     agent->mirror_timer = NULL;
     if (!agent->ready[SOURCE_TREE] || !agent->ready[SOURCE_FILES] || agent->outbox == NULL)
         return;
-    for (struct map_node *node = NULL; (node = map_next(&agent->pods, node)) != NULL;)
-        look_at_pod(agent, map_entry(node, struct pod, by_uid));
+    for (struct pod *pod = NULL; (pod = agent_next_pod(agent, pod)) != NULL;)
+        look_at_pod(agent, pod);
     agent_each_bound_pod(agent, remove_stray, agent);
 }
 

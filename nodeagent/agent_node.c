@@ -31,8 +31,7 @@ static char *ask_runtime_version(const char *runtime)
 static void say_node_exists(struct agent *agent)
 {
     autodoc struct doc *doc = doc_new();
-    value_set_str(doc_root(doc), STR("op"), STR("create"));
-    node_object(value_set_object(doc_root(doc), STR("object")), agent->options.node);
+    node_object(outbox_creation(doc), agent->options.node);
     outbox_put(agent->outbox, MESSAGE_NODE_CREATE, agent->options.node, doc_root(doc));
 }
 
@@ -59,8 +58,7 @@ void agent_say_node(struct agent *agent)
 void agent_say_lease(struct agent *agent)
 {
     autodoc struct doc *doc = doc_new();
-    value_set_str(doc_root(doc), STR("op"), STR("create"));
-    struct value object = value_set_object(doc_root(doc), STR("object"));
+    struct value object = outbox_creation(doc);
     value_set_str(object, STR("apiVersion"), STR("coordination.k8s.io/v1"));
     value_set_str(object, STR("kind"), STR("Lease"));
     struct value meta = value_set_object(object, STR("metadata"));

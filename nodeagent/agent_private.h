@@ -136,6 +136,8 @@ int agent_open_static_pods(struct agent *agent, struct error **err);
 void agent_close_static_pods(struct agent *agent);
 /* In the next turn: one has gone, so another of its name may come. */
 void agent_deliver_static_pods(struct agent *agent);
+/* The static pod of that name, be it an earlier one that is ending; NULL when there is none. */
+struct pod *agent_find_static_pod(const struct agent *agent, struct value metadata);
 
 /* ---- agent_mirror.c ---- */
 
@@ -155,6 +157,14 @@ void agent_each_bound_pod(struct agent *agent, void (*visit)(void *context, stru
 
 /* This machine's node as the tree has it; NULL when it isn't there. */
 const struct own_node *agent_own_node(const struct agent *agent);
+/* What of the machine pods may have together (a ResourceList), as was last said of the node; absent before.
+ */
+struct value agent_allocatable(const struct agent *agent);
+
+/* The pod with that uid; NULL when there is none here. */
+struct pod *agent_find_pod(const struct agent *agent, struct str uid);
+/* All pods, in no order: the first for NULL, NULL after the last. */
+struct pod *agent_next_pod(const struct agent *agent, const struct pod *previous);
 
 /* ---- pod.c ---- */
 

@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "lib/process.h"
 #include "nodeagent/agent_private.h"
+#include "nodeagent/document.h"
 #include "nodeagent/static_pod.h"
 #include <errno.h>
 #include <sys/epoll.h>
@@ -42,11 +43,6 @@ struct static_pods {
 
 /* ---- what they are to the agent ---- */
 
-static struct pod *find_by_uid(const struct agent *agent, struct str uid)
-{
-    return map_entry(map_find(&agent->pods, uid), struct pod, by_uid);
-}
-
 static bool is_wanted(const struct static_pods *all, const char *uid)
 {
     for (const struct manifest *manifest = all->manifests; manifest != NULL; manifest = manifest->next)
@@ -55,24 +51,21 @@ static bool is_wanted(const struct static_pods *all, const char *uid)
     return false;
 }
 
-/* A static pod of that name; NULL when there is none. */
-static struct pod *find_by_name(const struct agent *agent, struct value meta)
+struct pod *agent_find_static_pod(const struct agent *agent, struct value metadata)
 {
-    for (struct map_node *node = NULL; (node = map_next(&agent->pods, node)) != NULL;) {
-        struct pod *pod = map_entry(node, struct pod, by_uid);
-        if (pod->record->is_static && value_is(value_get(meta, STR("namespace")), pod->record->namespace) &&
-            value_is(value_get(meta, STR("name")), pod->record->name))
+    for (struct pod *pod = NULL; (pod = agent_next_pod(agent, pod)) != NULL;)
+        if (pod->record->is_static &&
+            value_is(value_get(metadata, STR("namespace")), pod->record->namespace) &&
+            value_is(value_get(metadata, STR("name")), pod->record->name))
             return pod;
-    }
     return NULL;
 }
 
 static void end_unwanted(struct static_pods *all)
 {
-    for (struct map_node *node = NULL; (node = map_next(&all->agent->pods, node)) != NULL;) {
-        struct pod *pod = map_entry(node, struct pod, by_uid);
+    for (struct pod *pod = NULL; (pod = agent_next_pod(all->agent, pod)) != NULL;) {
         if (!pod->record->is_static || pod->document == NULL || is_wanted(all, pod->record->uid) ||
-            value_exists(value_at(pod_document(pod), "metadata", "deletionTimestamp")))
+            document_is_deleted(pod_document(pod)))
             continue;
         struct doc *ending = doc_copy(pod_document(pod));
         static_pod_delete(doc_root(ending), clock_wall_ms());
@@ -83,8 +76,8 @@ static void end_unwanted(struct static_pods *all)
 static void run_wanted(struct agent *agent, struct value wanted)
 {
     struct value meta = value_get(wanted, STR("metadata"));
-    struct pod *pod = find_by_uid(agent, value_str(value_get(meta, STR("uid"))));
-    if (pod == NULL && find_by_name(agent, meta) != NULL)
+    struct pod *pod = agent_find_pod(agent, value_str(value_get(meta, STR("uid"))));
+    if (pod == NULL && agent_find_static_pod(agent, meta) != NULL)
         return; /* that one has to go first */
     if (pod == NULL) {
         pod = pod_new(agent, record_new(wanted, clock_wall_ms()));

@@ -24,11 +24,6 @@ struct storage_watch {
     size_t next;
 };
 
-static struct pod *find(const struct storage_watch *watch, const char *uid)
-{
-    return map_entry(map_find(&watch->agent->pods, str_of(uid)), struct pod, by_uid);
-}
-
 /* Static pods are never evicted, as in the kubelet (IsCriticalPod). */
 static bool is_to_be_measured(const struct pod *pod)
 {
@@ -44,11 +39,9 @@ static void on_round_due(void *context)
     watch->timer = NULL;
     watch->next = 0;
     buf_clear(&watch->uids);
-    for (struct map_node *node = NULL; (node = map_next(&watch->agent->pods, node)) != NULL;) {
-        const struct pod *pod = map_entry(node, struct pod, by_uid);
+    for (const struct pod *pod = NULL; (pod = agent_next_pod(watch->agent, pod)) != NULL;)
         if (is_to_be_measured(pod))
             buf_add(&watch->uids, pod->record->uid, strlen(pod->record->uid) + 1);
-    }
     measure_next(watch);
 }
 
@@ -56,7 +49,7 @@ static void on_measured(void *context, const struct process_result *result)
 {
     struct storage_watch *watch = context;
     autofree char *uid = take_pointer(watch->uid);
-    struct pod *pod = find(watch, uid);
+    struct pod *pod = agent_find_pod(watch->agent, str_of(uid));
     watch->process = NULL;
     /* It complains of files that have gone meanwhile, and has counted the others. */
     if (pod != NULL && is_to_be_measured(pod)) {
@@ -95,7 +88,7 @@ static void measure_next(struct storage_watch *watch)
     while (watch->next < watch->uids.length) {
         const char *uid = watch->uids.at + watch->next;
         watch->next += strlen(uid) + 1;
-        if (find(watch, uid) != NULL && begin(watch, uid)) {
+        if (agent_find_pod(watch->agent, str_of(uid)) != NULL && begin(watch, uid)) {
             watch->uid = str_dup(str_of(uid));
             return;
         }

@@ -59,8 +59,8 @@ static bool look(struct agent *agent, struct value object)
     usage_begin(agent->usage, clock_ms());
     add_machine(agent, value_set_object(object, STR("usage")));
     struct value pods = value_set_array(object, STR("pods"));
-    for (struct map_node *node = NULL; (node = map_next(&agent->pods, node)) != NULL;)
-        add_pod(agent, map_entry(node, struct pod, by_uid), pods);
+    for (const struct pod *pod = NULL; (pod = agent_next_pod(agent, pod)) != NULL;)
+        add_pod(agent, pod, pods);
     int64_t window = usage_end(agent->usage);
     clock_format(clock_wall_ms(), now);
     value_set_str(object, STR("timestamp"), str_of(now));
@@ -84,8 +84,7 @@ void agent_say_usage(void *context)
 void agent_say_usage_exists(struct agent *agent)
 {
     autodoc struct doc *doc = doc_new();
-    value_set_str(doc_root(doc), STR("op"), STR("create"));
-    struct value object = value_set_object(doc_root(doc), STR("object"));
+    struct value object = outbox_creation(doc);
     value_set_str(object, STR("apiVersion"), STR("metrics.k8s.io/v1beta1"));
     value_set_str(object, STR("kind"), STR("NodeMetrics"));
     value_set_str(value_set_object(object, STR("metadata")), STR("name"), str_of(agent->options.node));

@@ -17,6 +17,8 @@ struct image_policy {
     int64_t high_percent, low_percent;
     int64_t least_age_ms;
 };
+/* The kubelet's imageGCHighThresholdPercent, imageGCLowThresholdPercent and imageMinimumGCAge. */
+enum { IMAGE_HIGH_PERCENT = 85, IMAGE_LOW_PERCENT = 80, IMAGE_LEAST_AGE_SECONDS = 120 };
 
 struct image_disk {
     int64_t capacity, available; /* bytes */

@@ -11,7 +11,9 @@
 
 static const char *state = "/var/lib/podtree";
 static const char *command, *environment, *directory, *user, *authfile;
-static int64_t report, high_percent = 85, low_percent = 80, least_age_s = 120;
+static int64_t report;
+static int64_t high_percent = IMAGE_HIGH_PERCENT, low_percent = IMAGE_LOW_PERCENT,
+               least_age_s = IMAGE_LEAST_AGE_SECONDS;
 static bool digests;
 
 static const struct option_row options[] = {

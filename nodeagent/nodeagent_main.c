@@ -17,7 +17,8 @@ static const char *mount_point = "/k8s", *state = "/var/lib/podtree", *run = "/r
 static const char *node, *runtime = "runc", *static_pods, *kinds = PKGDATADIR "/kinds";
 static bool end_pods;
 static int64_t report, most_processes, runtime_timeout = PLACE_RUNTIME_TIMEOUT_MS / 1000;
-static int64_t image_high = 85, image_low = 80, image_age_s = 120;
+static int64_t image_high = IMAGE_HIGH_PERCENT, image_low = IMAGE_LOW_PERCENT,
+               image_age_s = IMAGE_LEAST_AGE_SECONDS;
 
 static const struct option_row options[] = {
     {.name = "mount", .argument = "DIR", .help = "where the tree is (/k8s)", .text = &mount_point},

@@ -140,6 +140,12 @@ void outbox_put(struct outbox *outbox, enum message_kind kind, const char *subje
         outbox->timer = loop_timer(outbox->loop, 0, send_all, outbox);
 }
 
+struct value outbox_creation(struct doc *doc)
+{
+    value_set_str(doc_root(doc), STR("op"), STR("create"));
+    return value_set_object(doc_root(doc), STR("object"));
+}
+
 struct value outbox_request(struct doc *doc, const char *operation, const char *resource,
                             const char *namespace, const char *name)
 {

@@ -38,6 +38,9 @@ void outbox_free(struct outbox *outbox);
 struct value outbox_request(struct doc *doc, const char *operation, const char *resource,
                             const char *namespace, const char *name);
 
+/* The same of a request that creates an object: that object, empty. */
+struct value outbox_creation(struct doc *doc);
+
 /* `subject` is a pod's uid, or the node's name; `request` a request of .bulk. */
 void outbox_put(struct outbox *outbox, enum message_kind kind, const char *subject, struct value request);
 

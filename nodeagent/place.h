@@ -10,8 +10,10 @@
  *     STATE/manifests/                    pods that this machine runs by itself (static_pod.h)
  *     STATE/seccomp/                      profiles that pods name (type Localhost)
  *     STATE/registries/<host[:port]>/     certificates for pulling images from there (fetch.h)
- *     RUN/runc/                           runc's own state: runc --root RUN/runc list; another runtime's is
- * in a directory that is called like it (maker.h) RUN/exits/<container id>            conmon's exit files
+ *     RUN/<runtime>/                      the OCI runtime's own state, in a directory that is called like its
+ *                                         program (maker.h): runc --root RUN/runc list
+ *     RUN/exits/<container id>            conmon's exit files
+ *     RUN/door                            the socket for who wants into containers (callers.h)
  *     RUN/pulls/                          passwords for the pulls that are under way
  *     RUN/pods/<uid>/                     sandbox, hosts, resolv.conf …
  *     RUN/pods/<uid>/<container>.<attempt>/           the bundle: config.json, rootfs, pid files;

@@ -11,14 +11,12 @@
 /* Those that the node has taken and that have not ended. */
 static struct pod **other_pods(const struct pod *pod, size_t *count)
 {
-    struct map *pods = &pod->agent->pods;
-    struct pod **others = memory_zeroed(pods->count + 1, sizeof(*others));
-    for (struct map_node *node = NULL; (node = map_next(pods, node)) != NULL;) {
-        struct pod *other = map_entry(node, struct pod, by_uid);
+    const struct agent *agent = pod->agent;
+    struct pod **others = memory_zeroed(agent->pods.count + 1, sizeof(*others));
+    for (struct pod *other = NULL; (other = agent_next_pod(agent, other)) != NULL;)
         if (other != pod && other->record->admitted && other->document != NULL &&
             !document_has_ended(pod_document(other)))
             others[(*count)++] = other;
-    }
     return others;
 }
 
@@ -73,7 +71,7 @@ static bool is_admitted(struct pod *pod, struct admission_refusal *refusal)
         .node = agent->options.node,
         .labels = own_labels(object, agent),
         .taints = node != NULL ? node->taints : VALUE_ABSENT,
-        .allocatable = value_get(doc_root(agent->node_status), STR("allocatable")),
+        .allocatable = agent_allocatable(agent),
         .goes = goes,
     };
     bool admitted = admission_check(&input, refusal);

@@ -27,7 +27,7 @@ struct doc *pod_variables(struct pod *pod, struct value container, struct error 
     struct environment_input input = {
         .pod = pod_document(pod),
         .container = container,
-        .allocatable = value_get(doc_root(agent->node_status), STR("allocatable")),
+        .allocatable = agent_allocatable(agent),
         .host_addresses = agent->address,
         .find = find,
         .warn = warn,

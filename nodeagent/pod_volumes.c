@@ -25,7 +25,7 @@ static int with_objects(struct pod *pod,
         .pod = document,
         .find = pod_objects_find,
         .context = &objects,
-        .allocatable = value_get(doc_root(pod->agent->node_status), STR("allocatable")),
+        .allocatable = agent_allocatable(pod->agent),
         .fs_group = value_int_or(value_at(document, "spec", "securityContext", "fsGroup"), -1),
     };
     return result < 0 ? result : bring(volumes, &world, err);

@@ -1,3 +1,4 @@
+/* What there is of sandboxes and containers, whoever has made it, and what it uses. */
 #include "nodeagent/runtime_private.h"
 
 #include "lib/file.h"

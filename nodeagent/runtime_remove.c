@@ -1,3 +1,4 @@
+/* How what is left of a container is taken away: monitor, state of the runtime, group, mounts, files. */
 #include "nodeagent/runtime_private.h"
 
 #include "lib/fault.h"

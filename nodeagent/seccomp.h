@@ -9,8 +9,8 @@
 
 #include "lib/doc.h"
 
-/* Puts the profile for a container with these capabilities (an array of names, "CAP_CHOWN" …) into `linux`.
- */
+/* Puts the profile for a container with these capabilities (an array of names, "CAP_CHOWN" …) into the member
+ * "linux" of an OCI configuration. */
 void seccomp_add_profile(struct value linux_part, struct value capabilities);
 
 #endif

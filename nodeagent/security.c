@@ -242,6 +242,11 @@ static capability_set capability_bits(struct str given)
     return 0;
 }
 
+bool security_is_capability(struct str name)
+{
+    return capability_bits(name) != 0;
+}
+
 /* Those that are named one by one, and in *all whether ALL is among them. */
 static capability_set listed_capabilities(struct value list, bool *all)
 {
@@ -318,66 +323,4 @@ int security_decide(struct security *security, const struct security_input *inpu
     };
     security->seccomp = seccomp_of(input, &security->seccomp_profile);
     return decide_groups(&security->user, input, found, err);
-}
-
-/* ---- what has no effect ---- */
-
-static const struct {
-    const char *member, *cause;
-    const char *harmless_type; /* a "type" with which nothing is asked for */
-} ineffective[] = {
-    {"appArmorProfile", "AppArmor is not used", "Unconfined"},
-    {"seLinuxOptions", "SELinux is not used", NULL},
-    {"seLinuxChangePolicy", "SELinux is not used", NULL},
-    {"windowsOptions", "the node runs Linux", NULL},
-};
-
-static void say_ineffective(struct buf *out, struct str where, const char *member, struct str detail,
-                            const char *cause)
-{
-    buf_addf(out, "%s" STR_FORMAT ".securityContext.%s" STR_FORMAT " (%s)", out->length != 0 ? ", " : "",
-             STR_ARGS(where), member, STR_ARGS(detail), cause);
-}
-
-static void find_ineffective(struct buf *out, struct str where, struct value context)
-{
-    for (size_t i = 0; i < COUNT(ineffective); i++) {
-        struct value v = value_get(context, str_of(ineffective[i].member));
-        bool empty = value_type(v) == VALUE_OBJECT ? value_count(v) == 0 : value_str(v).length == 0;
-        if (!empty && (ineffective[i].harmless_type == NULL ||
-                       !value_is(value_get(v, STR("type")), ineffective[i].harmless_type)))
-            say_ineffective(out, where, ineffective[i].member, STR(""), ineffective[i].cause);
-    }
-}
-
-static void find_unknown_capabilities(struct buf *out, struct str where, struct value context,
-                                      const char *list)
-{
-    autofree char *member = path_format("capabilities.%s", list);
-    value_each (name, value_at(context, "capabilities", list)) {
-        autobuf struct buf detail = {0};
-        buf_addf(&detail, " " STR_FORMAT, STR_ARGS(value_str(name)));
-        if (capability_bits(value_str(name)) == 0)
-            say_ineffective(out, where, member, buf_str(&detail), "there is no such capability");
-    }
-}
-
-void security_without_effect(struct buf *out, struct value pod)
-{
-    static const char *const lists[] = {"initContainers", "containers", "ephemeralContainers"};
-    autobuf struct buf found = {0};
-    struct value spec = value_get(pod, STR("spec"));
-    find_ineffective(&found, STR("spec"), value_get(spec, STR("securityContext")));
-    for (size_t i = 0; i < COUNT(lists); i++)
-        value_each (container, value_get(spec, str_of(lists[i]))) {
-            struct value context = value_get(container, STR("securityContext"));
-            autobuf struct buf where = {0};
-            buf_addf(&where, "spec.%s[" STR_FORMAT "]", lists[i],
-                     STR_ARGS(value_str(value_get(container, STR("name")))));
-            find_ineffective(&found, buf_str(&where), context);
-            find_unknown_capabilities(&found, buf_str(&where), context, "add");
-            find_unknown_capabilities(&found, buf_str(&where), context, "drop");
-        }
-    if (found.length != 0)
-        buf_add_str(out, buf_str(&found));
 }

@@ -75,10 +75,8 @@ capability_set security_held(void);
  * are neither inheritable nor ambient ones: such a user gets capabilities by file capabilities only. */
 void security_add_capabilities(struct value process, const struct security *security);
 
-/* ---- what has no effect ---- */
-
-/* Adds what the pod asks for in vain, with the cause: "spec.securityContext.seLinuxOptions (SELinux is not
- * used), …"; nothing when there is nothing. */
-void security_without_effect(struct buf *out, struct value pod);
+/* Is that, in whatever way Kubernetes lets it be written, one that Linux has, or ALL? What isn't is ignored.
+ */
+bool security_is_capability(struct str name);
 
 #endif

@@ -31,8 +31,8 @@ const struct volume_kind *volume_kind(struct value volume);
 /* Where what it holds is. To be freed. `volumes` is STATE/pods/<uid>/volumes.d, here and below. */
 char *volume_path(const char *volumes, struct value volume);
 
-/* How large a tmpfs for it may be: the least of the pod's memory limit, what the node can give, and the
- * emptyDir's sizeLimit. 0: not known. */
+/* How large a tmpfs for it may be, in bytes: the least of the limit of the pod's group (limits.h), what the
+ * node can give, and the emptyDir's sizeLimit (the kubelet's calculateEmptyDirMemorySize). 0: not known. */
 int64_t volume_memory_size(struct value volume, struct value pod, struct value allocatable);
 
 /* Brings all of the pod's volumes about, whatever becomes of one. The sentence is that of kubelet's

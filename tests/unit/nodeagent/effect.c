@@ -29,6 +29,36 @@ static void test_only_what_is_asked_for_in_vain_is_said(void **state)
     }
 }
 
+static void test_what_a_security_context_asks_for_in_vain_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pod, *container, *said;
+    } rows[] = {
+        {"{}", "{}", ""},
+        {"{\"runAsUser\":1,\"seLinuxOptions\":{}}", "{\"seLinuxOptions\":null}", ""},
+        {"{\"appArmorProfile\":{\"type\":\"Unconfined\"}}", "{\"capabilities\":{\"add\":[\"KILL\"]}}", ""},
+        {"{\"appArmorProfile\":{\"type\":\"RuntimeDefault\"},\"seLinuxChangePolicy\":\"Recursive\"}", "{}",
+         "spec.securityContext.appArmorProfile (AppArmor is not used), "
+         "spec.securityContext.seLinuxChangePolicy (SELinux is not used)"},
+        {"{}", "{\"windowsOptions\":{\"hostProcess\":true},\"capabilities\":{\"add\":[\"FLY\"]}}",
+         "spec.containers[c].securityContext.windowsOptions (the node runs Linux), "
+         "spec.containers[c].securityContext.capabilities.add FLY (there is no such capability)"},
+        {"{}", "{\"capabilities\":{\"drop\":[\"ALL\",\"SWIM\"]}}",
+         "spec.containers[c].securityContext.capabilities.drop SWIM (there is no such capability)"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autobuf struct buf text = {0}, said = {0};
+        buf_addf(
+            &text,
+            "{\"spec\":{\"securityContext\":%s,\"containers\":[{\"name\":\"c\",\"securityContext\":%s}]}}",
+            rows[i].pod, rows[i].container);
+        autodoc struct doc *pod = must_parse(text.at);
+        effect_missing(&said, doc_root(pod));
+        assert_string_equal(said.at != NULL ? said.at : "", rows[i].said);
+    }
+}
+
 static void test_a_pod_is_refused_for_what_it_can_not_do_without(void **state)
 {
     (void)state;
@@ -55,6 +85,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_what_is_asked_for_in_vain_is_said),
+        cmocka_unit_test(test_what_a_security_context_asks_for_in_vain_is_said),
         cmocka_unit_test(test_a_pod_is_refused_for_what_it_can_not_do_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

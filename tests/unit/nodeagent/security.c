@@ -330,34 +330,6 @@ static void test_a_local_profile_lies_in_its_directory(void **state)
     }
 }
 
-/* ---- what has no effect ---- */
-
-static void test_what_is_asked_in_vain_is_said(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *pod, *container, *expected;
-    } rows[] = {
-        {"{}", "{}", ""},
-        {"{\"runAsUser\":1,\"seLinuxOptions\":{}}", "{\"seLinuxOptions\":null}", ""},
-        {"{\"appArmorProfile\":{\"type\":\"Unconfined\"}}", "{\"capabilities\":{\"add\":[\"KILL\"]}}", ""},
-        {"{\"appArmorProfile\":{\"type\":\"RuntimeDefault\"},\"seLinuxChangePolicy\":\"Recursive\"}", "{}",
-         "spec.securityContext.appArmorProfile (AppArmor is not used), "
-         "spec.securityContext.seLinuxChangePolicy (SELinux is not used)"},
-        {"{}", "{\"windowsOptions\":{\"hostProcess\":true},\"capabilities\":{\"add\":[\"FLY\"]}}",
-         "spec.containers[c].securityContext.windowsOptions (the node runs Linux), "
-         "spec.containers[c].securityContext.capabilities.add FLY (there is no such capability)"},
-        {"{}", "{\"capabilities\":{\"drop\":[\"ALL\",\"SWIM\"]}}",
-         "spec.containers[c].securityContext.capabilities.drop SWIM (there is no such capability)"},
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        autosubject struct subject s = subject(rows[i].pod, rows[i].container, "");
-        autobuf struct buf out = {0};
-        security_without_effect(&out, s.input.pod);
-        assert_string_equal(out.length != 0 ? out.at : "", rows[i].expected);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,7 +345,6 @@ int main(void)
         cmocka_unit_test(test_privileges_may_grow_unless_it_is_forbidden),
         cmocka_unit_test(test_a_system_call_filter_is_the_default_one_unless_told),
         cmocka_unit_test(test_a_local_profile_lies_in_its_directory),
-        cmocka_unit_test(test_what_is_asked_in_vain_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
