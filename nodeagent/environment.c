@@ -53,42 +53,30 @@ static int set_variable(struct value variables, struct str name, struct str text
 
 /* ---- ConfigMaps and Secrets ---- */
 
-/* The two kinds that hold data. */
-static const struct source {
-    const char *kind;
-    const char *absent;    /* what Kubernetes calls it when it isn't there, */
-    const char *skipped;   /* and when it skips some of it */
-    const char *all, *one; /* the members of envFrom and valueFrom that name it */
-    bool encoded;          /* its data is base64 */
-} sources[] = {
-    {"ConfigMap", "configmap", "configMap", "configMapRef", "configMapKeyRef", false},
-    {"Secret", "secret", "secret", "secretRef", "secretKeyRef", true},
-};
-
 static struct str namespace_of(const struct environment_input *input)
 {
     return value_str(value_at(input->pod, "metadata", "namespace"));
 }
 
 /* The object that `reference` names. Absent, without an error, when it isn't there and needn't be. */
-static int find(const struct environment_input *input, const struct source *source, struct value reference,
-                struct value *object, struct error **err)
+static int find(const struct environment_input *input, const struct reference_kind *kind,
+                struct value reference, struct value *object, struct error **err)
 {
     struct str name = text_at(reference, "name");
-    *object = input->find != NULL ? input->find(input->context, source->kind, name) : VALUE_ABSENT;
+    *object = input->find != NULL ? input->find(input->context, kind->kind, name) : VALUE_ABSENT;
     if (value_exists(*object) || value_true(value_get(reference, STR("optional"))))
         return 0;
-    return error_make(err, ENOENT, "%s \"" STR_FORMAT "\" not found", source->absent, STR_ARGS(name));
+    return error_make(err, ENOENT, "%s \"" STR_FORMAT "\" not found", kind->called, STR_ARGS(name));
 }
 
-static int decode(const struct environment_input *input, const struct source *source, struct str object,
+static int decode(const struct environment_input *input, const struct reference_kind *kind, struct str object,
                   struct value entry, struct buf *text, struct error **err)
 {
-    if (!source->encoded)
+    if (!kind->encoded)
         buf_add_str(text, value_str(entry));
     else if (!base64_decode(value_str(entry), text))
         return error_make(err, EINVAL, "key " STR_FORMAT " in %s " STR_FORMAT "/" STR_FORMAT " is not base64",
-                          STR_ARGS(value_key(entry)), source->kind, STR_ARGS(namespace_of(input)),
+                          STR_ARGS(value_key(entry)), kind->kind, STR_ARGS(namespace_of(input)),
                           STR_ARGS(object));
     return 0;
 }
@@ -100,7 +88,7 @@ static int compare_texts(const void *a, const void *b)
     return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
-static void warn_of_skipped(const struct environment_input *input, const struct source *source,
+static void warn_of_skipped(const struct environment_input *input, const struct reference_kind *kind,
                             struct str object, struct value skipped)
 {
     size_t count = value_count(skipped), i = 0;
@@ -117,13 +105,13 @@ static void warn_of_skipped(const struct environment_input *input, const struct 
     buf_addf(&sentence,
              "] from the EnvFrom %s " STR_FORMAT "/" STR_FORMAT
              " were skipped since they are considered invalid environment variable names.",
-             source->skipped, STR_ARGS(namespace_of(input)), STR_ARGS(object));
+             kind->member, STR_ARGS(namespace_of(input)), STR_ARGS(object));
     input->warn(input->context, sentence.at);
 }
 
 static int add_entries(struct value variables, const struct environment_input *input,
-                       const struct source *source, struct str prefix, struct str object, struct value data,
-                       struct error **err)
+                       const struct reference_kind *kind, struct str prefix, struct str object,
+                       struct value data, struct error **err)
 {
     autodoc struct doc *notes = doc_new();
     struct value skipped = value_set_array(doc_root(notes), STR("skipped"));
@@ -135,13 +123,13 @@ static int add_entries(struct value variables, const struct environment_input *i
             value_append_str(skipped, buf_str(&name));
             continue;
         }
-        int result = decode(input, source, object, entry, &text, err);
+        int result = decode(input, kind, object, entry, &text, err);
         if (result == 0)
             result = set_variable(variables, buf_str(&name), buf_str(&text), err);
         if (result < 0)
             return result;
     }
-    warn_of_skipped(input, source, object, skipped);
+    warn_of_skipped(input, kind, object, skipped);
     return 0;
 }
 
@@ -149,13 +137,13 @@ static int add_whole_objects(struct value variables, const struct environment_in
                              struct error **err)
 {
     value_each (from, value_get(input->container, STR("envFrom"))) {
-        for (size_t i = 0; i < COUNT(sources); i++) {
-            struct value reference = value_get(from, str_of(sources[i].all)), object;
+        for (size_t i = 0; i < REFERENCE_KINDS; i++) {
+            struct value reference = value_get(from, str_of(reference_kinds[i].whole)), object;
             if (value_type(reference) != VALUE_OBJECT)
                 continue;
-            int result = find(input, &sources[i], reference, &object, err);
+            int result = find(input, &reference_kinds[i], reference, &object, err);
             if (result == 0)
-                result = add_entries(variables, input, &sources[i], text_at(from, "prefix"),
+                result = add_entries(variables, input, &reference_kinds[i], text_at(from, "prefix"),
                                      text_at(reference, "name"), value_get(object, STR("data")), err);
             if (result < 0)
                 return result;
@@ -167,23 +155,23 @@ static int add_whole_objects(struct value variables, const struct environment_in
 /* ---- valueFrom: keys ---- */
 
 /* Resolvers return 1 when *text is the value, 0 when there is none and needn't be. */
-static int resolve_key(const struct environment_input *input, const struct source *source,
+static int resolve_key(const struct environment_input *input, const struct reference_kind *kind,
                        struct value reference, struct buf *text, struct error **err)
 {
     struct value object;
-    int result = find(input, source, reference, &object, err);
+    int result = find(input, kind, reference, &object, err);
     if (result < 0 || !value_exists(object))
         return result;
     struct str key = text_at(reference, "key"), name = text_at(reference, "name");
     struct value entry = value_get(value_get(object, STR("data")), key);
     if (value_exists(entry)) {
-        result = decode(input, source, name, entry, text, err);
+        result = decode(input, kind, name, entry, text, err);
         return result < 0 ? result : 1;
     }
     if (value_true(value_get(reference, STR("optional"))))
         return 0;
     return error_make(err, ENOENT, "couldn't find key " STR_FORMAT " in %s " STR_FORMAT "/" STR_FORMAT,
-                      STR_ARGS(key), source->kind, STR_ARGS(namespace_of(input)), STR_ARGS(name));
+                      STR_ARGS(key), kind->kind, STR_ARGS(namespace_of(input)), STR_ARGS(name));
 }
 
 /* ---- valueFrom: fields ---- */
@@ -279,10 +267,10 @@ static int resolve(const struct environment_input *input, struct value from, str
     struct value resource = value_get(from, STR("resourceFieldRef"));
     if (value_type(resource) == VALUE_OBJECT)
         return resolve_resource(input, resource, text, err);
-    for (size_t i = 0; i < COUNT(sources); i++) {
-        struct value reference = value_get(from, str_of(sources[i].one));
+    for (size_t i = 0; i < REFERENCE_KINDS; i++) {
+        struct value reference = value_get(from, str_of(reference_kinds[i].one));
         if (value_type(reference) == VALUE_OBJECT)
-            return resolve_key(input, &sources[i], reference, text, err);
+            return resolve_key(input, &reference_kinds[i], reference, text, err);
     }
     return 1;
 }

@@ -2,6 +2,12 @@
 
 #include "nodeagent/document.h"
 
+const struct reference_kind reference_kinds[REFERENCE_KINDS] = {
+    [REFERENCE_CONFIGMAP] = {"ConfigMap", "configmap", "configMap", "name", "configMapRef", "configMapKeyRef",
+                             false},
+    [REFERENCE_SECRET] = {"Secret", "secret", "secret", "secretName", "secretRef", "secretKeyRef", true},
+};
+
 struct references {
     struct doc *seen; /* an object of "Kind/name" */
     references_visit_fn *visit;
@@ -21,33 +27,30 @@ static void refer(struct references *to, const char *kind, struct value name)
     to->visit(to->context, kind, text);
 }
 
-/* The members of envFrom and of valueFrom that name an object. */
-static const struct {
-    const char *kind, *whole, *one;
-} of_variables[] = {
-    {"ConfigMap", "configMapRef", "configMapKeyRef"},
-    {"Secret", "secretRef", "secretKeyRef"},
-};
-
 static void refer_from_container(struct references *to, struct value container)
 {
-    for (size_t i = 0; i < COUNT(of_variables); i++) {
+    for (size_t i = 0; i < REFERENCE_KINDS; i++) {
+        const struct reference_kind *kind = &reference_kinds[i];
         value_each (from, value_get(container, STR("envFrom")))
-            refer(to, of_variables[i].kind, value_at(from, of_variables[i].whole, "name"));
+            refer(to, kind->kind, value_at(from, kind->whole, "name"));
         value_each (variable, value_get(container, STR("env")))
-            refer(to, of_variables[i].kind, value_at(variable, "valueFrom", of_variables[i].one, "name"));
+            refer(to, kind->kind, value_at(variable, "valueFrom", kind->one, "name"));
     }
 }
 
-/* Only a secret volume of its own calls the name otherwise. */
+static void refer_from_place(struct references *to, struct value place, bool projected)
+{
+    for (size_t i = 0; i < REFERENCE_KINDS; i++) {
+        const struct reference_kind *kind = &reference_kinds[i];
+        refer(to, kind->kind, value_at(place, kind->member, projected ? "name" : kind->name_in_volume));
+    }
+}
+
 static void refer_from_volume(struct references *to, struct value volume)
 {
-    refer(to, "ConfigMap", value_at(volume, "configMap", "name"));
-    refer(to, "Secret", value_at(volume, "secret", "secretName"));
-    value_each (source, value_at(volume, "projected", "sources")) {
-        refer(to, "ConfigMap", value_at(source, "configMap", "name"));
-        refer(to, "Secret", value_at(source, "secret", "name"));
-    }
+    refer_from_place(to, volume, false);
+    value_each (source, value_at(volume, "projected", "sources"))
+        refer_from_place(to, source, true);
 }
 
 void references_each(struct value pod, references_visit_fn *visit, void *context)
@@ -60,5 +63,5 @@ void references_each(struct value pod, references_visit_fn *visit, void *context
     value_each (volume, value_at(pod, "spec", "volumes"))
         refer_from_volume(&to, volume);
     value_each (secret, value_at(pod, "spec", "imagePullSecrets"))
-        refer(&to, "Secret", value_get(secret, STR("name")));
+        refer(&to, reference_kinds[REFERENCE_SECRET].kind, value_get(secret, STR("name")));
 }

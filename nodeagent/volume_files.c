@@ -133,18 +133,12 @@ static void put_in_order(struct volume_files *files)
 
 /* ---- objects ---- */
 
-/* The two kinds of objects that have keys, and what Kubernetes calls them. */
-struct keyed_kind {
-    const char *member;         /* of the volume or the projected source */
-    const char *kind, *called;  /* "ConfigMap", and in sentences */
-    const char *name_in_volume; /* which member of the volume's own source names the object */
-    const char *missing_key;    /* the sentence, before the key */
-    const char *plain, *base64; /* the object's members with the bytes; NULL: none */
-};
-static const struct keyed_kind keyed_kinds[] = {
-    {"configMap", "ConfigMap", "configmap", "name", "configmap references non-existent config key: ", "data",
-     "binaryData"},
-    {"secret", "Secret", "secret", "secretName", "references non-existent secret key: ", NULL, "data"},
+/* What is said of a key that isn't there, and the members of the object with the bytes; NULL: none. */
+static const struct {
+    const char *missing_key, *plain, *base64;
+} keyed[REFERENCE_KINDS] = {
+    [REFERENCE_CONFIGMAP] = {"configmap references non-existent config key: ", "data", "binaryData"},
+    [REFERENCE_SECRET] = {"references non-existent secret key: ", NULL, "data"},
 };
 
 static mode_t mode_or(struct value mode, mode_t otherwise)
@@ -152,31 +146,32 @@ static mode_t mode_or(struct value mode, mode_t otherwise)
     return (mode_t)value_int_or(mode, otherwise) & 0777;
 }
 
-static int decode(const struct keyed_kind *kind, struct value object, struct value member, struct buf *bytes,
+static int decode(size_t kind, struct value object, struct value member, struct buf *bytes,
                   struct error **err)
 {
     if (base64_decode(value_str(member), bytes))
         return 0;
     return error_make(err, EINVAL, "%s \"" STR_FORMAT "\": the value of \"" STR_FORMAT "\" is not base64",
-                      kind->called, STR_ARGS(value_str(value_at(object, "metadata", "name"))),
+                      reference_kinds[kind].called, STR_ARGS(value_str(value_at(object, "metadata", "name"))),
                       STR_ARGS(value_key(member)));
 }
 
 /* One key's bytes; false in *found when there is no such key. */
-static int read_key(const struct keyed_kind *kind, struct value object, struct str key, struct buf *bytes,
-                    bool *found, struct error **err)
+static int read_key(size_t kind, struct value object, struct str key, struct buf *bytes, bool *found,
+                    struct error **err)
 {
-    struct value plain =
-        kind->plain != NULL ? value_get(value_get(object, str_of(kind->plain)), key) : VALUE_ABSENT;
-    struct value encoded = value_get(value_get(object, str_of(kind->base64)), key);
+    struct value plain = keyed[kind].plain != NULL
+                             ? value_get(value_get(object, str_of(keyed[kind].plain)), key)
+                             : VALUE_ABSENT;
+    struct value encoded = value_get(value_get(object, str_of(keyed[kind].base64)), key);
     *found = value_exists(plain) || value_exists(encoded);
     if (value_exists(plain))
         buf_add_str(bytes, value_str(plain));
     return value_exists(encoded) && !value_exists(plain) ? decode(kind, object, encoded, bytes, err) : 0;
 }
 
-static int add_items(struct collection *all, const struct keyed_kind *kind, struct value object,
-                     struct value items, bool optional, struct error **err)
+static int add_items(struct collection *all, size_t kind, struct value object, struct value items,
+                     bool optional, struct error **err)
 {
     value_each (item, items) {
         struct str key = value_str(value_get(item, STR("key")));
@@ -188,7 +183,7 @@ static int add_items(struct collection *all, const struct keyed_kind *kind, stru
         if (!found && optional)
             continue;
         if (!found)
-            return error_make(err, ENOENT, "%s" STR_FORMAT, kind->missing_key, STR_ARGS(key));
+            return error_make(err, ENOENT, "%s" STR_FORMAT, keyed[kind].missing_key, STR_ARGS(key));
         result = add_file(all, value_str(value_get(item, STR("path"))), &bytes,
                           mode_or(value_get(item, STR("mode")), all->mode), err);
         if (result < 0)
@@ -197,10 +192,9 @@ static int add_items(struct collection *all, const struct keyed_kind *kind, stru
     return 0;
 }
 
-static int add_all_keys(struct collection *all, const struct keyed_kind *kind, struct value object,
-                        struct error **err)
+static int add_all_keys(struct collection *all, size_t kind, struct value object, struct error **err)
 {
-    const char *const members[] = {kind->plain, kind->base64};
+    const char *const members[] = {keyed[kind].plain, keyed[kind].base64};
     for (size_t i = 0; i < COUNT(members); i++) {
         if (members[i] == NULL)
             continue;
@@ -217,16 +211,17 @@ static int add_all_keys(struct collection *all, const struct keyed_kind *kind, s
     return 0;
 }
 
-static int add_object(struct collection *all, const struct keyed_kind *kind, struct value source,
-                      struct str name, struct error **err)
+static int add_object(struct collection *all, size_t kind, struct value source, struct str name,
+                      struct error **err)
 {
     bool optional = value_true(value_get(source, STR("optional")));
     struct value items = value_get(source, STR("items"));
-    struct value object = all->world->find(all->world->context, kind->kind, name);
+    struct value object = all->world->find(all->world->context, reference_kinds[kind].kind, name);
     if (!value_exists(object) && optional)
         return 0;
     if (!value_exists(object))
-        return error_make(err, ENOENT, "%s \"" STR_FORMAT "\" not found", kind->called, STR_ARGS(name));
+        return error_make(err, ENOENT, "%s \"" STR_FORMAT "\" not found", reference_kinds[kind].called,
+                          STR_ARGS(name));
     return value_count(items) != 0 ? add_items(all, kind, object, items, optional, err)
                                    : add_all_keys(all, kind, object, err);
 }
@@ -271,14 +266,14 @@ static void add_pod_files(struct collection *all, struct value source)
  * is always `name`. */
 static void add_source(struct collection *all, struct value place, bool projected)
 {
-    for (size_t i = 0; i < COUNT(keyed_kinds); i++) {
-        struct value source = value_get(place, str_of(keyed_kinds[i].member));
+    for (size_t i = 0; i < REFERENCE_KINDS; i++) {
+        struct value source = value_get(place, str_of(reference_kinds[i].member));
         if (!value_exists(source))
             continue;
         autoerror struct error *error = NULL;
         struct str name =
-            value_str(value_get(source, str_of(projected ? "name" : keyed_kinds[i].name_in_volume)));
-        if (add_object(all, &keyed_kinds[i], source, name, &error) < 0)
+            value_str(value_get(source, str_of(projected ? "name" : reference_kinds[i].name_in_volume)));
+        if (add_object(all, i, source, name, &error) < 0)
             add_sentence(all, error);
     }
     add_pod_files(all, value_get(place, STR("downwardAPI")));

@@ -154,6 +154,14 @@ static void test_a_record_without_an_image_is_read(void **state)
     assert_null(a->image);
     assert_false(a->again);
     assert_false(record_asks_other_image(a, doc_root(pod)));
+    autodoc struct doc *seen =
+        must_parse("{\"spec\":{\"terminationGracePeriodSeconds\":7,\"hostNetwork\":true,"
+                   "\"containers\":[{\"name\":\"a\",\"image\":\"one\"}]}}");
+    record_learn(record, doc_root(seen));
+    assert_string_equal(a->image, "one");
+    assert_false(a->again);
+    assert_int_equal(record->grace_seconds, 7);
+    assert_true(record->host_network);
 }
 
 /* One that an earlier version wrote: whom that had asked, it had signalled; what it ran, it had admitted. */
