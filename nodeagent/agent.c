@@ -6,12 +6,10 @@
 #include "lib/log.h"
 #include "lib/mirror.h"
 #include "nodeagent/discard.h"
-#include "nodeagent/image.h"
 #include "nodeagent/log_rotation.h"
 #include "nodeagent/node.h"
 #include <errno.h>
 #include <sys/epoll.h>
-#include <sys/inotify.h>
 
 #define READ_ALL_MS    (3 * 60 * 1000)
 #define READ_RETRY_MS  100
@@ -337,14 +335,9 @@ static void on_container_ended(void *context, const char *uid, const char *name,
         pod_container_ended(pod, name, attempt, end);
 }
 
-static void on_images_changed(void *context, uint32_t events)
+static void on_images_changed(void *context)
 {
-    struct agent *agent = context;
-    char buffer[4096];
-    (void)events;
-    while (read(agent->images, buffer, sizeof(buffer)) > 0)
-        ;
-    each_pod(agent, pod_retry);
+    each_pod(context, pod_retry);
 }
 
 /* ---- what containers write ---- */
@@ -359,19 +352,6 @@ static void on_logs_due(void *context)
     struct agent *agent = context;
     each_pod(agent, rotate_logs);
     agent->logs_timer = loop_timer(agent->loop, LOG_ROTATION_MS, on_logs_due, agent);
-}
-
-static int watch_images(struct agent *agent, struct error **err)
-{
-    autofree char *names = image_names_path(agent->options.place->state);
-    int result = directory_make(names, 0700, err);
-    if (result < 0)
-        return result;
-    agent->images = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (agent->images < 0 || inotify_add_watch(agent->images, names, IN_MOVED_TO) < 0)
-        return error_errno(err, errno, "cannot watch %s", names);
-    agent->images_source = loop_fd(agent->loop, agent->images, EPOLLIN, on_images_changed, agent, err);
-    return agent->images_source != NULL ? 0 : -EIO;
 }
 
 /* ---- what is there already ---- */
@@ -465,8 +445,10 @@ static int follow_tree(struct agent *agent, struct error **err)
     agent->node_status = doc_new();
     agent->callers =
         callers_open(agent->loop, agent->runtime, agent->options.place->run, find_running, agent, err);
-    int result = agent->callers != NULL ? watch_images(agent, err) : -EIO;
-    if (result < 0 || (result = agent_open_images(agent, err)) < 0)
+    int result = agent->callers == NULL ? -EIO
+                                        : runtime_open_images(agent->runtime, &agent->options.images,
+                                                              agent_say_of_node, agent, err);
+    if (result < 0)
         return result;
     for (size_t i = 0; i < AGENT_FOLLOWS; i++)
         tree_follow(tree, followed[i]->resource, &agent->changed[i]);
@@ -518,8 +500,8 @@ static void stop_when_empty(void *context)
 struct agent *agent_new(struct loop *loop, const struct agent_options *options, struct error **err)
 {
     struct agent *agent = memory_zeroed(1, sizeof(*agent));
-    *agent = (struct agent){.loop = loop, .options = *options, .images = -1, .begun_ms = clock_wall_ms()};
-    struct runtime_listener listener = {on_sandbox_ended, on_container_ended, agent};
+    *agent = (struct agent){.loop = loop, .options = *options, .begun_ms = clock_wall_ms()};
+    struct runtime_listener listener = {on_sandbox_ended, on_container_ended, on_images_changed, agent};
     own_node = options->node;
     agent->address = node_address();
     agent->runtime = runtime_open(loop, options->place, &listener, err);
@@ -547,15 +529,12 @@ void agent_free(struct agent *agent)
         return;
     each_pod(agent, pod_free);
     map_free(&agent->pods);
-    agent_close_images(agent);
     agent_close_static_pods(agent);
-    struct loop_source *const sources[] = {agent->tree_source, agent->read_timer, agent->read_all_timer,
-                                           agent->lease_timer, agent->node_timer, agent->images_source,
-                                           agent->usage_timer, agent->logs_timer, agent->mirror_timer};
+    struct loop_source *const sources[] = {agent->tree_source, agent->read_timer,   agent->read_all_timer,
+                                           agent->lease_timer, agent->node_timer,   agent->usage_timer,
+                                           agent->logs_timer,  agent->mirror_timer, agent->runtime_timer};
     for (size_t i = 0; i < COUNT(sources); i++)
         loop_remove(sources[i]);
-    if (agent->images >= 0)
-        close(agent->images);
     usage_free(agent->usage);
     agent_forget_storage(agent);
     callers_close(agent->callers);
@@ -564,6 +543,7 @@ void agent_free(struct agent *agent)
     runtime_close(agent->runtime);
     doc_free(agent->node_status);
     free(agent->runtime_version);
+    free(agent->runtime_complaint);
     free(agent->address);
     free(agent);
 }

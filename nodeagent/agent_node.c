@@ -1,32 +1,12 @@
 /* Tells the tree of the node itself: that it is there, how it is, and, by its lease, that it lives. */
 #include "lib/clock.h"
-#include "lib/file.h"
 #include "lib/log.h"
-#include "lib/process.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/node.h"
 
 #define LEASE_MS       10000
+#define ASK_AGAIN_MS   10000
 #define NODE_STATUS_MS (5 * 60 * 1000)
-
-/* "runc://1.1.5": the first line of what it says of itself is "runc version 1.1.5". */
-static char *ask_runtime_version(const char *runtime)
-{
-    const char *const argv[] = {runtime, "--version", NULL};
-    struct process_plan plan = {.argv = argv, .timeout_ms = 10000};
-    autobuf struct buf output = {0};
-    autoerror struct error *error = NULL;
-    if (process_run(&plan, &output, &error) < 0)
-        log_warning("%s", error_message(error));
-    struct str rest = buf_str(&output), line = STR_NONE, name = STR_NONE, word = STR_NONE;
-    str_split(&rest, '\n', &line);
-    str_split(&line, ' ', &name);
-    while (str_split(&line, ' ', &word))
-        ;
-    if (str_ends(word, STR("+ds1")))
-        word.length -= 4; /* Debian's mark of a repacked source */
-    return path_format(STR_FORMAT "://" STR_FORMAT, STR_ARGS(name), STR_ARGS(word));
-}
 
 static void say_node_exists(struct agent *agent)
 {
@@ -35,13 +15,25 @@ static void say_node_exists(struct agent *agent)
     outbox_put(agent->outbox, MESSAGE_NODE_CREATE, agent->options.node, doc_root(doc));
 }
 
+static void look_at_node(struct agent *agent)
+{
+    struct node_facts facts = {.name = agent->options.node,
+                               .state = agent->options.place->state,
+                               .address = agent->address,
+                               .runtime_version = agent->runtime_version,
+                               .runtime_complaint = agent->runtime_complaint};
+    node_status(doc_root(agent->node_status), &facts, clock_wall_ms());
+}
+
+/* Before the runtime has answered nothing is said: whether the node is ready isn't known yet. */
 static void say_node_status(void *context)
 {
     struct agent *agent = context;
     const char *node = agent->options.node;
     autodoc struct doc *doc = doc_new();
-    node_status(doc_root(agent->node_status), node, agent->options.place->state, agent->address,
-                agent->runtime_version, clock_wall_ms());
+    look_at_node(agent);
+    if (agent->runtime_version == NULL)
+        return;
     value_set_copy(outbox_request(doc, "status", "nodes", NULL, node), STR("merge"),
                    doc_root(agent->node_status));
     outbox_put(agent->outbox, MESSAGE_NODE_STATUS, node, doc_root(doc));
@@ -81,9 +73,43 @@ static void say_alive(void *context)
     agent->lease_timer = loop_timer(agent->loop, LEASE_MS, say_alive, agent);
 }
 
+static void ask_runtime(void *context);
+
+static void on_runtime_status(void *context, const struct runtime_status *status)
+{
+    struct agent *agent = context;
+    free(agent->runtime_version);
+    free(agent->runtime_complaint);
+    agent->runtime_version = str_dup(str_of(status->version));
+    agent->runtime_complaint = status->ready ? NULL : str_dup(str_of(status->complaint));
+    if (!status->ready) {
+        log_warning("the runtime is not ready: %s", status->complaint);
+        agent->runtime_timer = loop_timer(agent->loop, ASK_AGAIN_MS, ask_runtime, agent);
+    }
+    say_node_status(agent);
+}
+
+static void ask_runtime(void *context)
+{
+    struct agent *agent = context;
+    agent->runtime_timer = NULL;
+    runtime_status(agent->runtime, on_runtime_status, agent);
+}
+
 void agent_begin_node(struct agent *agent)
 {
-    agent->runtime_version = ask_runtime_version(agent->options.place->runtime);
+    ask_runtime(agent);
     agent_say_node(agent);
     say_alive(agent);
+}
+
+void agent_say_of_node(void *context, const char *type, const char *reason, const char *message)
+{
+    struct agent *agent = context;
+    autodoc struct doc *doc = doc_new();
+    struct value request = outbox_request(doc, "event", "nodes", NULL, agent->options.node);
+    value_set_str(request, STR("type"), str_of(type));
+    value_set_str(request, STR("reason"), str_of(reason));
+    value_set_str(request, STR("message"), str_of(message));
+    outbox_put(agent->outbox, MESSAGE_EVENT, agent->options.node, request);
 }

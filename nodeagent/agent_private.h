@@ -2,7 +2,7 @@
  *
  * agent.c follows the tree and the machine; agent_static.c, the second source of pods, follows a directory,
  * and agent_mirror.c shows its pods in the tree. agent_node.c tells the tree of the node, agent_usage.c what
- * is used. agent_images.c looks after the images of all, agent_groups.c shares the processors among classes
+ * is used. agent_groups.c shares the processors among classes
  * of pods, agent_storage.c looks what they take of the disk.
  *
  * pod.c brings one pod along. pod_admission.c may refuse it; pod_volumes.c and pod_sandbox.c make what its
@@ -18,7 +18,6 @@
 #include "nodeagent/callers.h"
 #include "nodeagent/names.h"
 #include "nodeagent/outbox.h"
-#include "nodeagent/puller.h"
 #include "nodeagent/record.h"
 #include "nodeagent/runtime.h"
 
@@ -55,8 +54,6 @@ struct agent {
     struct loop *loop;
     struct agent_options options;
     struct runtime *runtime;
-    struct puller *puller;
-    struct collector *collector;
     struct outbox *outbox; /* NULL when nobody is told */
     struct callers *callers;
     struct usage *usage;
@@ -71,11 +68,10 @@ struct agent {
     /* agent.c's own */
     struct cache *cache;
     bool changed[AGENT_FOLLOWS], read_all;
-    struct loop_source *tree_source, *read_timer, *read_all_timer, *lease_timer, *node_timer, *images_source,
-        *logs_timer;
-    int images;        /* inotify */
+    struct loop_source *tree_source, *read_timer, *read_all_timer, *lease_timer, *node_timer, *logs_timer,
+        *runtime_timer;
     int64_t report_ms; /* when to say again what the end waits for */
-    char *runtime_version;
+    char *runtime_version, *runtime_complaint;
     struct doc *node_status; /* what was last said of the node */
 };
 
@@ -110,6 +106,8 @@ void agent_begin_node(struct agent *agent);
 /* The tree hasn't it, or another in its place; the same of its lease. */
 void agent_say_node(struct agent *agent);
 void agent_say_lease(struct agent *agent);
+/* An event of the node. */
+void agent_say_of_node(void *agent, const char *type, const char *reason, const char *message);
 
 /* ---- agent_usage.c ---- */
 
@@ -253,15 +251,6 @@ struct doc *pod_image(struct pod *pod, struct container_record *container, struc
 void pod_image_used(struct pod *pod, const struct container_record *container, struct value image);
 /* Nothing is waited for any more. */
 void pod_forget_images(struct pod *pod);
-
-/* ---- agent_images.c ---- */
-
-/* An event of the node. */
-void agent_say_of_node(void *agent, const char *type, const char *reason, const char *message);
-
-/* Sets the agent's puller and collector. */
-int agent_open_images(struct agent *agent, struct error **err);
-void agent_close_images(struct agent *agent);
 
 /* ---- pod_start.c ---- */
 

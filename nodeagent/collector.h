@@ -8,7 +8,7 @@
 
 struct collector;
 
-/* Takes what is to be said in the node's events. */
+/* Takes what is to be said in the node's events; runtime_say_fn is the same. */
 typedef void collector_say_fn(void *context, const char *type, const char *reason, const char *message);
 
 /* The first time it looks at once: what a pull that was cut short has left goes then too. */

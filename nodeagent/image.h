@@ -1,4 +1,5 @@
-/* The image store: STATE/images.
+/* The image store: STATE/images. The agent's pods reach it by the verbs of runtime.h; `podtree image` needs
+ * no agent, and uses it by itself.
  *
  *     layers/<digest>/    one unpacked layer (whiteouts as overlayfs wants them), shared by all
  *                         images that have it
@@ -12,40 +13,19 @@
  * those of the dead are told from the living.
  *
  * A name appears by rename, after its layers have reached the disk: an image is there whole or not at all.
- *
- * Names are as people write them: busybox is busybox:latest, and docker.io/library/busybox:1.35 is
- * busybox:1.35. A name with a digest (busybox@sha256:…) means the image that was imported with that one.
  */
 #ifndef PODTREE_IMAGE_H
 #define PODTREE_IMAGE_H
 
-#include "lib/doc.h"
+#include "nodeagent/image_name.h"
 
-/* The name in its one form (to be freed); NULL and EINVAL when it can't be one. */
-char *image_normalize(struct str name, struct error **err);
-
-/* The name without tag and digest. */
-struct str image_repository(struct str name);
-/* The registry's host and port in it: what stands before the first slash, if that looks like one. STR_NONE:
- * it says none, and is a name of docker.io's. */
-struct str image_registry(struct str name);
-/* Of a name in its one form the tag; where it has none the digest. */
-struct str image_tag(struct str name);
-
-/* The image's document: {"name":…,"id":"sha256:…","digest":"sha256:…","layers":["<32 digits>",…],
+/* Finds one by a name as people write it. The image's document:
+ * {"name":…,"id":"sha256:…","digest":"sha256:…","layers":["<32 digits>",…],
  * "blobs":["sha256:…",…],"size":…,"config":{…}}, config as in the OCI image specification (Env, Entrypoint,
  * Cmd, User, WorkingDir, StopSignal). The digest, of the manifest or index that the name stood for, is only
  * there where the image came with one; so are the blobs, which are what the layers were unpacked from;
  * "pulled":true says that it came from a registry. NULL: ENOENT, and a sentence. */
 struct doc *image_find(const char *state, const char *name, struct error **err);
-
-/* What Kubernetes calls it in status.imageID: "docker.io/library/busybox@sha256:…", as it can be pulled
- * again; the id where it has no digest (to be freed). */
-char *image_reference(struct value image);
-
-/* A size as people read it: "4.26MB". */
-enum { IMAGE_SIZE_TEXT = 16 };
-void image_size_text(int64_t size, char text[IMAGE_SIZE_TEXT]);
 
 /* Calls `each` for every image, in order of their names. */
 int image_each(const char *state, void (*each)(void *context, const char *name, struct value image),

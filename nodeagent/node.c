@@ -97,7 +97,7 @@ static void set_os_image(struct value info)
     value_set_str(info, STR("osImage"), found);
 }
 
-static void set_info(struct value status, const char *runtime_version)
+static void set_info(struct value status, const struct node_facts *facts)
 {
     struct utsname system = {0};
     uname(&system);
@@ -107,7 +107,8 @@ static void set_info(struct value status, const char *runtime_version)
     set_file(info, STR("bootID"), "/proc/sys/kernel/random/boot_id");
     value_set_str(info, STR("kernelVersion"), str_of(system.release));
     set_os_image(info);
-    value_set_str(info, STR("containerRuntimeVersion"), str_of(runtime_version));
+    value_set_str(info, STR("containerRuntimeVersion"),
+                  str_of(facts->runtime_version != NULL ? facts->runtime_version : ""));
     value_set_str(info, STR("kubeletVersion"), STR("podtree-" PACKAGE_VERSION));
     value_set_str(info, STR("kubeProxyVersion"), STR(""));
     value_set_str(info, STR("operatingSystem"), STR("linux"));
@@ -164,35 +165,49 @@ static void add_address(struct value addresses, const char *type, const char *ad
     value_set_str(entry, STR("address"), str_of(address));
 }
 
-static void set_conditions(struct value status, int64_t now_ms)
+static void set_condition(struct value array, const char *type, bool holds, const char *reason,
+                          const char *message, int64_t now_ms)
 {
-    static const struct {
-        const char *type, *status, *reason, *message;
-    } conditions[] = {
-        {"MemoryPressure", "False", "AgentHasSufficientMemory", "there is memory enough"},
-        {"DiskPressure", "False", "AgentHasNoDiskPressure", "there is room on the disk"},
-        {"PIDPressure", "False", "AgentHasSufficientPID", "there are process ids enough"},
-        {"Ready", "True", "AgentReady", "the node agent is well"},
-    };
     char now[CLOCK_TEXT];
     clock_format(now_ms, now);
-    struct value array = value_ensure_array(status, STR("conditions"));
-    for (size_t i = 0; i < COUNT(conditions); i++) {
-        condition_set(array, conditions[i].type, conditions[i].status, conditions[i].reason,
-                      str_of(conditions[i].message), now_ms);
-        value_set_str(condition_find(array, conditions[i].type), STR("lastHeartbeatTime"), str_of(now));
-    }
+    condition_set(array, type, holds ? "True" : "False", reason, str_of(message), now_ms);
+    value_set_str(condition_find(array, type), STR("lastHeartbeatTime"), str_of(now));
 }
 
-void node_status(struct value status, const char *name, const char *state, const char *address,
-                 const char *runtime_version, int64_t now_ms)
+/* Without a runtime the node is there, but nothing can be run on it, and kubelet says so. */
+static void set_ready(struct value array, const char *complaint, int64_t now_ms)
 {
-    set_resources(status, state);
+    if (complaint == NULL) {
+        set_condition(array, "Ready", true, "AgentReady", "the node agent is well", now_ms);
+        return;
+    }
+    autofree char *message = path_format("container runtime not ready: %s", complaint);
+    set_condition(array, "Ready", false, "AgentNotReady", message, now_ms);
+}
+
+static void set_conditions(struct value status, const char *runtime_complaint, int64_t now_ms)
+{
+    static const struct {
+        const char *type, *reason, *message;
+    } conditions[] = {
+        {"MemoryPressure", "AgentHasSufficientMemory", "there is memory enough"},
+        {"DiskPressure", "AgentHasNoDiskPressure", "there is room on the disk"},
+        {"PIDPressure", "AgentHasSufficientPID", "there are process ids enough"},
+    };
+    struct value array = value_ensure_array(status, STR("conditions"));
+    for (size_t i = 0; i < COUNT(conditions); i++)
+        set_condition(array, conditions[i].type, false, conditions[i].reason, conditions[i].message, now_ms);
+    set_ready(array, runtime_complaint, now_ms);
+}
+
+void node_status(struct value status, const struct node_facts *facts, int64_t now_ms)
+{
+    set_resources(status, facts->state);
     struct value addresses = value_set_array(status, STR("addresses"));
-    add_address(addresses, "InternalIP", address);
-    add_address(addresses, "Hostname", name);
-    set_info(status, runtime_version);
-    set_conditions(status, now_ms);
+    add_address(addresses, "InternalIP", facts->address);
+    add_address(addresses, "Hostname", facts->name);
+    set_info(status, facts);
+    set_conditions(status, facts->runtime_complaint, now_ms);
 }
 
 void node_lease(struct value spec, const char *name, int64_t now_us)

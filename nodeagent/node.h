@@ -13,10 +13,15 @@ const char *node_architecture(void);
 /* The Node without its status: name and labels. */
 void node_object(struct value object, const char *name);
 
-/* Brings its status (an object, empty at first) up to date. `state` is where pods write to the disk,
- * `runtime_version` is as in "runc://1.1.5". */
-void node_status(struct value status, const char *name, const char *state, const char *address,
-                 const char *runtime_version, int64_t now_ms);
+struct node_facts {
+    const char *name, *address;
+    const char *state;             /* where pods write to the disk */
+    const char *runtime_version;   /* "runc://1.1.5"; NULL: not known yet */
+    const char *runtime_complaint; /* why no container can be made; NULL: all is well */
+};
+
+/* Brings its status (an object, empty at first) up to date. */
+void node_status(struct value status, const struct node_facts *facts, int64_t now_ms);
 
 /* The Lease's spec: alive now. */
 void node_lease(struct value spec, const char *name, int64_t now_us);

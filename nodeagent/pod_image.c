@@ -8,9 +8,8 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "nodeagent/agent_private.h"
-#include "nodeagent/image.h"
+#include "nodeagent/image_name.h"
 #include "nodeagent/pull_secret.h"
-#include "nodeagent/puller.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -93,7 +92,7 @@ static void hold_back(struct pod *pod, struct container_record *container, const
 static void say_pulled(const struct image_wait *wait, const struct pull_result *result)
 {
     char took[CLOCK_TEXT], waited[CLOCK_TEXT];
-    autodoc struct doc *image = image_find(wait->pod->agent->options.place->state, wait->name, NULL);
+    autodoc struct doc *image = runtime_image_status(wait->pod->agent->runtime, wait->name, NULL);
     clock_duration(result->took_ms, took);
     clock_duration(result->waited_ms, waited);
     pod_say_event(wait->pod, "Normal", "Pulled",
@@ -157,7 +156,7 @@ static void begin_pull(struct image_wait *wait)
                       "succeed.",
                       missing.at);
     pod_say_event(pod, "Normal", "Pulling", "Pulling image \"%s\"", wait->asked);
-    wait->pull = puller_pull(pod->agent->puller, wait->name, doc_root(secrets), &listener);
+    wait->pull = runtime_pull_image(pod->agent->runtime, wait->name, doc_root(secrets), &listener);
 }
 
 /* Sees to it that the image comes; the container waits for that. */
@@ -223,7 +222,7 @@ struct doc *pod_image(struct pod *pod, struct container_record *container, struc
     }
     enum policy policy = policy_of(spec, name);
     struct image_wait *wait = wait_of(pod, container->name, asked, name);
-    autodoc struct doc *image = image_find(pod->agent->options.place->state, name, NULL);
+    autodoc struct doc *image = runtime_image_status(pod->agent->runtime, name, NULL);
     if (image != NULL && (policy != POLICY_ALWAYS || wait->pulled))
         return take_pointer(image);
     if (policy == POLICY_NEVER)
@@ -244,5 +243,5 @@ void pod_image_used(struct pod *pod, const struct container_record *container, s
         wait->pulled = false; /* the next attempt asks again */
     }
     autofree char *name = str_dup(value_str(value_get(image, STR("name"))));
-    image_note_use(pod->agent->options.place->state, name);
+    runtime_note_image_use(pod->agent->runtime, name);
 }

@@ -6,7 +6,7 @@
 #include "lib/file.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/effect.h"
-#include "nodeagent/image.h"
+#include "nodeagent/image_name.h"
 #include "nodeagent/oci.h"
 #include "nodeagent/quality.h"
 #include "nodeagent/security.h"

@@ -51,8 +51,10 @@ void pod_update_volumes(struct pod *pod)
 int pod_bind_volumes(struct pod *pod, struct value container, struct value variables, struct error **err)
 {
     autofree char *volumes = volumes_of(pod);
-    struct volume_mounts wanted = {.recursive_read_only =
-                                       runtime_recursive_read_only(pod->agent->runtime, container),
+    int recursive_read_only = runtime_recursive_read_only(pod->agent->runtime, container, err);
+    if (recursive_read_only < 0)
+        return recursive_read_only;
+    struct volume_mounts wanted = {.recursive_read_only = recursive_read_only != 0,
                                    .pod = pod_document(pod),
                                    .container = container,
                                    .variables = variables,

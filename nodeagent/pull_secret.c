@@ -1,7 +1,7 @@
 #include "nodeagent/pull_secret.h"
 
 #include "lib/base64.h"
-#include "nodeagent/image.h"
+#include "nodeagent/image_name.h"
 #include <fnmatch.h>
 
 #define DOCKER         "docker.io"

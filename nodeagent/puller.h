@@ -8,10 +8,10 @@
 
 #include "lib/doc.h"
 #include "lib/loop.h"
+#include "nodeagent/image_pull.h"
 #include "nodeagent/place.h"
 
 struct puller;
-struct pull;
 
 struct puller_options {
     const struct place *place;
@@ -25,25 +25,8 @@ struct puller *puller_new(struct loop *loop, const struct puller_options *option
 /* Forgets all pulls. */
 void puller_free(struct puller *puller);
 
-struct pull_result {
-    const char *complaint; /* NULL: the image is in the store */
-    int64_t took_ms;       /* from when it was its turn */
-    int64_t waited_ms;     /* from when it was asked for */
-};
-
-struct pull_listener {
-    /* How far it is, in words. */
-    void (*progress)(void *context, const char *sentence);
-    /* Once, never from inside; the pull is gone then. */
-    void (*done)(void *context, const struct pull_result *result);
-    void *context;
-};
-
 /* `name` in its normal form; `secrets` as pull_secrets() gives them: one after another is tried until it
  * works, and none if there are none. */
 struct pull *puller_pull(struct puller *puller, const char *name, struct value secrets,
                          const struct pull_listener *listener);
-/* Its listener will hear nothing any more. */
-void pull_forget(struct pull *pull);
-
 #endif

@@ -184,6 +184,9 @@ void runtime_close(struct runtime *runtime)
         return;
     while (runtime->wards != NULL)
         ward_free(&runtime->wards);
+    loop_remove(runtime->asking_begins);
+    asking_free(runtime->asking);
+    images_close(runtime->images);
     cgroups_close(runtime->cgroups);
     free(runtime);
 }

@@ -1,11 +1,10 @@
-/* What runs pods: the verbs of Kubernetes' container runtime interface, on the event loop. The other half of
- * that interface, the image service, stands apart there as here: puller.h pulls, image.h finds, lists and
- * removes; it needs no agent (`podtree image`).
+/* What runs pods: the verbs of Kubernetes' container runtime interface, on the event loop; runtime service
+ * and image service, which the agent's pods reach in no other way.
  *
  * The agent decides what should be, this module does it: sandboxes by podtree-pause (sandbox.h), containers
  * by an OCI runtime with runc's command line, each under a conmon of its own that writes its log and keeps
- * its exit code, whatever happens to the agent. Everything is on the disk (place.h): runtime_adopt() finds
- * again what an earlier agent started.
+ * its exit code, whatever happens to the agent. Everything is on the disk (place.h): what an earlier agent
+ * started is found again.
  *
  * A verb that takes long calls back once; its error is NULL when all went well, and is freed after the call.
  * At most RUNTIME_PARALLEL of them are at work, the others wait in line; one that takes very long doesn't
@@ -17,6 +16,7 @@
 
 #include "lib/doc.h"
 #include "lib/loop.h"
+#include "nodeagent/image_pull.h"
 #include "nodeagent/place.h"
 #include "nodeagent/sandbox.h"
 #include "nodeagent/usage.h"
@@ -39,6 +39,7 @@ struct runtime_listener {
     void (*sandbox_ended)(void *context, const char *uid);
     void (*container_ended)(void *context, const char *uid, const char *name, int attempt,
                             const struct runtime_end *end);
+    void (*images_changed)(void *context); /* one has come; only after runtime_open_images() */
     void *context;
 };
 
@@ -51,6 +52,19 @@ void runtime_close(struct runtime *runtime);
 
 /* When nothing runs here any more: takes away the node's cgroup too. */
 void runtime_clear(struct runtime *runtime);
+
+/* ---- the runtime itself ---- */
+
+/* How the OCI runtime is that is configured. */
+struct runtime_status {
+    bool ready;            /* it answers */
+    const char *version;   /* "runc://1.1.5"; "" when it hasn't told */
+    const char *complaint; /* why it isn't ready, else NULL */
+};
+
+/* Asks it; `done` is called once, never from inside. One question at a time. */
+typedef void runtime_status_fn(void *context, const struct runtime_status *status);
+void runtime_status(struct runtime *runtime, runtime_status_fn *done, void *context);
 
 /* ---- sandboxes ---- */
 
@@ -74,13 +88,14 @@ struct runtime_container {
     struct value pod;       /* its document; only used during the call */
     struct value spec;      /* the container in its PodSpec; likewise */
     struct value variables; /* of its environment (environment.h); likewise */
-    struct value image;     /* its document in the store (image.h); likewise */
+    struct value image;     /* its document, as runtime_image_status() gives it; likewise */
     const char *hostname;
     int oom_score; /* oom_score_adj */
 };
 
-/* Can the volumeMounts of that container's spec be recursively read-only, if it asks for that? */
-bool runtime_recursive_read_only(struct runtime *runtime, struct value spec);
+/* Are the volumeMounts of that container's spec to be recursively read-only: does it ask for that, and can
+ * the runtime do it? 1, 0, or an error while it hasn't said whether it can (runtime_status()). */
+int runtime_recursive_read_only(struct runtime *runtime, struct value spec, struct error **err);
 /* Makes the container's directories, configuration, monitor and first process, which waits. Returns an error
  * when it can't be prepared; `done` hears whether it could be made: the error's number is EINVAL when the
  * OCI runtime would not make such a container, anything else when it was the machine's fault, or somebody's
@@ -117,7 +132,7 @@ struct runtime_exec *runtime_exec(struct runtime *runtime, const char *uid, cons
 /* Ends the command, whatever it does about signals; `done` will not be called. NULL is fine. */
 void runtime_exec_forget(struct runtime_exec *exec);
 
-/* What a container uses; false when that can't be told. */
+/* What a container uses (the interface's stats); false when that can't be told. */
 bool runtime_usage(struct runtime *runtime, const char *uid, const char *name, int attempt,
                    struct usage_sample *sample);
 
@@ -139,6 +154,32 @@ struct runtime_copy {
 };
 int runtime_copy_session(struct runtime *runtime, const struct runtime_target *target,
                          const struct runtime_copy *copy, int stream, int leash, struct error **err);
+
+/* ---- images ---- */
+
+/* Before images are pulled. From now on their coming is told, and those that nobody needs go when the disk
+ * gets full; `say` takes what the node's events shall say of that (`type` is Normal or Warning). */
+struct image_policy;
+typedef void runtime_say_fn(void *context, const char *type, const char *reason, const char *message);
+int runtime_open_images(struct runtime *runtime, const struct image_policy *policy, runtime_say_fn *say,
+                        void *context, struct error **err);
+
+/* Brings one here: `name` in its normal form (image_name.h); `secrets` as pull_secrets() gives them: one
+ * after another is tried until it works, and none if there are none. Who needs the same image with the same
+ * secrets waits for the same pull. */
+struct pull *runtime_pull_image(struct runtime *runtime, const char *name, struct value secrets,
+                                const struct pull_listener *listener);
+/* Its document (image.h; to be freed): name, id, digest, size, and the configuration that it was built with.
+ * NULL and ENOENT when it isn't here. */
+struct doc *runtime_image_status(struct runtime *runtime, const char *name, struct error **err);
+/* Calls `each` for every image that is here, in order of their names. */
+typedef void runtime_image_fn(void *context, const char *name, struct value image);
+int runtime_list_images(struct runtime *runtime, runtime_image_fn *each, void *context, struct error **err);
+/* Removes one, unless a container here was made of it; needs no runtime_open_images(). */
+int runtime_remove_image(struct runtime *runtime, const char *name, runtime_done_fn *done, void *context,
+                         struct error **err);
+/* It has been of use just now: so it goes late. */
+void runtime_note_image_use(struct runtime *runtime, const char *name);
 
 /* ---- after a restart ---- */
 

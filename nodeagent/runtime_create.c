@@ -5,7 +5,6 @@
 #include "lib/fault.h"
 #include "lib/file.h"
 #include "nodeagent/device.h"
-#include "nodeagent/features.h"
 #include "nodeagent/image.h"
 #include "nodeagent/oci.h"
 #include "nodeagent/rootfs.h"
@@ -35,19 +34,6 @@ static int decide_security(const struct job *job, const struct runtime_container
     return *seccomp != NULL ? 0 : error_wrap(err, "cannot load the seccomp profile");
 }
 
-/* Few containers want it, so it is asked when one does. */
-bool runtime_recursive_read_only(struct runtime *runtime, struct value spec)
-{
-    bool wanted = false;
-    value_each (mount, value_get(spec, STR("volumeMounts")))
-        wanted |= value_exists(value_get(mount, STR("recursiveReadOnly")));
-    if (wanted && !runtime->asked) {
-        runtime->asked = true;
-        runtime->recursive_read_only = features_recursive_read_only(runtime->place);
-    }
-    return wanted && runtime->recursive_read_only;
-}
-
 static int write_config(const struct job *job, const struct runtime_container *container, const char *target,
                         struct error **err)
 {
@@ -58,6 +44,9 @@ static int write_config(const struct job *job, const struct runtime_container *c
     int result = decide_security(job, container, target, &security, &seccomp, err);
     if (result < 0)
         return result;
+    int recursive_read_only = runtime_recursive_read_only(job->runtime, container->spec, err);
+    if (recursive_read_only < 0)
+        return recursive_read_only;
     if (security.all_devices)
         devices = device_list("/dev");
     pid_t sandbox = runtime_container_pid(job->runtime, &(struct runtime_target){.uid = job->uid});
@@ -86,7 +75,7 @@ static int write_config(const struct job *job, const struct runtime_container *c
         .termination_log = termination_log,
         .volumes = volumes,
         .sandbox = sandbox,
-        .recursive_read_only = runtime_recursive_read_only(job->runtime, container->spec),
+        .recursive_read_only = recursive_read_only != 0,
     };
     autodoc struct doc *config = oci_config(&input, err);
     if (config == NULL)

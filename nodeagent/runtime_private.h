@@ -1,6 +1,7 @@
 /* What the files of the runtime share: runtime.c starts, signals and finds sandboxes and containers,
  * runtime_create.c makes containers, runtime_remove.c takes them away, runtime_list.c lists what there is,
- * runtime_exec.c runs commands in them, and runtime_job.c lets all these verbs take their turns. */
+ * runtime_exec.c runs commands in them, and runtime_job.c lets all these verbs take their turns;
+ * runtime_image.c is the image service, runtime_status.c asks the OCI runtime what it is. */
 #ifndef PODTREE_RUNTIME_PRIVATE_H
 #define PODTREE_RUNTIME_PRIVATE_H
 
@@ -51,7 +52,10 @@ struct runtime {
     struct cgroups *cgroups;
     int64_t burstable_milli; /* that runtime_share() was told last; -1: nothing yet */
     struct ward *wards;
-    bool asked, recursive_read_only; /* the OCI runtime has been asked for that, and can */
+    struct runtime_images *images; /* NULL: not opened */
+    struct runtime_asking *asking; /* runtime_status() on its way */
+    struct loop_source *asking_begins;
+    bool features_known, recursive_read_only; /* the OCI runtime has said what it can, and that it can that */
     struct job *first_waiting, **last_waiting;
     int working;
 };
@@ -84,6 +88,10 @@ pid_t runtime_container_pid(struct runtime *runtime, const struct runtime_target
 char *runtime_fifo_path(const struct runtime *runtime, const char *bundle, const char *id);
 /* Notes in it that the process has not been started yet. */
 void runtime_mark_as_waiting(const char *fifo);
+
+/* When the runtime is closed; NULL is fine. */
+void images_close(struct runtime_images *images);
+void asking_free(struct runtime_asking *asking);
 
 /* Has the kernel killed a process of the container for want of memory? */
 bool runtime_out_of_memory(const struct runtime *runtime, const char *uid, const char *name, int attempt);

@@ -57,9 +57,14 @@ static void on_container_ended(void *context, const char *uid, const char *name,
     fixture->end = *end;
 }
 
+static void on_images_changed(void *context)
+{
+    ((struct fixture *)context)->images_changed = true;
+}
+
 static void open_runtime(struct fixture *fixture)
 {
-    struct runtime_listener listener = {on_sandbox_ended, on_container_ended, fixture};
+    struct runtime_listener listener = {on_sandbox_ended, on_container_ended, on_images_changed, fixture};
     fixture->loop = loop_new(NULL);
     assert_non_null(fixture->loop);
     fixture->runtime = runtime_open(fixture->loop, &fixture->place, &listener, NULL);

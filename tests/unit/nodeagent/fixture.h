@@ -13,7 +13,7 @@ struct fixture {
     struct doc *image;
     struct doc *pod; /* what the containers' pod asks for itself; NULL: nothing */
     /* what the runtime said last */
-    bool sandbox_ended, container_ended;
+    bool sandbox_ended, container_ended, images_changed;
     int ended_attempt;
     struct runtime_end end;
 };

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/fsuid.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <cmocka.h>
@@ -321,6 +322,129 @@ static void test_a_created_container_is_known_as_not_started(void **state)
     end_all();
 }
 
+static char *fifo_of_the_container(void)
+{
+    return path_format("%s/runc/" UID ".c.0/exec.fifo", fixture.place.run);
+}
+
+static void test_a_fifo_that_was_not_marked_is_marked_by_the_next_agent(void **state)
+{
+    (void)state;
+    autofree char *fifo = fifo_of_the_container();
+    struct runtime_end end;
+    assert_string_equal(fixture_run_sandbox(&fixture, UID), "");
+    assert_string_equal(fixture_create(&fixture, UID, "c", 0, SLEEP), "");
+    /* As it is where the agent was killed between the making and the mark. */
+    assert_int_equal(utimensat(AT_FDCWD, fifo, NULL, 0), 0);
+    fixture_restart(&fixture);
+    assert_int_equal(adopt(0, false, &end), RUNTIME_CREATED);
+    /* That one writes down that it will ask for the start, and is killed before it does. */
+    fixture_restart(&fixture);
+    assert_true(runtime_adopt_sandbox(fixture.runtime, UID) > 0);
+    assert_int_equal(adopt(0, true, &end), RUNTIME_CREATED);
+    assert_string_equal(fixture_start(&fixture, UID, "c", 0), "");
+    end_all();
+}
+
+/* Another runtime than runc, which is asked to start what it has made: a script before runc, and so known by
+ * another name. Here it says first that it can't, as where an agent before this one has asked already. */
+static void start_by_command(const char *before)
+{
+    autofree char *path = path_format("%s/other", fixture.directory);
+    autobuf struct buf script = {0};
+    buf_addf(&script,
+             "#!/bin/sh\ncase \"$*\" in *' start '*) %s; echo 'cannot start: running' >&2; exit 1 ;; esac\n"
+             "exec runc \"$@\"\n",
+             before);
+    assert_int_equal(file_write(path, buf_str(&script), 0755, NULL), 0);
+    free(fixture.place.runtime);
+    fixture.place.runtime = take_pointer(path);
+    assert_string_equal(fixture_run_sandbox(&fixture, UID), "");
+    assert_string_equal(fixture_create(&fixture, UID, "c", 0, SLEEP), "");
+}
+
+static void test_what_runs_already_has_been_started(void **state)
+{
+    (void)state;
+    start_by_command("runc \"$@\"");
+    assert_string_equal(fixture_start(&fixture, UID, "c", 0), "");
+    end_all();
+}
+
+static void test_what_still_waits_has_not_been_started(void **state)
+{
+    (void)state;
+    start_by_command(":");
+    assert_non_null(strstr(fixture_start(&fixture, UID, "c", 0), "cannot start: running"));
+    end_all();
+}
+
+static void on_status(void *context, const struct runtime_status *status)
+{
+    assert_true(status->ready);
+    assert_null(status->complaint);
+    assert_non_null(strstr(status->version, "://"));
+    *(bool *)context = true;
+}
+
+static void test_the_runtime_says_what_it_is(void **state)
+{
+    (void)state;
+    bool said = false;
+    autodoc struct doc *spec =
+        doc_parse(STR("{\"volumeMounts\":[{\"recursiveReadOnly\":\"Enabled\"}]}"), NULL);
+    assert_int_equal(runtime_recursive_read_only(fixture.runtime, doc_root(spec), NULL), -EAGAIN);
+    runtime_status(fixture.runtime, on_status, &said);
+    assert_false(said);
+    fixture_wait(&fixture, &said);
+    assert_true(runtime_recursive_read_only(fixture.runtime, doc_root(spec), NULL) >= 0);
+}
+
+static void on_failing_status(void *context, const struct runtime_status *status)
+{
+    assert_false(status->ready);
+    assert_string_equal(status->version, "");
+    assert_non_null(status->complaint);
+    *(bool *)context = true;
+}
+
+static void test_a_runtime_that_is_not_there_is_not_ready(void **state)
+{
+    (void)state;
+    bool said = false;
+    free(fixture.place.runtime);
+    fixture.place.runtime = str_dup(STR("/nowhere/runc"));
+    runtime_status(fixture.runtime, on_failing_status, &said);
+    fixture_wait(&fixture, &said);
+}
+
+static void count_images(void *context, const char *name, struct value image)
+{
+    *(int *)context += strcmp(name, "podtree/demo:1") == 0 && value_exists(value_get(image, STR("config")));
+}
+
+static void on_image_removed(void *context, struct error *error)
+{
+    if (error != NULL)
+        fail_msg("%s", error_message(error));
+    *(bool *)context = true;
+}
+
+static void test_images_are_listed_found_and_removed(void **state)
+{
+    (void)state;
+    int count = 0;
+    bool removed = false;
+    autodoc struct doc *image = runtime_image_status(fixture.runtime, "podtree/demo:1", NULL);
+    assert_non_null(image);
+    assert_int_equal(runtime_list_images(fixture.runtime, count_images, &count, NULL), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(
+        runtime_remove_image(fixture.runtime, "podtree/demo:1", on_image_removed, &removed, NULL), 0);
+    fixture_wait(&fixture, &removed);
+    assert_null(runtime_image_status(fixture.runtime, "podtree/demo:1", NULL));
+}
+
 /* Kills the container and its monitor while nobody looks: nothing but the fifo can tell what they did. */
 static void kill_unseen(void)
 {
@@ -353,7 +477,7 @@ static void test_a_container_that_was_let_go_on_ran_though_nobody_noted_it(void 
     assert_string_equal(fixture_run_sandbox(&fixture, UID), "");
     assert_string_equal(fixture_create(&fixture, UID, "c", 0, SLEEP), "");
     /* As an agent does that is killed before it has read the answer. */
-    autofree char *fifo = path_format("%s/runc/" UID ".c.0/exec.fifo", fixture.place.run);
+    autofree char *fifo = fifo_of_the_container();
     autoclose int fd = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     assert_true(fd >= 0);
     struct pollfd written = {.fd = fd, .events = POLLIN};
@@ -405,6 +529,12 @@ int main(int argc, char **argv)
         ROW(test_an_end_that_nobody_saw_is_found),
         ROW(test_a_container_whose_monitor_is_killed_ends),
         ROW(test_a_created_container_is_known_as_not_started),
+        ROW(test_a_fifo_that_was_not_marked_is_marked_by_the_next_agent),
+        ROW(test_what_runs_already_has_been_started),
+        ROW(test_what_still_waits_has_not_been_started),
+        ROW(test_the_runtime_says_what_it_is),
+        ROW(test_a_runtime_that_is_not_there_is_not_ready),
+        ROW(test_images_are_listed_found_and_removed),
         ROW(test_a_container_that_was_killed_before_it_began_never_ran),
         ROW(test_a_container_that_was_let_go_on_ran_though_nobody_noted_it),
         ROW(test_the_end_of_a_sandbox_is_told),
