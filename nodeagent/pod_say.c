@@ -91,7 +91,7 @@ static bool mounts_are_recursive(const struct pod *pod)
     static const char *const lists[] = {"containers", "initContainers"};
     for (size_t i = 0; i < COUNT(lists); i++)
         value_each (container, value_at(pod_document(pod), "spec", lists[i]))
-            if (runtime_recursive_read_only(pod->agent->runtime, container))
+            if (runtime_recursive_read_only(pod->agent->runtime, container, NULL) > 0)
                 return true;
     return false;
 }
