@@ -14,6 +14,15 @@ static const struct field of_spec[] = {
     {"hostUsers", "there are no user namespaces", "true"},
     {"ephemeralContainers", "use podtree exec", NULL},
     {"resources", "only those of containers count", NULL},
+    {"topologySpreadConstraints", "the scheduler doesn't look at it", NULL},
+    {"automountServiceAccountToken", "this cluster issues none", "false"},
+};
+static const struct field of_affinity[] = {
+    {"podAffinity", "the scheduler doesn't look at it", NULL},
+    {"podAntiAffinity", "the scheduler doesn't look at it", NULL},
+};
+static const struct field of_node_affinity[] = {
+    {"preferredDuringSchedulingIgnoredDuringExecution", "the scheduler looks at what is required", NULL},
 };
 static const struct field of_container[] = {
     {"resizePolicy", "resources are changed by making the container anew", NULL},
@@ -122,6 +131,9 @@ void effect_missing(struct buf *out, struct value pod)
 {
     struct value spec = value_get(pod, STR("spec"));
     find(out, spec, STR("spec"), of_spec, COUNT(of_spec));
+    find(out, value_at(spec, "affinity"), STR("spec.affinity"), of_affinity, COUNT(of_affinity));
+    find(out, value_at(spec, "affinity", "nodeAffinity"), STR("spec.affinity.nodeAffinity"), of_node_affinity,
+         COUNT(of_node_affinity));
     find_in_containers(out, spec, of_container, COUNT(of_container));
     find_in_volumes(out, spec);
     find_in_securities(out, spec);

@@ -11,6 +11,18 @@ static void test_only_what_is_asked_for_in_vain_is_said(void **state)
         {"{\"spec\":{\"hostUsers\":true,\"overhead\":{},\"containers\":[{\"name\":\"a\",\"resizePolicy\":[]}]"
          "}}",
          ""},
+        {"{\"spec\":{\"automountServiceAccountToken\":false,\"topologySpreadConstraints\":[],\"affinity\":{"
+         "\"podAffinity\":{},\"nodeAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":{}}}}}",
+         ""},
+        {"{\"spec\":{\"automountServiceAccountToken\":true,\"topologySpreadConstraints\":[{}],\"affinity\":{"
+         "\"podAntiAffinity\":{\"x\":1},\"nodeAffinity\":{"
+         "\"preferredDuringSchedulingIgnoredDuringExecution\":[{}]}}}}",
+         "spec.topologySpreadConstraints (the scheduler doesn't look at it), "
+         "spec.automountServiceAccountToken (this cluster issues none), "
+         "spec.affinity.podAntiAffinity (the scheduler doesn't look at it), "
+         "spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution (the scheduler looks at "
+         "what "
+         "is required)"},
         {"{\"spec\":{\"hostUsers\":false,\"containers\":[]}}",
          "spec.hostUsers (there are no user namespaces)"},
         {"{\"spec\":{\"containers\":[{\"name\":\"a\",\"resizePolicy\":[{\"resourceName\":\"cpu\"}]}]}}",
