@@ -158,8 +158,8 @@ static void begin_reading(struct pod_search *search)
                                 .tree = pod->agent->options.tree,
                                 .pod = doc_copy(pod_document(pod)),
                                 .namespace = str_dup(str_of(pod->record->namespace)),
-                                .is_static = pod->record->is_static,
-                                .found = take_pointer(search->found)};
+                                .is_static = pod->record->is_static};
+    reading->found = take_pointer(search->found);
     line_add(pod->agent->line, &reading->errand);
 }
 
