@@ -116,7 +116,7 @@ static void host_ports(struct value container)
             value_set_copy(port, STR("hostPort"), value_at(port, "containerPort"));
 }
 
-/* A pod stays five minutes on a node that isn't well, unless it says otherwise. */
+/* As Kubernetes adds them to every pod; nobody drives pods away from a node that isn't well. */
 static void tolerate(struct value spec, const char *key)
 {
     value_each (toleration, value_at(spec, "tolerations")) {

@@ -96,12 +96,12 @@ bool selector_matches(struct value selector, struct value labels)
            selector_has_pairs(value_get(selector, STR("matchLabels")), labels);
 }
 
-bool selector_matches_node(struct value selector, struct value labels, const char *name)
+bool selector_matches_node(struct value selector, struct value labels, struct str name)
 {
     if (!value_exists(selector))
         return true;
     autodoc struct doc *fields = doc_new(); /* there is one that can be selected by */
-    value_set_str(doc_root(fields), STR("metadata.name"), str_of(name));
+    value_set_str(doc_root(fields), STR("metadata.name"), name);
     value_each (term, value_get(selector, STR("nodeSelectorTerms"))) {
         struct value by_label = value_get(term, STR("matchExpressions"));
         struct value by_field = value_get(term, STR("matchFields"));

@@ -13,6 +13,6 @@ bool selector_has_pairs(struct value wanted, struct value labels);
 
 /* Does the NodeSelector (nodeSelectorTerms: one of them has to match) match the node with these labels and
  * that name? An absent one matches all nodes, a term that says nothing none. */
-bool selector_matches_node(struct value selector, struct value labels, const char *name);
+bool selector_matches_node(struct value selector, struct value labels, struct str name);
 
 #endif

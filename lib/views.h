@@ -25,7 +25,7 @@ struct pod {
     /* only while it is not bound: */
     int32_t priority;
     struct str scheduler_name;
-    struct value node_selector, tolerations, conditions;
+    struct value node_selector, node_affinity, tolerations, conditions; /* of the affinity what is required */
     struct str unscheduled_because; /* the sentence of PodScheduled=False */
     bool gated;                     /* has schedulingGates */
 };

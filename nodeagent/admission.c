@@ -141,7 +141,7 @@ static bool check_affinity(const struct admission_input *input, struct admission
     struct value required = value_at(spec_of(input->pod), "affinity", "nodeAffinity",
                                      "requiredDuringSchedulingIgnoredDuringExecution");
     return (selector_has_pairs(value_get(spec_of(input->pod), STR("nodeSelector")), input->labels) &&
-            selector_matches_node(required, input->labels, input->node)) ||
+            selector_matches_node(required, input->labels, str_of(input->node))) ||
            refuse_predicate(refusal, "NodeAffinity", "node(s) didn't match Pod's node affinity/selector");
 }
 

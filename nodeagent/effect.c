@@ -115,6 +115,23 @@ static void find_in_containers(struct buf *out, struct value spec, const struct 
         }
 }
 
+/* In the host's network a port is the host's by itself. */
+static void find_host_ports(struct buf *out, struct value spec)
+{
+    if (value_true(value_get(spec, STR("hostNetwork"))))
+        return;
+    for (size_t i = 0; i < DOCUMENT_LISTS_RUN; i++)
+        value_each (container, value_get(spec, str_of(document_container_lists[i])))
+            value_each (port, value_get(container, STR("ports"))) {
+                int64_t number = value_int_or(value_get(port, STR("hostPort")), 0);
+                autobuf struct buf where = {0};
+                add_place(&where, document_container_lists[i], container);
+                autofree char *member = path_format("ports.hostPort %lld", (long long)number);
+                if (number != 0)
+                    say(out, buf_str(&where), member, "it is reserved, nothing is forwarded to the pod");
+            }
+}
+
 static void find_in_volumes(struct buf *out, struct value spec)
 {
     value_each (volume, value_get(spec, STR("volumes"))) {
@@ -135,6 +152,7 @@ void effect_missing(struct buf *out, struct value pod)
     find(out, value_at(spec, "affinity", "nodeAffinity"), STR("spec.affinity.nodeAffinity"), of_node_affinity,
          COUNT(of_node_affinity));
     find_in_containers(out, spec, of_container, COUNT(of_container));
+    find_host_ports(out, spec);
     find_in_volumes(out, spec);
     find_in_securities(out, spec);
 }

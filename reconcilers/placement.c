@@ -101,8 +101,10 @@ static bool is_tainted(const struct place *place, const struct pod *pod, struct 
 
 static bool is_not_selected(const struct place *place, const struct pod *pod, struct reasons *reasons)
 {
-    return !selector_has_pairs(pod->node_selector, place->node->meta.labels) &&
-           reject(reasons, "node(s) didn't match Pod's node affinity/selector");
+    const struct meta *node = &place->node->meta;
+    bool selected = selector_has_pairs(pod->node_selector, node->labels) &&
+                    selector_matches_node(pod->node_affinity, node->labels, node->name);
+    return !selected && reject(reasons, "node(s) didn't match Pod's node affinity/selector");
 }
 
 static bool lacks(int resource, int64_t wanted, int64_t there, int64_t promised, struct reasons *reasons)

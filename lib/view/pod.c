@@ -101,6 +101,9 @@ static void fill_unbound(struct keeper *keeper, struct value spec, struct value 
     pod->priority = (int32_t)value_int_or(value_get(spec, STR("priority")), 0);
     pod->scheduler_name = keep_str(keeper, value_str(value_get(spec, STR("schedulerName"))));
     pod->node_selector = keep_value(keeper, value_get(spec, STR("nodeSelector")));
+    struct value affinity = value_at(spec, "affinity", "nodeAffinity");
+    pod->node_affinity =
+        keep_value(keeper, value_get(affinity, STR("requiredDuringSchedulingIgnoredDuringExecution")));
     pod->tolerations = keep_value(keeper, value_get(spec, STR("tolerations")));
     pod->conditions = keep_value(keeper, conditions);
     pod->gated = value_count(value_get(spec, STR("schedulingGates"))) != 0;

@@ -105,10 +105,10 @@ static void one_term_of_a_node_selector_has_to_match(void **state)
     autodoc struct doc *labels = parse_quoted("{'disk':'ssd','cores':'4'}");
     for (size_t i = 0; i < COUNT(rows); i++) {
         autodoc struct doc *selector = parse_quoted(rows[i].selector);
-        if (selector_matches_node(doc_root(selector), doc_root(labels), "node-a") != rows[i].matches)
+        if (selector_matches_node(doc_root(selector), doc_root(labels), STR("node-a")) != rows[i].matches)
             fail_msg("%s", rows[i].selector);
     }
-    assert_true(selector_matches_node(VALUE_ABSENT, doc_root(labels), "node-a"));
+    assert_true(selector_matches_node(VALUE_ABSENT, doc_root(labels), STR("node-a")));
 }
 
 int main(void)

@@ -23,6 +23,15 @@ static void test_only_what_is_asked_for_in_vain_is_said(void **state)
          "spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution (the scheduler looks at "
          "what "
          "is required)"},
+        {"{\"spec\":{\"containers\":[{\"name\":\"a\",\"ports\":[{\"containerPort\":80},{\"hostPort\":8080}]}]"
+         "}}",
+         "spec.containers[a].ports.hostPort 8080 (it is reserved, nothing is forwarded to the pod)"},
+        {"{\"spec\":{\"hostNetwork\":true,\"containers\":[{\"name\":\"a\",\"ports\":[{\"hostPort\":80}]}]}}",
+         ""},
+        {"{\"spec\":{\"ephemeralContainers\":[{\"name\":\"e\"}],\"resources\":{\"limits\":{}},\"affinity\":{"
+         "\"podAffinity\":{\"x\":1}}}}",
+         "spec.ephemeralContainers (use podtree exec), spec.resources (only those of containers count), "
+         "spec.affinity.podAffinity (the scheduler doesn't look at it)"},
         {"{\"spec\":{\"hostUsers\":false,\"containers\":[]}}",
          "spec.hostUsers (there are no user namespaces)"},
         {"{\"spec\":{\"containers\":[{\"name\":\"a\",\"resizePolicy\":[{\"resourceName\":\"cpu\"}]}]}}",

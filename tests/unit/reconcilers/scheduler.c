@@ -159,6 +159,23 @@ static void a_node_selector_is_obeyed(void **state)
            REFUSE("p", "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."));
 }
 
+static void a_required_node_affinity_is_obeyed(void **state)
+{
+    (void)state;
+#define AFFINITY(terms)                                                                                     \
+    "spec: {affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: " \
+    "[" terms "]}}}}"
+    expect(NODE("a", ROOM(4, 4Gi, 10)) NODE("b", ROOM(4, 4Gi, 10))
+               POD("p", AFFINITY("{matchExpressions: [{key: disk, operator: In, values: [b, c]}]}")),
+           BIND("p", "b"));
+    expect(NODE("a", ROOM(4, 4Gi, 10)) NODE("b", ROOM(4, 4Gi, 10))
+               POD("p", AFFINITY("{matchFields: [{key: metadata.name, operator: NotIn, values: [b]}]}")),
+           BIND("p", "a"));
+    expect(NODE("a", ROOM(4, 4Gi, 10))
+               POD("p", AFFINITY("{matchExpressions: [{key: none, operator: Exists}]}")),
+           REFUSE("p", "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."));
+}
+
 static void a_toleration_opens_a_node(void **state)
 {
     (void)state;
@@ -222,6 +239,7 @@ int main(void)
         cmocka_unit_test(no_node_at_all_is_said),
         cmocka_unit_test(a_reason_that_is_known_is_not_repeated),
         cmocka_unit_test(a_node_selector_is_obeyed),
+        cmocka_unit_test(a_required_node_affinity_is_obeyed),
         cmocka_unit_test(a_toleration_opens_a_node),
         cmocka_unit_test(pods_of_others_and_those_that_go_are_left_alone),
         cmocka_unit_test(a_burst_spreads_evenly),
