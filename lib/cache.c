@@ -298,13 +298,12 @@ static void finish_reading(struct cache *cache, struct slot *slot, int64_t versi
     slot->reached = version > slot->begun_at ? version : slot->begun_at;
 }
 
-static int64_t begin_reading(const struct cache *cache, struct slot *slot, bool everything)
+static void begin_reading(const struct cache *cache, struct slot *slot, bool everything)
 {
     slot->listing++;
     slot->listed = everything || slot->version == 0;
     slot->resumed = false;
     slot->begun_at = cache->newest;
-    return everything ? 0 : slot->version;
 }
 
 static int take_line(struct cache *cache, struct slot *slot, struct str line, struct error **err)
@@ -341,14 +340,10 @@ int cache_read(struct cache *cache, const struct view *view, struct tree *tree, 
                struct error **err)
 {
     struct slot *slot = slot_of(cache, view);
-    int64_t version = begin_reading(cache, slot, everything);
+    begin_reading(cache, slot, everything);
     struct reading reading = {cache, slot};
-    return tree_since(tree, view->resource, version, view->metadata_only, read_line, &reading, err);
-}
-
-int64_t cache_begin(struct cache *cache, const struct view *view, bool everything)
-{
-    return begin_reading(cache, slot_of(cache, view), everything);
+    return tree_since(tree, view->resource, everything ? 0 : slot->version, view->metadata_only, read_line,
+                      &reading, err);
 }
 
 int cache_take_line(struct cache *cache, const struct view *view, struct str line, struct error **err)

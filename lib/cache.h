@@ -50,9 +50,7 @@ void cache_listen(struct cache *cache, cache_changed_fn *changed, void *context)
  * been read so far: read again. */
 int cache_read(struct cache *cache, const struct view *view, struct tree *tree, bool everything,
                struct error **err);
-/* The same for who has the answer read by somebody else: begins, and returns from which version it has to be
- * read; then each line of it, which returns 1 after the last one. */
-int64_t cache_begin(struct cache *cache, const struct view *view, bool everything);
+/* The same from one line of an answer; returns 1 after the last one (for tests: cache_read does it). */
 int cache_take_line(struct cache *cache, const struct view *view, struct str line, struct error **err);
 
 /* All changes of the kind up to this version are in the cache (0: it has not been read yet). */

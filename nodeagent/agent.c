@@ -11,7 +11,8 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-#define ASK_AGAIN_MS   1000
+#define READ_ALL_MS    (3 * 60 * 1000)
+#define READ_RETRY_MS  100
 #define REPORT_MS      1000 /* most pods end before anybody wonders */
 #define REPORT_MORE_MS 10000
 #define REPORTED_PODS  5
@@ -185,6 +186,16 @@ static void on_changed(void *context, const void *before, const void *now)
         on_object_changed(context, object);
 }
 
+/* ---- following the tree ---- */
+
+static void read_tree(void *context);
+
+static void read_later(struct agent *agent, int64_t after_ms)
+{
+    loop_remove(agent->read_timer);
+    agent->read_timer = loop_timer(agent->loop, after_ms, read_tree, agent);
+}
+
 /* Now it is known which of the pods that were found here are still wanted. */
 void agent_set_ready(struct agent *agent, enum source source)
 {
@@ -192,6 +203,53 @@ void agent_set_ready(struct agent *agent, enum source source)
         return;
     agent->ready[source] = true;
     each_pod(agent, pod_sync);
+}
+
+static int read_changed(struct agent *agent, struct error **err)
+{
+    for (size_t i = 0; i < AGENT_FOLLOWS; i++) {
+        if (!agent->changed[i] && !agent->read_all)
+            continue;
+        int result = cache_read(agent->cache, followed[i], agent->options.tree, agent->read_all, err);
+        agent->changed[i] = result < 0;
+        if (result < 0)
+            return result;
+    }
+    agent->read_all = false;
+    return 0;
+}
+
+static void read_tree(void *context)
+{
+    struct agent *agent = context;
+    static int64_t complained;
+    autoerror struct error *error = NULL, *unwatched = NULL;
+    agent->read_timer = NULL;
+    if (tree_events(agent->options.tree, &unwatched) < 0)
+        read_later(agent, READ_RETRY_MS);
+    if (read_changed(agent, &error) < 0) {
+        if (log_due(&complained, 10))
+            log_warning("cannot read the tree: %s", error_message(error));
+        read_later(agent, READ_RETRY_MS);
+        return;
+    }
+    if (!agent->ready[SOURCE_TREE])
+        agent_mirror_later(agent);
+    agent_set_ready(agent, SOURCE_TREE);
+}
+
+static void on_tree_events(void *context, uint32_t events)
+{
+    (void)events;
+    read_tree(context);
+}
+
+static void on_read_all_due(void *context)
+{
+    struct agent *agent = context;
+    agent->read_all = true;
+    agent->read_all_timer = loop_timer(agent->loop, READ_ALL_MS, on_read_all_due, agent);
+    read_tree(agent);
 }
 
 /* ---- what the tree answers ---- */
@@ -212,7 +270,7 @@ static void on_pod_answer(struct agent *agent, enum message_kind kind, const cha
         pod_forget(pod);
     } else if (kind == MESSAGE_FINISH) {
         pod->finishing = false;
-        pod_sync_later(pod, ASK_AGAIN_MS);
+        pod_sync_later(pod, READ_RETRY_MS * 10);
     }
 }
 
@@ -378,25 +436,30 @@ static int find_running(void *context, struct runtime_target *target, char **tit
 
 static int follow_tree(struct agent *agent, struct error **err)
 {
-    int result = agent_follow_tree(agent, followed, err);
-    if (result < 0)
-        return result;
+    struct tree *tree = agent->options.tree;
     agent->cache = cache_new();
     for (size_t i = 0; i < AGENT_FOLLOWS; i++)
         cache_add_view(agent->cache, followed[i]);
     cache_listen(agent->cache, on_changed, agent);
-    agent->outbox = outbox_new(agent->loop, agent->line, agent->options.tree, on_answer, agent);
+    agent->outbox = outbox_new(agent->loop, tree, on_answer, agent);
     agent->node_status = doc_new();
     agent->callers =
         callers_open(agent->loop, agent->runtime, agent->options.place->run, find_running, agent, err);
-    result = agent->callers == NULL
-                 ? -EIO
-                 : runtime_open_images(agent->runtime, &agent->options.images, agent_say_of_node, agent, err);
+    int result = agent->callers == NULL ? -EIO
+                                        : runtime_open_images(agent->runtime, &agent->options.images,
+                                                              agent_say_of_node, agent, err);
     if (result < 0)
         return result;
+    for (size_t i = 0; i < AGENT_FOLLOWS; i++)
+        tree_follow(tree, followed[i]->resource, &agent->changed[i]);
+    agent->tree_source = loop_fd(agent->loop, tree_descriptor(tree), EPOLLIN, on_tree_events, agent, err);
+    if (agent->tree_source == NULL)
+        return -EIO;
+    agent->read_all = true;
     agent_begin_node(agent);
     agent->usage = usage_new();
     agent_say_usage(agent);
+    agent->read_all_timer = loop_timer(agent->loop, 0, on_read_all_due, agent);
     on_logs_due(agent);
     agent_watch_storage(agent);
     return agent_open_static_pods(agent, err);
@@ -423,10 +486,10 @@ static void report_remaining(struct agent *agent)
 static void stop_when_empty(void *context)
 {
     struct agent *agent = context;
-    agent->end_timer = NULL;
+    agent->read_timer = NULL;
     if (agent->pods.count != 0) {
         report_remaining(agent);
-        agent->end_timer = loop_timer(agent->loop, 10, stop_when_empty, agent);
+        agent->read_timer = loop_timer(agent->loop, 10, stop_when_empty, agent);
         return;
     }
     runtime_clear(agent->runtime);
@@ -455,7 +518,7 @@ struct agent *agent_new(struct loop *loop, const struct agent_options *options, 
         agent->report_ms = clock_ms() + REPORT_MS;
         for (enum source source = 0; source < SOURCES; source++)
             agent_set_ready(agent, source);
-        agent->end_timer = loop_timer(loop, 0, stop_when_empty, agent);
+        agent->read_timer = loop_timer(loop, 0, stop_when_empty, agent);
     }
     return agent;
 }
@@ -466,11 +529,10 @@ void agent_free(struct agent *agent)
         return;
     each_pod(agent, pod_free);
     map_free(&agent->pods);
-    agent_leave_tree(agent);
     agent_close_static_pods(agent);
-    struct loop_source *const sources[] = {
-        agent->tree_source, agent->read_timer, agent->read_all_timer, agent->lease_timer,   agent->node_timer,
-        agent->usage_timer, agent->logs_timer, agent->mirror_timer,   agent->runtime_timer, agent->end_timer};
+    struct loop_source *const sources[] = {agent->tree_source, agent->read_timer,   agent->read_all_timer,
+                                           agent->lease_timer, agent->node_timer,   agent->usage_timer,
+                                           agent->logs_timer,  agent->mirror_timer, agent->runtime_timer};
     for (size_t i = 0; i < COUNT(sources); i++)
         loop_remove(sources[i]);
     usage_free(agent->usage);

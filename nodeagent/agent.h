@@ -19,7 +19,7 @@ struct agent_options {
     const char *kinds;       /* the kinds' directory: what the manifests may say */
     int64_t most_processes;  /* of a pod; 0: as many as there can be */
     int report;              /* a descriptor to which it then writes what it waits for, in lines; 0: none */
-    struct tree *tree; /* the agent's: it closes it, though perhaps only when a call that hangs comes back */
+    struct tree *tree;
 };
 
 /* Finds what an earlier agent has left. One agent per node name at a time in a process. */

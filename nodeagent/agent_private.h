@@ -1,12 +1,12 @@
 /* What the agent's files share.
  *
  * agent.c follows the tree and the machine; agent_static.c, the second source of pods, follows a directory,
- * and agent_mirror.c shows its pods in the tree. agent_tree.c reads the tree, agent_node.c tells it of the
- * node, agent_usage.c what is used. agent_groups.c shares the processors among classes of pods,
- * agent_storage.c looks what they take of the disk.
+ * and agent_mirror.c shows its pods in the tree. agent_node.c tells the tree of the node, agent_usage.c what
+ * is used. agent_groups.c shares the processors among classes
+ * of pods, agent_storage.c looks what they take of the disk.
  *
  * pod.c brings one pod along. pod_admission.c may refuse it; pod_volumes.c and pod_sandbox.c make what its
- * containers share, of what pod_objects.c finds out; pod_start.c begins them, with the variables of
+ * containers share, of the objects that pod_objects.c reads; pod_start.c begins them, with the variables of
  * pod_environment.c and the images of pod_image.c, and pod_end.c ends them; pod_hook.c runs their hooks,
  * pod_probe.c tries their probes; pod_say.c tells the tree of it all. */
 #ifndef PODTREE_AGENT_PRIVATE_H
@@ -30,11 +30,8 @@ struct pod {
     char *told;           /* a static pod's: the uid of the mirror to which that was said */
     struct buf held;      /* and the events for which there was no mirror yet, as requests, a line each */
     struct loop_source *timer;
-    bool finishing;            /* the tree has been asked to let it go */
-    bool unsaved;              /* what its record says is not on the disk */
-    unsigned wanted;           /* pod_objects.c's: what has to be found out, */
-    struct pod_search *search; /* is being found out */
-    struct pod_objects *found; /* and has been */
+    bool finishing; /* the tree has been asked to let it go */
+    bool unsaved;   /* what its record says is not on the disk */
     struct image_wait *image_waits;
     struct pod_check *checks; /* pod_probe.c's: the probes of its containers */
     struct pod_hook *hooks;   /* pod_hook.c's: hooks that are running */
@@ -68,15 +65,11 @@ struct agent {
     bool ready[SOURCES]; /* it is known what should be: the source has been read once, or all shall end */
     struct static_pods *static_pods;
     struct loop_source *mirror_timer;
-    struct line *line; /* on which the tree is asked and told */
-    /* agent_tree.c's own */
-    const struct view *const *followed;
-    struct following *following;
-    bool reading, read_all;
-    struct loop_source *tree_source, *read_timer, *read_all_timer;
     /* agent.c's own */
     struct cache *cache;
-    struct loop_source *end_timer, *lease_timer, *node_timer, *logs_timer, *runtime_timer;
+    bool changed[AGENT_FOLLOWS], read_all;
+    struct loop_source *tree_source, *read_timer, *read_all_timer, *lease_timer, *node_timer, *logs_timer,
+        *runtime_timer;
     int64_t report_ms; /* when to say again what the end waits for */
     char *runtime_version, *runtime_complaint;
     struct doc *node_status; /* what was last said of the node */
@@ -105,14 +98,6 @@ static inline const char *pod_address(const struct pod *pod)
 {
     return pod->record->host_network && pod->agent->address != NULL ? pod->agent->address : "127.0.0.1";
 }
-
-/* ---- agent_tree.c ---- */
-
-/* Opens the line, and reads on it what is there of these, and whenever something has changed; the cache must
- * be there by the next turn. */
-int agent_follow_tree(struct agent *agent, const struct view *const views[AGENT_FOLLOWS], struct error **err);
-/* Nothing is asked or told any more. Closes the tree. */
-void agent_leave_tree(struct agent *agent);
 
 /* ---- agent_node.c ---- */
 
@@ -225,30 +210,23 @@ void pod_sandbox_ended(struct pod *pod);
 /* The host name of its containers; "" when it can't have one: then there is no sandbox either. */
 const char *pod_hostname(const struct pod *pod, char hostname[NAMES_HOSTNAME]);
 
-/* ---- pod_objects.c: what has to be found out first ---- */
+/* ---- pod_objects.c: the ConfigMaps and Secrets that it names ---- */
 
-enum pod_need {
-    NEED_OBJECTS = 1,    /* the ConfigMaps and Secrets that it names */
-    NEED_PASSWORDS = 2,  /* its imagePullSecrets, or its account and those of that (pull_secret.h) */
-    NEED_HOST_PATHS = 4, /* whether they are as they should be */
-    NEED_UPDATE = 8,     /* with NEED_OBJECTS: its volumes have to be brought up to date */
+/* What was read of them; zero-initialised is none. */
+struct pod_objects {
+    const struct pod *pod;
+    struct doc **docs;
+    size_t count, capacity;
+    struct error *error; /* pod_objects_read()'s own */
 };
-
-/* Is all of that known? If not it is asked for, *retry_ms is set to when to look again at the latest, and
- * when it is known the pod is looked at again, once. */
-bool pod_knows(struct pod *pod, unsigned needs, int64_t *retry_ms);
-/* That look is over: what was known isn't any more, and what has been asked for is found out. */
-void pod_objects_forget_found(struct pod *pod);
-/* The pod goes. */
-void pod_objects_forget(struct pod *pod);
-
-/* The objects, or why they couldn't be read; *objects is what pod_objects_find() takes, in any case. */
-struct pod_objects;
-int pod_objects(struct pod *pod, struct pod_objects **objects, struct error **err);
+/* Reads all that there are. An error says that it can't be told which there are. To be freed in any case. */
+int pod_objects_read(struct pod_objects *objects, const struct pod *pod, struct error **err);
+/* The same of its imagePullSecrets alone, or its account and those of that (pull_secret.h). */
+int pod_objects_read_passwords(struct pod_objects *objects, const struct pod *pod, struct error **err);
 /* The object, or absent; references_find_fn with the pod_objects as context. */
 struct value pod_objects_find(void *context, const char *kind, struct str name);
-/* What the volume's hostPath is like; volume_world's host_path, with the pod as context. */
-int pod_host_path(void *context, struct value volume, struct error **err);
+void pod_objects_free(struct pod_objects *objects);
+#define autoobjects cleanup(pod_objects_free)
 /* Is the object one that the pod names? */
 bool pod_names_object(const struct pod *pod, const struct meta *object);
 
@@ -256,13 +234,8 @@ bool pod_names_object(const struct pod *pod, const struct meta *object);
 
 /* Before the sandbox. The sentence is that of a FailedMount event. */
 int pod_set_up_volumes(struct pod *pod, struct error **err);
-/* When an object or the pod's metadata has changed: as soon as the objects are known, with the pod's next
- * look. */
+/* When an object or the pod's metadata has changed; says itself what fails. */
 void pod_update_volumes(struct pod *pod);
-/* They are known; says itself what fails. */
-void pod_bring_volumes_up_to_date(struct pod *pod);
-/* What has to be known before they can be set up (enum pod_need). */
-unsigned pod_volumes_need(const struct pod *pod);
 /* Before each start of a container: what its subPaths lead to. */
 int pod_bind_volumes(struct pod *pod, struct value container, struct value variables, struct error **err);
 /* When no container and no sandbox is left. Only then may the pod's directories be removed: parts of the

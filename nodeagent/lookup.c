@@ -1,25 +1,33 @@
 #include "nodeagent/lookup.h"
 
 #include "lib/str.h"
-#include "nodeagent/errand.h"
 #include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 
-/* A line of its own: no server holds up what others are asked. */
 struct lookup {
-    struct line *line;
+    struct loop_source *source;
+    int socket;
     lookup_done_fn *done;
     void *context;
 };
 
+/* The thread's own. */
 struct question {
-    struct errand errand;
-    struct lookup *lookup; /* the loop's */
     char *host;
+    int socket;
+};
+
+/* What it says, in one piece. */
+struct answer {
     int failure; /* of getaddrinfo; 0: none */
     union address address;
 };
+
+/* ---- the thread ---- */
 
 /* Pods and nodes have IPv4: that is what is more likely to be reached. */
 static void choose(const struct addrinfo *found, union address *address)
@@ -31,50 +39,78 @@ static void choose(const struct addrinfo *found, union address *address)
     memcpy(address, chosen->ai_addr, chosen->ai_addrlen);
 }
 
-static void ask(struct errand *errand)
+static void *ask(void *argument)
 {
-    struct question *question = (struct question *)errand;
+    struct question *question = argument;
+    struct answer answer = {0};
     struct addrinfo *found = NULL;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    question->failure = getaddrinfo(question->host, NULL, &hints, &found);
-    if (question->failure != 0)
-        return;
-    choose(found, &question->address);
-    freeaddrinfo(found);
-}
-
-static void on_answer(struct errand *errand)
-{
-    const struct question *question = (const struct question *)errand;
-    struct lookup *lookup = question->lookup;
-    autofree char *why = str_dup(str_of(gai_strerror(question->failure)));
-    why[0] = (char)tolower((unsigned char)why[0]);
-    bool unknown = question->failure == EAI_NONAME || question->failure == EAI_NODATA;
-    lookup->done(lookup->context, question->failure == 0 ? &question->address : NULL,
-                 unknown ? "no such host" : why);
-    lookup_forget(lookup);
-}
-
-static void question_free(struct errand *errand)
-{
-    struct question *question = (struct question *)errand;
+    answer.failure = getaddrinfo(question->host, NULL, &hints, &found);
+    if (answer.failure == 0) {
+        choose(found, &answer.address);
+        freeaddrinfo(found);
+    }
+    (void)send(question->socket, &answer, sizeof(answer), MSG_NOSIGNAL); /* perhaps nobody listens any more */
+    close(question->socket);
     free(question->host);
     free(question);
+    return NULL;
+}
+
+/* Takes the socket. */
+static int start_thread(const char *host, int socket, struct error **err)
+{
+    struct question *question = memory_new(sizeof(*question));
+    *question = (struct question){str_dup(str_of(host)), socket};
+    pthread_t thread;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    int number = pthread_create(&thread, &attributes, ask, question);
+    pthread_attr_destroy(&attributes);
+    if (number == 0)
+        return 0;
+    close(socket);
+    free(question->host);
+    free(question);
+    return error_errno(err, number, "cannot look up %s", host);
+}
+
+/* ---- who waits for it ---- */
+
+static void on_answer(void *context, uint32_t events)
+{
+    struct lookup *lookup = context;
+    struct answer answer;
+    (void)events;
+    if (recv(lookup->socket, &answer, sizeof(answer), 0) != sizeof(answer))
+        answer.failure = EAI_SYSTEM;
+    autofree char *why = str_dup(str_of(gai_strerror(answer.failure)));
+    why[0] = (char)tolower((unsigned char)why[0]);
+    bool unknown = answer.failure == EAI_NONAME || answer.failure == EAI_NODATA;
+    loop_remove(take_pointer(lookup->source));
+    lookup->done(lookup->context, answer.failure == 0 ? &answer.address : NULL,
+                 unknown ? "no such host" : why);
+    lookup_forget(lookup);
 }
 
 struct lookup *lookup_start(struct loop *loop, const char *host, lookup_done_fn *done, void *context,
                             struct error **err)
 {
-    struct line *line = line_new(loop, "lookup", err);
-    if (line == NULL)
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+        error_errno(err, errno, "cannot look up %s", host);
         return NULL;
+    }
     struct lookup *lookup = memory_new(sizeof(*lookup));
-    *lookup = (struct lookup){line, done, context};
-    struct question *question = memory_zeroed(1, sizeof(*question));
-    question->errand = (struct errand){.work = ask, .done = on_answer, .free = question_free};
-    question->lookup = lookup;
-    question->host = str_dup(str_of(host));
-    line_add(line, &question->errand);
+    *lookup = (struct lookup){.socket = ends[0], .done = done, .context = context};
+    int result = start_thread(host, ends[1], err);
+    if (result == 0)
+        lookup->source = loop_fd(loop, lookup->socket, EPOLLIN, on_answer, lookup, err);
+    if (result < 0 || lookup->source == NULL) {
+        lookup_forget(lookup);
+        return NULL;
+    }
     return lookup;
 }
 
@@ -82,6 +118,7 @@ void lookup_forget(struct lookup *lookup)
 {
     if (lookup == NULL)
         return;
-    line_free(lookup->line, NULL, NULL);
+    loop_remove(lookup->source);
+    close(lookup->socket);
     free(lookup);
 }

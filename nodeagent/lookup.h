@@ -1,6 +1,6 @@
 /* The address of a host's name, as the node knows it, without waiting for it: the C library's way to ask
- * blocks for as long as the servers please. So it is an errand (errand.h); whoever has lost interest leaves
- * it to its end.
+ * blocks for as long as the servers please. A thread asks, and says what it has found through a socket; it
+ * shares nothing else, so whoever has lost interest leaves it to its end.
  */
 #ifndef PODTREE_LOOKUP_H
 #define PODTREE_LOOKUP_H

@@ -107,7 +107,7 @@ static int lock_run_directory(const struct place *place, struct error **err)
 
 static int work(struct loop *loop, const struct place *place, struct error **err)
 {
-    struct tree *tree = NULL;
+    autotree struct tree *tree = NULL;
     struct agent_options agent_options = {
         .node = node,
         .place = place,
@@ -130,11 +130,7 @@ static int work(struct loop *loop, const struct place *place, struct error **err
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     struct loop_source *caught = loop_signals(loop, &signals, on_signal, loop, err);
-    struct agent *agent = NULL;
-    if (caught != NULL)
-        agent = agent_new(loop, &agent_options, err);
-    else
-        tree_close(tree);
+    struct agent *agent = caught != NULL ? agent_new(loop, &agent_options, err) : NULL;
     result = agent != NULL ? loop_run(loop, err) : -EIO;
     agent_free(agent);
     loop_remove(caught);

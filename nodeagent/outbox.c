@@ -13,35 +13,21 @@ struct message {
     struct buf line; /* with its newline */
 };
 
-/* A bulk on its way. */
-struct sending {
-    struct errand errand;
-    struct outbox *outbox;
-    struct tree *tree;
-    struct buf requests, results;
-    size_t count;
-    struct error *error;
-};
-
 struct outbox {
     struct loop *loop;
-    struct line *line;
     struct tree *tree;
     outbox_answer_fn *answer;
     void *context;
     struct message *messages;
-    size_t count, capacity;
-    size_t sent;   /* the first so many are on their way */
-    size_t events; /* among the others */
+    size_t count, capacity, events;
     struct loop_source *timer;
     int64_t retry_ms;
 };
 
-struct outbox *outbox_new(struct loop *loop, struct line *line, struct tree *tree, outbox_answer_fn *answer,
-                          void *context)
+struct outbox *outbox_new(struct loop *loop, struct tree *tree, outbox_answer_fn *answer, void *context)
 {
     struct outbox *outbox = memory_zeroed(1, sizeof(*outbox));
-    *outbox = (struct outbox){.loop = loop, .line = line, .tree = tree, .answer = answer, .context = context};
+    *outbox = (struct outbox){.loop = loop, .tree = tree, .answer = answer, .context = context};
     return outbox;
 }
 
@@ -67,99 +53,14 @@ void outbox_free(struct outbox *outbox)
     free(outbox);
 }
 
-/* ---- what waits ---- */
-
-/* Where only the last word counts. */
-static bool supersedes(enum message_kind kind)
-{
-    return kind == MESSAGE_STATUS || kind == MESSAGE_NODE_STATUS || kind == MESSAGE_LEASE_RENEW ||
-           kind == MESSAGE_USAGE;
-}
-
-static void drop(struct outbox *outbox, size_t i)
-{
-    outbox->events -= outbox->messages[i].kind == MESSAGE_EVENT;
-    message_free(&outbox->messages[i]);
-    outbox->count--;
-    memmove(&outbox->messages[i], &outbox->messages[i + 1], (outbox->count - i) * sizeof(*outbox->messages));
-}
-
-/* While nobody hears them events come and come; the last ones say what is the matter now. */
-static void drop_oldest_events(struct outbox *outbox, size_t most)
-{
-    for (size_t i = outbox->sent; outbox->events > most;)
-        if (outbox->messages[i].kind == MESSAGE_EVENT)
-            drop(outbox, i);
-        else
-            i++;
-}
-
-/* The one that the next word on this would take the place of, at `from` or behind; or outbox->count. */
-static size_t find_superseded(const struct outbox *outbox, size_t from, enum message_kind kind,
-                              const char *subject)
-{
-    size_t i = from;
-    while (i < outbox->count &&
-           (outbox->messages[i].kind != kind || strcmp(outbox->messages[i].subject, subject) != 0))
-        i++;
-    return i;
-}
-
-static struct message *place_for(struct outbox *outbox, enum message_kind kind, const char *subject)
-{
-    size_t i = supersedes(kind) ? find_superseded(outbox, outbox->sent, kind, subject) : outbox->count;
-    if (i < outbox->count) {
-        buf_clear(&outbox->messages[i].line);
-        return &outbox->messages[i];
-    }
-    if (kind == MESSAGE_EVENT) {
-        drop_oldest_events(outbox, MOST_EVENTS - 1);
-        outbox->events++;
-    }
-    array_grow(outbox->messages, outbox->count, outbox->capacity);
-    struct message *message = &outbox->messages[outbox->count++];
-    *message = (struct message){.kind = kind, .subject = str_dup(str_of(subject))};
-    return message;
-}
-
-/* What was on its way waits again: perhaps there is a later word on it already. */
-static void take_back(struct outbox *outbox)
-{
-    size_t sent = outbox->sent;
-    outbox->sent = outbox->events = 0;
-    for (size_t i = 0; i < outbox->count; i++)
-        outbox->events += outbox->messages[i].kind == MESSAGE_EVENT;
-    for (size_t i = sent; i-- > 0;) {
-        const struct message *message = &outbox->messages[i];
-        if (supersedes(message->kind) &&
-            find_superseded(outbox, i + 1, message->kind, message->subject) < outbox->count)
-            drop(outbox, i);
-    }
-    drop_oldest_events(outbox, MOST_EVENTS);
-}
-
-/* ---- sending ---- */
-
-static void send_all(void *context);
-
-static void send_later(struct outbox *outbox, int64_t after_ms)
-{
-    if (outbox->timer == NULL && outbox->sent == 0 && outbox->count != 0)
-        outbox->timer = loop_timer(outbox->loop, after_ms, send_all, outbox);
-}
-
 /* The answers are lines in the order of the requests. What answering leads to may put in new messages: so
  * those that have been sent are taken out first. */
 static void take_answers(struct outbox *outbox, struct str results)
 {
-    size_t count = outbox->sent, left = outbox->count - count;
     struct message *sent = outbox->messages;
+    size_t count = outbox->count;
     outbox->messages = NULL;
-    outbox->capacity = outbox->count = outbox->sent = 0;
-    for (size_t i = 0; i < left; i++) {
-        array_grow(outbox->messages, outbox->count, outbox->capacity);
-        outbox->messages[outbox->count++] = sent[count + i];
-    }
+    outbox->count = outbox->capacity = outbox->events = 0;
     for (size_t i = 0; i < count; i++) {
         struct str line = STR_NONE;
         str_split(&results, '\n', &line);
@@ -171,57 +72,63 @@ static void take_answers(struct outbox *outbox, struct str results)
     messages_free(sent, count);
 }
 
-static void on_answered(struct errand *errand)
-{
-    struct sending *sending = (struct sending *)errand;
-    struct outbox *outbox = sending->outbox;
-    static int64_t complained;
-    if (sending->error == NULL) {
-        fault_point("said");
-        outbox->retry_ms = 0;
-        take_answers(outbox, buf_str(&sending->results));
-        send_later(outbox, 0);
-        return;
-    }
-    if (log_due(&complained, 10))
-        log_warning("cannot write to the tree: %s", error_message(sending->error));
-    take_back(outbox);
-    outbox->retry_ms = outbox->retry_ms == 0 ? RETRY_FIRST_MS : outbox->retry_ms * 2;
-    if (outbox->retry_ms > RETRY_MOST_MS)
-        outbox->retry_ms = RETRY_MOST_MS;
-    send_later(outbox, outbox->retry_ms);
-}
-
-static void send_bulk(struct errand *errand)
-{
-    struct sending *sending = (struct sending *)errand;
-    tree_bulk(sending->tree, buf_str(&sending->requests), sending->count, &sending->results, &sending->error);
-}
-
-static void sending_free(struct errand *errand)
-{
-    struct sending *sending = (struct sending *)errand;
-    buf_free(&sending->requests);
-    buf_free(&sending->results);
-    error_free(sending->error);
-    free(sending);
-}
-
 static void send_all(void *context)
 {
     struct outbox *outbox = context;
-    struct sending *sending = memory_zeroed(1, sizeof(*sending));
+    static int64_t complained;
     outbox->timer = NULL;
-    *sending = (struct sending){.errand = {.work = send_bulk, .done = on_answered, .free = sending_free},
-                                .outbox = outbox,
-                                .tree = outbox->tree,
-                                .count = outbox->count};
+    autobuf struct buf requests = {0}, results = {0};
     for (size_t i = 0; i < outbox->count; i++)
-        buf_add_str(&sending->requests, buf_str(&outbox->messages[i].line));
-    outbox->sent = outbox->count;
-    outbox->events = 0;
+        buf_add_str(&requests, buf_str(&outbox->messages[i].line));
+    autoerror struct error *error = NULL;
     fault_point("saying");
-    line_add(outbox->line, &sending->errand);
+    if (tree_bulk(outbox->tree, buf_str(&requests), outbox->count, &results, &error) == 0) {
+        fault_point("said");
+        outbox->retry_ms = 0;
+        take_answers(outbox, buf_str(&results));
+        return;
+    }
+    if (log_due(&complained, 10))
+        log_warning("cannot write to the tree: %s", error_message(error));
+    outbox->retry_ms = outbox->retry_ms == 0 ? RETRY_FIRST_MS : outbox->retry_ms * 2;
+    if (outbox->retry_ms > RETRY_MOST_MS)
+        outbox->retry_ms = RETRY_MOST_MS;
+    outbox->timer = loop_timer(outbox->loop, outbox->retry_ms, send_all, outbox);
+}
+
+/* Where only the last word counts. */
+static bool supersedes(enum message_kind kind)
+{
+    return kind == MESSAGE_STATUS || kind == MESSAGE_NODE_STATUS || kind == MESSAGE_LEASE_RENEW ||
+           kind == MESSAGE_USAGE;
+}
+
+/* While nobody hears them events come and come; the last ones say what is the matter now. */
+static void drop_oldest_event(struct outbox *outbox)
+{
+    size_t i = 0;
+    while (outbox->messages[i].kind != MESSAGE_EVENT)
+        i++;
+    message_free(&outbox->messages[i]);
+    outbox->count--;
+    outbox->events--;
+    memmove(&outbox->messages[i], &outbox->messages[i + 1], (outbox->count - i) * sizeof(*outbox->messages));
+}
+
+static struct message *place_for(struct outbox *outbox, enum message_kind kind, const char *subject)
+{
+    for (size_t i = 0; supersedes(kind) && i < outbox->count; i++)
+        if (outbox->messages[i].kind == kind && strcmp(outbox->messages[i].subject, subject) == 0) {
+            buf_clear(&outbox->messages[i].line);
+            return &outbox->messages[i];
+        }
+    if (kind == MESSAGE_EVENT && outbox->events == MOST_EVENTS)
+        drop_oldest_event(outbox);
+    outbox->events += kind == MESSAGE_EVENT;
+    array_grow(outbox->messages, outbox->count, outbox->capacity);
+    struct message *message = &outbox->messages[outbox->count++];
+    *message = (struct message){.kind = kind, .subject = str_dup(str_of(subject))};
+    return message;
 }
 
 void outbox_put(struct outbox *outbox, enum message_kind kind, const char *subject, struct value request)
@@ -229,7 +136,8 @@ void outbox_put(struct outbox *outbox, enum message_kind kind, const char *subje
     struct message *message = place_for(outbox, kind, subject);
     value_write(&message->line, request);
     buf_add_char(&message->line, '\n');
-    send_later(outbox, 0);
+    if (outbox->timer == NULL)
+        outbox->timer = loop_timer(outbox->loop, 0, send_all, outbox);
 }
 
 struct value outbox_creation(struct doc *doc)

@@ -1,9 +1,8 @@
-/* What the agent has to say to the tree: collected, and sent together by an errand (errand.h), one after
- * another.
+/* What the agent has to say to the tree: collected, and sent together in the next turn of the loop.
  *
- * A message stays until the tree has answered it. While there is no tree, or it doesn't answer, a later
- * status of the same subject takes the place of an earlier one that is not on its way, and of events the last
- * thousand wait; nothing else is lost. Where it isn't known what has been carried out all is sent again.
+ * A message stays until the tree has answered it. While there is no tree a later status of the same subject
+ * takes the place of an earlier one that has not been sent, and of events the last thousand wait; nothing
+ * else is lost.
  */
 #ifndef PODTREE_OUTBOX_H
 #define PODTREE_OUTBOX_H
@@ -11,7 +10,6 @@
 #include "lib/doc.h"
 #include "lib/loop.h"
 #include "lib/tree.h"
-#include "nodeagent/errand.h"
 
 enum message_kind {
     MESSAGE_STATUS, /* of a pod */
@@ -32,9 +30,7 @@ typedef void outbox_answer_fn(void *context, enum message_kind kind, const char 
 
 struct outbox;
 
-/* `line` is where the tree is spoken to; it has to be freed before the outbox is. */
-struct outbox *outbox_new(struct loop *loop, struct line *line, struct tree *tree, outbox_answer_fn *answer,
-                          void *context);
+struct outbox *outbox_new(struct loop *loop, struct tree *tree, outbox_answer_fn *answer, void *context);
 void outbox_free(struct outbox *outbox);
 
 /* Begins a request of .bulk in the empty document: what is done with which object. `namespace` is NULL where

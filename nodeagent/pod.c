@@ -49,7 +49,6 @@ void pod_free(struct pod *pod)
 {
     map_remove(&pod->agent->pods, &pod->by_uid);
     loop_remove(pod->timer);
-    pod_objects_forget(pod);
     pod_forget_images(pod);
     pod_forget_probes(pod);
     pod_forget_hooks(pod, NULL);
@@ -189,7 +188,6 @@ void pod_sync(struct pod *pod)
     else if (wake_ms != 0)
         pod_sync_later(pod, wake_ms - circumstances.now_ms);
     decision_free(&decision);
-    pod_objects_forget_found(pod);
     if (last)
         finish(pod); /* the pod may be gone afterwards */
 }

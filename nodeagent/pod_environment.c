@@ -20,10 +20,10 @@ static void warn(void *context, const char *sentence)
 struct doc *pod_variables(struct pod *pod, struct value container, struct error **err)
 {
     const struct agent *agent = pod->agent;
-    struct pod_objects *objects;
-    if (pod_objects(pod, &objects, err) < 0)
+    autoobjects struct pod_objects objects = {0};
+    if (pod_objects_read(&objects, pod, err) < 0)
         return NULL;
-    struct context context = {pod, objects};
+    struct context context = {pod, &objects};
     struct environment_input input = {
         .pod = pod_document(pod),
         .container = container,

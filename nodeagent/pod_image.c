@@ -142,13 +142,13 @@ static void begin_pull(struct image_wait *wait)
 {
     struct pod *pod = wait->pod;
     autobuf struct buf missing = {0};
-    struct pod_objects *objects;
+    autoobjects struct pod_objects objects = {0};
     autoerror struct error *error = NULL;
     /* Where it can't be told which Secrets there are it goes on without them. */
-    if (pod_objects(pod, &objects, &error) < 0)
+    if (pod_objects_read_passwords(&objects, pod, &error) < 0)
         log_warning("pod " POD_FORMAT ": its Secrets can't be read: %s", POD_ARGS(pod), error_message(error));
     autodoc struct doc *secrets =
-        pull_secrets(pod_document(pod), str_of(wait->name), pod_objects_find, objects, &missing);
+        pull_secrets(pod_document(pod), str_of(wait->name), pod_objects_find, &objects, &missing);
     struct pull_listener listener = {on_progress, on_done, wait};
     if (missing.length != 0)
         pod_say_event(pod, "Warning", "FailedToRetrieveImagePullSecret",
@@ -171,8 +171,6 @@ static void pull(struct image_wait *wait, struct container_record *container)
         hold_back(wait->pod, container, "ImagePullBackOff", message, wait->until_ms);
         return;
     }
-    if (wait->pull == NULL && !pod_knows(wait->pod, NEED_PASSWORDS, &container->retry_ms))
-        return;
     if (wait->pull == NULL)
         begin_pull(wait);
     container->retry_ms = now + PULLING_MS;

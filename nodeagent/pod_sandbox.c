@@ -131,8 +131,6 @@ void pod_run_sandbox(struct pod *pod)
     char hostname[NAMES_HOSTNAME];
     autosysctls struct sysctls sysctls = {0};
     autoerror struct error *error = NULL;
-    if (!pod_knows(pod, pod_volumes_need(pod), &pod->record->sandbox_retry_ms))
-        return;
     if (pod->record->sandbox_failures == 0)
         say_what_has_no_effect(pod);
     record_renew_sandbox(pod->record); /* before there is one: an agent that finds it must know */

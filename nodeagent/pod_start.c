@@ -141,8 +141,6 @@ static bool gather(struct pod *pod, struct container_record *container, struct p
     parts->image = pod_image(pod, container, parts->spec);
     if (parts->image == NULL || is_insecure(pod, container, parts->spec, doc_root(parts->image)))
         return false;
-    if (!pod_knows(pod, NEED_OBJECTS, &container->retry_ms))
-        return false;
     parts->variables = pod_variables(pod, parts->spec, &error);
     if (parts->variables == NULL ||
         pod_bind_volumes(pod, parts->spec, doc_root(parts->variables), &error) < 0) {

@@ -17,16 +17,14 @@ static int with_objects(struct pod *pod,
                                      struct error **err),
                         struct error **err)
 {
-    struct pod_objects *objects;
+    autoobjects struct pod_objects objects = {0};
     autofree char *volumes = volumes_of(pod);
     struct value document = pod_document(pod);
-    int result = pod_objects(pod, &objects, err);
+    int result = pod_objects_read(&objects, pod, err);
     struct volume_world world = {
         .pod = document,
         .find = pod_objects_find,
-        .context = objects,
-        .host_path = pod_host_path,
-        .host_path_context = pod,
+        .context = &objects,
         .allocatable = agent_allocatable(pod->agent),
         .fs_group = value_int_or(value_at(document, "spec", "securityContext", "fsGroup"), -1),
     };
@@ -41,21 +39,7 @@ int pod_set_up_volumes(struct pod *pod, struct error **err)
     return result < 0 ? result : 0;
 }
 
-unsigned pod_volumes_need(const struct pod *pod)
-{
-    return value_count(value_at(pod_document(pod), "spec", "volumes")) == 0 ? 0
-                                                                            : NEED_OBJECTS | NEED_HOST_PATHS;
-}
-
 void pod_update_volumes(struct pod *pod)
-{
-    int64_t unused;
-    if (pod->document == NULL || pod_volumes_need(pod) == 0)
-        return;
-    pod_knows(pod, NEED_OBJECTS | NEED_UPDATE, &unused);
-}
-
-void pod_bring_volumes_up_to_date(struct pod *pod)
 {
     autofree char *volumes = volumes_of(pod);
     autoerror struct error *error = NULL;

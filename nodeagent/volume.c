@@ -35,7 +35,7 @@ const struct volume_kind *volume_kind(struct value volume)
     return &kinds[0];
 }
 
-struct str volume_name(struct value volume)
+static struct str volume_name(struct value volume)
 {
     return value_str(value_get(volume, STR("name")));
 }
@@ -212,7 +212,7 @@ static int set_up(const char *volumes, struct value volume, const struct volume_
     if (kind == NULL)
         return error_make(err, EOPNOTSUPP, "no volume plugin matched");
     if (kind->medium == VOLUME_ELSEWHERE)
-        return world->host_path(world->host_path_context, volume, err);
+        return volume_host_path(value_get(volume, STR("hostPath")), err);
     autofree char *path = volume_path(volumes, volume);
     int result = make_place(path, volume, kind, world, err);
     return result == 0 && kind->of_files ? write_files(path, volume, world, err) : result;

@@ -28,8 +28,6 @@ struct volume_kind {
  * emptyDir, as in Kubernetes. */
 const struct volume_kind *volume_kind(struct value volume);
 
-struct str volume_name(struct value volume);
-
 /* Where what it holds is. To be freed. `volumes` is STATE/pods/<uid>/volumes.d, here and below. */
 char *volume_path(const char *volumes, struct value volume);
 

@@ -31,9 +31,6 @@ struct volume_world {
     void *context;
     struct value allocatable; /* the node's: what is left of limits that a container hasn't set */
     int64_t fs_group;         /* -1: none */
-    /* What volume_host_path() has said of it, on another thread: a disk of the network may not answer. */
-    int (*host_path)(void *context, struct value volume, struct error **err);
-    void *host_path_context;
 };
 
 /* Fills *files. ENOENT when an object or a key isn't there that must be, EINVAL for a path or field that

@@ -7,8 +7,6 @@
 #include "nodeagent/record.h"
 #include "tests/unit/lib/world.h"
 #include <dirent.h>
-#include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -25,16 +23,12 @@ struct listening {
     struct tree tree;
     struct tree *client;
     int fd;
-    bool closed;
 };
 
 static struct fixture fixture;
 static struct world *world;
 static struct listening listening;
 static struct agent *agent;
-
-/* The world is the test's, but while the loop turns: then the agent's thread may have it. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void listening_follow(struct tree *tree, const char *resource, bool *changed)
 {
@@ -44,51 +38,32 @@ static void listening_follow(struct tree *tree, const char *resource, bool *chan
 static int listening_since(struct tree *tree, const char *resource, int64_t version, bool metadata_only,
                            tree_line_fn *line, void *context, struct error **err)
 {
-    pthread_mutex_lock(&lock);
-    int result =
-        tree_since(((struct listening *)tree)->client, resource, version, metadata_only, line, context, err);
-    pthread_mutex_unlock(&lock);
-    return result;
+    return tree_since(((struct listening *)tree)->client, resource, version, metadata_only, line, context,
+                      err);
 }
 
 static int listening_get(struct tree *tree, const char *resource, const char *namespace, const char *name,
                          struct buf *object, struct error **err)
 {
-    pthread_mutex_lock(&lock);
-    int result = tree_get(((struct listening *)tree)->client, resource, namespace, name, object, err);
-    pthread_mutex_unlock(&lock);
-    return result;
+    return tree_get(((struct listening *)tree)->client, resource, namespace, name, object, err);
 }
 
 static int listening_bulk(struct tree *tree, struct str requests, size_t count, struct buf *results,
                           struct error **err)
 {
-    pthread_mutex_lock(&lock);
-    int result = tree_bulk(((struct listening *)tree)->client, requests, count, results, err);
-    pthread_mutex_unlock(&lock);
-    return result;
+    return tree_bulk(((struct listening *)tree)->client, requests, count, results, err);
 }
 
 static int listening_events(struct tree *tree, struct error **err)
 {
     eventfd_t count;
-    pthread_mutex_lock(&lock);
     eventfd_read(((struct listening *)tree)->fd, &count);
-    int result = tree_events(((struct listening *)tree)->client, err);
-    pthread_mutex_unlock(&lock);
-    return result;
+    return tree_events(((struct listening *)tree)->client, err);
 }
 
 static int listening_descriptor(struct tree *tree)
 {
     return ((struct listening *)tree)->fd;
-}
-
-static void listening_close(struct tree *tree)
-{
-    pthread_mutex_lock(&lock);
-    ((struct listening *)tree)->closed = true;
-    pthread_mutex_unlock(&lock);
 }
 
 static const struct tree_operations listening_operations = {
@@ -98,7 +73,6 @@ static const struct tree_operations listening_operations = {
     .bulk = listening_bulk,
     .events = listening_events,
     .descriptor = listening_descriptor,
-    .close = listening_close,
 };
 
 static void start_agent(bool end_pods)
@@ -116,15 +90,8 @@ static void start_agent(bool end_pods)
 
 static void stop_agent(void)
 {
-    pthread_mutex_unlock(&lock);
     agent_free(agent);
     agent = NULL;
-    pthread_mutex_lock(&lock);
-    while (!listening.closed) {
-        pthread_mutex_unlock(&lock);
-        sched_yield();
-        pthread_mutex_lock(&lock);
-    }
     tree_close(listening.client);
     close(listening.fd);
 }
@@ -133,16 +100,13 @@ static void turn(void)
 {
     if (client_has_news(listening.client))
         eventfd_write(listening.fd, 1);
-    pthread_mutex_unlock(&lock);
     assert_int_equal(loop_turn(fixture.loop, 20, NULL), 0);
-    pthread_mutex_lock(&lock);
 }
 
 static int setup(void **state)
 {
     (void)state;
     fixture_open(&fixture);
-    pthread_mutex_lock(&lock);
     world = world_new(1);
     start_agent(false);
     return 0;
@@ -174,7 +138,6 @@ static int teardown(void **state)
         turn();
     stop_agent();
     world_free(world);
-    pthread_mutex_unlock(&lock);
     autofree char *pods = path_format("%s/pods", fixture.place.state);
     assert_int_equal(rmdir(pods), 0); /* no records either */
     fixture_close(&fixture);

@@ -40,20 +40,13 @@ static struct value find(void *context, const char *kind, struct str name)
     return value_get(value_get(doc_root(context), str_of(kind)), name);
 }
 
-static int host_path(void *context, struct value volume, struct error **err)
-{
-    (void)context;
-    return volume_host_path(value_get(volume, STR("hostPath")), err);
-}
-
 /* What volumes_set_up() returns; the sentence of its error in *sentence. */
 static int make(const char *volumes, const char *objects, int64_t group, char **sentence)
 {
     autobuf struct buf text = {0};
     buf_addf(&text, "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"volumes\":%s}}", volumes);
     autodoc struct doc *pod = must_parse(text.at), *all = must_parse(objects);
-    struct volume_world world = {
-        .pod = doc_root(pod), .find = find, .context = all, .fs_group = group, .host_path = host_path};
+    struct volume_world world = {.pod = doc_root(pod), .find = find, .context = all, .fs_group = group};
     autofree char *path = path_format("%s/volumes", directory);
     autoerror struct error *error = NULL;
     int result = volumes_set_up(path, &world, &error);
