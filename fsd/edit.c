@@ -469,6 +469,32 @@ static void fill_result(struct work *work, struct edit_result *result)
     result->document = take_pointer(work->after);
 }
 
+/* The findings of a sentence are separated by "; " (check.h). */
+static bool next_finding(struct str *rest, struct str *finding)
+{
+    if (rest->at == NULL)
+        return false;
+    const char *end = memmem(rest->at, rest->length, "; ", 2);
+    *finding = (struct str){rest->at, end != NULL ? (size_t)(end - rest->at) : rest->length};
+    *rest = end != NULL ? (struct str){end + 2, rest->length - finding->length - 2} : STR_NONE;
+    return true;
+}
+
+/* Is everything that is wrong now among what was wrong before? */
+static bool finds_nothing_new(const char *now, const char *before)
+{
+    struct str rest = str_of(now), finding, known;
+    while (next_finding(&rest, &finding)) {
+        struct str all = str_of(before);
+        bool found = false;
+        while (!found && next_finding(&all, &known))
+            found = str_equal(known, finding);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
 /* What a stricter release would not have taken must still be changed, ended and removed: a change is only to
  * blame for what hasn't been wrong before. */
 static int check_object(const struct work *work, struct value root, bool was_draft, struct error **err)
@@ -478,7 +504,7 @@ static int check_object(const struct work *work, struct value root, bool was_dra
     int status = object_validate(kind, root, work->draft, &now);
     if (status == 0 || (value_exists(work->before) && !was_draft &&
                         object_validate(kind, work->before, false, &before) < 0 &&
-                        strcmp(error_message(before), error_message(now)) == 0))
+                        finds_nothing_new(error_message(now), error_message(before))))
         return 0;
     error_move(err, take_pointer(now));
     return status;

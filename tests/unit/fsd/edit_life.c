@@ -106,6 +106,15 @@ static void a_deletion_waits_for_nodes_and_finalizers(void **state)
          .says = "spec.dnsPolicy: must be one of ClusterFirstWithHostNet, ClusterFirst, Default, None, not "
                  "\"Odd\"; "
                  "spec.activeDeadlineSeconds: must be between 1 and 2147483647, not -1"},
+        {"pods",
+         "spec: {nodeName: n1, dnsPolicy: Odd, containers: [{name: a, image: \"\", imagePullPolicy: "
+         "Always}]}",
+         .edit = {EDIT_MERGE},
+         .document = "{spec: {containers: [{name: a, image: c, imagePullPolicy: Always}]}}",
+         .says = "pods/web: containers/a/image \"\" -> c",
+         .changes = "{metadata: {generation: 2}, spec: {containers: [{name: a, image: c, imagePullPolicy: "
+                    "Always, resources: {}, "
+                    "terminationMessagePath: /dev/termination-log, terminationMessagePolicy: File}]}}"},
         /* Asked again, it can only become shorter. */
         {"pods", "{" TERMINATING "}, " POD "}", .edit = {EDIT_DELETE, .grace = -1}},
         {"pods", "{" TERMINATING "}, " POD "}", .edit = {EDIT_DELETE, .grace = 20}},
