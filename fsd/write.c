@@ -279,18 +279,6 @@ static int check_only(struct call *call, const struct leaf *leaf, struct handle_
     return 0;
 }
 
-/* What several processes have open may be closed by one while it is being carried out for another: children
- * of a writer close at their beginning what they were not to have. They wait, and find that it is done. */
-static int carry_out_once(struct call *call, const struct leaf *leaf, struct handle_record *handle,
-                          struct error **err)
-{
-    if ((handle->flags & HANDLE_TRYING) != 0 && call->flags != FLUSH_CHANGES)
-        return CALL_WAITING;
-    call->flags = FLUSH_CHANGES;
-    handle->flags |= HANDLE_TRYING;
-    return carry_out(call, leaf, handle, err);
-}
-
 static int end_of_writing(struct call *call, bool asked_for, struct error **err)
 {
     struct leaf leaf;
@@ -309,9 +297,16 @@ static int end_of_writing(struct call *call, bool asked_for, struct error **err)
         call->quiet = true;
         return -(int)handle->refused;
     }
+    /* What several processes have open may be closed by one while it is being carried out for another:
+     * children of a writer close at their beginning what they were not to have. They wait, and find that it
+     * is done. */
+    if ((handle->flags & HANDLE_TRYING) != 0 && call->flags != FLUSH_CHANGES)
+        return CALL_WAITING;
     if (!asked_for && !is_end(call, &leaf, handle))
         return (handle->flags & HANDLE_CHECKED) != 0 ? 0 : check_only(call, &leaf, handle, err);
-    return carry_out_once(call, &leaf, handle, err);
+    call->flags = FLUSH_CHANGES;
+    handle->flags |= HANDLE_TRYING;
+    return carry_out(call, &leaf, handle, err);
 }
 
 static int start_flush(struct call *call, struct error **err)
