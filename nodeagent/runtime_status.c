@@ -6,6 +6,7 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include <errno.h>
+#include <sys/wait.h>
 
 #define TIMEOUT_MS 10000
 
@@ -53,9 +54,9 @@ static void on_features(void *context, const struct process_result *result)
     asking->process = NULL;
     if (complaint != NULL)
         log_info("%s says nothing of its features: %s", runtime->place->runtime, complaint);
-    runtime->features_known = true;
+    runtime->features_known = WIFEXITED(result->status); /* one that was killed is asked again */
     runtime->recursive_read_only = complaint == NULL && features_recursive_read_only(result->output);
-    answer(asking, NULL);
+    answer(asking, runtime->features_known ? NULL : complaint);
 }
 
 /* "runc://1.1.5": the first line of what it says of itself is "runc version 1.1.5". */
