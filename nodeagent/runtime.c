@@ -120,7 +120,8 @@ static void end_lost(const struct runtime *runtime, const char *uid, const char 
     *end = (struct runtime_end){.exit_code = 128 + SIGKILL, .finished_ms = clock_wall_ms(), .lost = true};
 }
 
-static void container_ended(struct ward *ward)
+/* Returns whether it has run at all. */
+static bool container_ended(struct ward *ward)
 {
     struct runtime *runtime = ward->runtime;
     autofree char *uid = take_pointer(ward->uid), *name = take_pointer(ward->name);
@@ -133,6 +134,7 @@ static void container_ended(struct ward *ward)
         end_lost(runtime, uid, name, attempt, &end);
     end.never_ran = waits_at(fifo, ward->asked);
     runtime->listener.container_ended(runtime->listener.context, uid, name, attempt, &end);
+    return !end.never_ran;
 }
 
 static void on_ward_ended(void *context, int status)
@@ -147,15 +149,16 @@ static void on_ward_ended(void *context, int status)
     *at = ward->next;
     ward->next = NULL;
     struct job *starting = ward->starting;
+    bool ran = false; /* what ends at once may have ended before it is seen to go on */
     if (ward->name != NULL)
-        container_ended(ward);
+        ran = container_ended(ward);
     else
         runtime->listener.sandbox_ended(runtime->listener.context, ward->uid);
     ward_free(&ward);
-    if (starting != NULL) {
+    if (starting != NULL && !ran)
         error_make(&starting->error, ESRCH, "the container ended before it was started");
+    if (starting != NULL)
         job_end(starting);
-    }
 }
 
 int ward_add(struct runtime *runtime, const char *uid, const char *name, int attempt, pid_t pid, int pidfd,
