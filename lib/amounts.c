@@ -6,11 +6,6 @@
 
 /* ---- which there are ---- */
 
-static bool read_plain(struct str text, int64_t *number)
-{
-    return quantity_units(text, number);
-}
-
 static void format_plain(int64_t number, char out[32])
 {
     snprintf(out, 32, "%lld", (long long)number);
@@ -22,7 +17,7 @@ struct unit {
 };
 static const struct unit thousandths = {quantity_milli, quantity_format_cpu};
 static const struct unit bytes = {quantity_units, quantity_format_bytes};
-static const struct unit plain = {read_plain, format_plain};
+static const struct unit plain = {quantity_units, format_plain};
 
 static const struct {
     const char *name;

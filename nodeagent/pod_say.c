@@ -3,6 +3,7 @@
 #include "lib/mirror.h"
 #include "lib/utf8.h"
 #include "nodeagent/agent_private.h"
+#include "nodeagent/document.h"
 #include "nodeagent/status.h"
 
 /* After another has changed the pod: by then that has been seen. After what the tree can't do at present. */
@@ -88,9 +89,8 @@ static bool is_untold(struct pod *pod)
 
 static bool mounts_are_recursive(const struct pod *pod)
 {
-    static const char *const lists[] = {"containers", "initContainers"};
-    for (size_t i = 0; i < COUNT(lists); i++)
-        value_each (container, value_at(pod_document(pod), "spec", lists[i]))
+    for (size_t i = 0; i < DOCUMENT_LISTS_RUN; i++)
+        value_each (container, value_at(pod_document(pod), "spec", document_container_lists[i]))
             if (runtime_recursive_read_only(pod->agent->runtime, container, NULL) > 0)
                 return true;
     return false;

@@ -241,7 +241,7 @@ static void read_container(struct value object, struct container_record *contain
         .name = str_dup(STR("")), .attempt = -1, .stop_signal = SIGTERM, .grace_seconds = -1};
     read_fields(object, container_fields, COUNT(container_fields), container);
     if (!value_exists(value_get(object, STR("signalled"))))
-        container->signalled_ms = container->asked_ms; /* once both were one step */
+        container->signalled_ms = container->asked_ms; /* without it: as soon as it was asked */
 }
 
 struct pod_record *record_load(const struct place *place, const char *uid, struct error **err)
@@ -252,7 +252,7 @@ struct pod_record *record_load(const struct place *place, const char *uid, struc
     if (doc == NULL)
         return NULL;
     struct value containers = value_get(doc_root(doc), STR("containers"));
-    struct pod_record *record = record_stray(uid); /* admitted, as all once were that have a record */
+    struct pod_record *record = record_stray(uid); /* which is admitted, where nothing else is said */
     record->grace_seconds = 30;
     read_fields(doc_root(doc), pod_fields, COUNT(pod_fields), record);
     record->over = record->failure_reason != NULL;
