@@ -252,7 +252,34 @@ static bool quantity(struct str s)
     return quantity_canonical(s, text);
 }
 
+/* Beginning with a letter, as the DNS had it first: so are services called. */
+static bool dns_1035_label(struct str s)
+{
+    return name_is_label(s) && is_lower(s.at[0]);
+}
+
+/* What can be an element of a path: so are roles called. */
+static bool path_segment(struct str s)
+{
+    return s.length != 0 && !str_is(s, ".") && !str_is(s, "..") && memchr(s.at, '/', s.length) == NULL &&
+           memchr(s.at, '%', s.length) == NULL;
+}
+
+/* Its jobs are called after it, with eleven characters more. */
+static bool cron_job_name(struct str s)
+{
+    return s.length <= 52 && name_is_subdomain(s);
+}
+
 static const struct format formats[] = {
+    {"dns-1035-label", dns_1035_label,
+     "a DNS-1035 label: at most 63 of a-z, 0-9 and -, beginning with a letter and ending with a letter or "
+     "digit"},
+    {"path-segment", path_segment, "a name that isn't . or .., and has no / or % in it"},
+    {"cron-job-name", cron_job_name,
+     "a lowercase RFC 1123 subdomain of at most 52 of a-z, 0-9, - and ., each part beginning and ending with "
+     "a "
+     "letter or digit"},
     {"dns-label", name_is_label,
      "a lowercase RFC 1123 label: at most 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"},
     {"dns-subdomain", name_is_subdomain,

@@ -4,10 +4,10 @@
 #include "fsd/formats.h"
 #include "fsd/jsonpath.h"
 #include "fsd/schema.h"
+#include "lib/file.h"
 #include "lib/yaml.h"
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 
 struct directory_name {
@@ -37,14 +37,16 @@ static int read_string(struct value from, const char *key, bool may_be_empty, st
     return 0;
 }
 
-/* What every object has, whatever its kind's file says of it. */
+/* What every object has: a user's kind doesn't mention it. */
 static void add_common_fields(struct value schema)
 {
+    if (value_exists(value_at(schema, "x-podtree-ref")))
+        return;
     autodoc struct doc *old = doc_copy(value_at(schema, "properties"));
     struct value properties = value_set_object(schema, STR("properties"));
     value_setf(value_set_object(properties, STR("apiVersion")), STR("type"), "string");
     value_setf(value_set_object(properties, STR("kind")), STR("type"), "string");
-    value_setf(value_set_object(properties, STR("metadata")), STR("x-podtree-ref"), "ObjectMeta");
+    value_setf(value_set_object(properties, STR("metadata")), STR("x-podtree-ref"), "meta/v1.ObjectMeta");
     value_each (member, doc_root(old))
         if (!value_exists(value_get(properties, value_key(member))))
             value_set_copy(properties, value_key(member), member);
@@ -229,43 +231,48 @@ static int read_kind(struct schema_set *set, struct kind *kind, struct value man
 
 /* ---- reading the directory ---- */
 
-static int read_document(struct schema_set *set, int directory, const char *name, struct value *root,
-                         struct error **err)
+/* One kind of file, of which there is a directory. */
+struct folder {
+    const char *path, *suffix;
+    struct doc *(*parse)(struct str text, struct error **err);
+    /* `name`: of the file, without the suffix */
+    int (*read)(struct kinds *kinds, struct str name, struct value root, struct error **err);
+};
+
+static int read_document(struct kinds *kinds, const struct folder *folder, const char *path,
+                         struct value *root, struct error **err)
 {
     autobuf struct buf text = {0};
-    autoclose int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(err, errno, "open");
-    for (;;) {
-        ssize_t got = read(fd, buf_reserve(&text, 65536), 65536);
-        if (got < 0)
-            return error_errno(err, errno, "read");
-        if (got == 0)
-            break;
-        text.length += (size_t)got;
-    }
-    struct doc *doc = yaml_parse(buf_str(&text), err);
+    int result = file_read(path, &text, err);
+    if (result < 0)
+        return result;
+    struct doc *doc = folder->parse(buf_str(&text), err);
     if (doc == NULL)
         return -EINVAL;
-    schema_set_keep(set, doc);
+    schema_set_keep(kinds->set, doc);
     *root = doc_root(doc);
     return 0;
 }
 
-static int is_yaml(const struct dirent *entry)
+static int read_types(struct kinds *kinds, struct str name, struct value root, struct error **err)
 {
-    return entry->d_name[0] != '.' && str_ends(str_of(entry->d_name), STR(".yaml"));
-}
-
-typedef int file_reader(struct kinds *kinds, struct value root, struct error **err);
-
-static int read_shared_file(struct kinds *kinds, struct value root, struct error **err)
-{
+    (void)name;
     return schema_set_define(kinds->set, root, err);
 }
 
-static int read_kind_file(struct kinds *kinds, struct value root, struct error **err)
+/* apps-v1.yaml has the rules of the package apps/v1. */
+static int read_rules(struct kinds *kinds, struct str name, struct value root, struct error **err)
 {
+    autofree char *package = str_dup(name);
+    char *dash = strrchr(package, '-');
+    if (dash != NULL)
+        *dash = '/';
+    return schema_set_refine(kinds->set, str_of(package), root, err);
+}
+
+static int read_kind_file(struct kinds *kinds, struct str name, struct value root, struct error **err)
+{
+    (void)name;
     struct kind *kind = schema_set_memory(kinds->set, 1, sizeof(*kind));
     if (read_kind(kinds->set, kind, root, err) < 0)
         return -EINVAL;
@@ -278,25 +285,41 @@ static int read_kind_file(struct kinds *kinds, struct value root, struct error *
     return 0;
 }
 
-/* Every *.yaml of the directory, in the order of names. */
-static int read_files(struct kinds *kinds, int parent, const char *directory, file_reader *reader,
-                      struct error **err)
+/* What is in them builds on what is in those before. */
+static const struct folder folders[] = {{"types", ".json", doc_parse, read_types},
+                                        {"rules", ".yaml", yaml_parse, read_rules},
+                                        {".", ".yaml", yaml_parse, read_kind_file}};
+
+static int read_file(struct kinds *kinds, const struct folder *folder, const char *directory, struct str name,
+                     struct error **err)
 {
-    autoclose int fd = openat(parent, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    autofree char *path = NULL;
+    if (asprintf(&path, "%s/" STR_FORMAT, directory, STR_ARGS(name)) < 0)
+        abort();
+    struct value root;
+    name.length -= strlen(folder->suffix);
+    int result = read_document(kinds, folder, path, &root, err);
+    if (result == 0)
+        result = folder->read(kinds, name, root, err);
+    return result < 0 ? error_wrap(err, "%s", path) : 0;
+}
+
+/* Its files, in the order of names; the hidden ones are an editor's. */
+static int read_folder(struct kinds *kinds, const struct folder *folder, const char *kinds_directory,
+                       struct error **err)
+{
+    autofree char *directory = NULL;
+    if (asprintf(&directory, "%s/%s", kinds_directory, folder->path) < 0)
+        abort();
     struct dirent **entries = NULL;
-    int count = fd >= 0 ? scandirat(fd, ".", &entries, is_yaml, alphasort) : -1;
+    int count = scandir(directory, &entries, NULL, alphasort);
     if (count < 0)
         return error_errno(err, errno, "cannot read the kinds in %s", directory);
     int result = 0;
     for (int i = 0; i < count; i++) {
-        struct value root;
-        if (result == 0) {
-            result = read_document(kinds->set, fd, entries[i]->d_name, &root, err);
-            if (result == 0)
-                result = reader(kinds, root, err);
-            if (result < 0)
-                error_wrap(err, "%s/%s", directory, entries[i]->d_name);
-        }
+        struct str name = str_of(entries[i]->d_name);
+        if (result == 0 && entries[i]->d_name[0] != '.' && str_ends(name, str_of(folder->suffix)))
+            result = read_file(kinds, folder, directory, name, err);
         free(entries[i]);
     }
     free(entries);
@@ -338,17 +361,9 @@ int kinds_load(const char *directory, struct kinds **out, struct error **err)
 {
     struct kinds *kinds = memory_zeroed(1, sizeof(*kinds));
     kinds->set = schema_set_new();
-    autofree char *shared = NULL;
-    if (asprintf(&shared, "%s/shared", directory) < 0)
-        abort();
-    int result = read_files(kinds, AT_FDCWD, shared, read_shared_file, err);
-    if (result == 0) {
-        result = schema_set_read_all(kinds->set, err);
-        if (result < 0)
-            error_wrap(err, "%s", shared);
-    }
-    if (result == 0)
-        result = read_files(kinds, AT_FDCWD, directory, read_kind_file, err);
+    int result = 0;
+    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders) && result == 0; i++)
+        result = read_folder(kinds, &folders[i], directory, err);
     if (result < 0) {
         kinds_free(kinds);
         return result;

@@ -1,17 +1,11 @@
 #include "fsd/schema.h"
 
 #include "fsd/default.h"
+#include "fsd/definitions.h"
 #include "fsd/formats.h"
 #include "fsd/rules.h"
 #include "lib/name.h"
 #include <errno.h>
-
-struct definition {
-    struct str name;
-    struct value text;
-    const struct schema *schema; /* NULL: not read yet */
-    bool reading;
-};
 
 struct block {
     struct block *next;
@@ -22,8 +16,7 @@ struct schema_set {
     struct block *blocks;
     struct doc **docs;
     size_t doc_count, doc_capacity;
-    struct definition *definitions;
-    size_t definition_count, definition_capacity;
+    struct definitions definitions;
     struct schema **patterned; /* schemas with a compiled pattern, to be freed */
     size_t patterned_count, patterned_capacity;
 };
@@ -46,7 +39,7 @@ void schema_set_free(struct schema_set *set)
         free(block);
     }
     free(set->docs);
-    free(set->definitions);
+    definitions_free(&set->definitions);
     free(set->patterned);
     free(set);
 }
@@ -418,6 +411,8 @@ static const struct keyword {
     {"x-kubernetes-list-type", read_list_type, 0},
     {"x-kubernetes-list-map-keys", read_list_keys, 0},
     {"x-kubernetes-map-type", read_nothing, 0},
+    {"x-kubernetes-patch-strategy", read_nothing, 0},
+    {"x-kubernetes-patch-merge-key", read_nothing, 0},
     {"x-kubernetes-int-or-string", read_int_or_string, 0},
     {"x-kubernetes-preserve-unknown-fields", read_any, 0},
     {"x-podtree-ref", read_nothing, 0}, /* read first, by begin() */
@@ -465,16 +460,16 @@ static const struct schema *definition_read(struct schema_set *set, struct defin
     definition->schema = schema_read(set, definition->text, err);
     definition->reading = false;
     if (definition->schema == NULL)
-        error_wrap(err, STR_FORMAT, STR_ARGS(definition->name));
+        error_wrap(err, STR_FORMAT, STR_ARGS(definition->by_name.key));
     return definition->schema;
 }
 
 static const struct schema *refer(struct schema_set *set, struct str name, struct error **err)
 {
-    for (size_t i = 0; i < set->definition_count; i++)
-        if (str_equal(set->definitions[i].name, name))
-            return definition_read(set, &set->definitions[i], err);
-    error_make(err, EINVAL, "there is no shared definition " STR_FORMAT, STR_ARGS(name));
+    struct definition *definition = definitions_find(&set->definitions, name);
+    if (definition != NULL)
+        return definition_read(set, definition, err);
+    error_make(err, EINVAL, "there is no definition " STR_FORMAT, STR_ARGS(name));
     return NULL;
 }
 
@@ -557,25 +552,21 @@ const struct schema *schema_read(struct schema_set *set, struct value text, stru
     return schema;
 }
 
-int schema_set_define(struct schema_set *set, struct value definitions, struct error **err)
+int schema_set_define(struct schema_set *set, struct value texts, struct error **err)
 {
-    if (value_type(definitions) != VALUE_OBJECT)
-        return wrong(err, "a mapping from names to schemas");
-    value_each (member, definitions) {
-        for (size_t i = 0; i < set->definition_count; i++)
-            if (str_equal(set->definitions[i].name, value_key(member)))
-                return error_make(err, EINVAL, STR_FORMAT " is defined twice", STR_ARGS(value_key(member)));
-        array_grow(set->definitions, set->definition_count, set->definition_capacity);
-        set->definitions[set->definition_count++] =
-            (struct definition){.name = value_key(member), .text = member};
-    }
-    return 0;
+    return definitions_add(&set->definitions, texts, err);
+}
+
+int schema_set_refine(struct schema_set *set, struct str package, struct value rules, struct error **err)
+{
+    return definitions_refine(&set->definitions, package, rules, err);
 }
 
 int schema_set_read_all(struct schema_set *set, struct error **err)
 {
-    for (size_t i = 0; i < set->definition_count; i++)
-        if (definition_read(set, &set->definitions[i], err) == NULL)
+    for (struct definition *definition = NULL;
+         (definition = definitions_next(&set->definitions, definition)) != NULL;)
+        if (definition_read(set, definition, err) == NULL)
             return -EINVAL;
     return 0;
 }

@@ -1,9 +1,9 @@
 /* From the text of a schema (OpenAPI v3 as CustomResourceDefinitions have it) to struct schema.
  *
  * The part of kind.c that reads schemas. A set owns the memory of everything that is read through it, and
- * the shared definitions: the files of kinds/shared, each a mapping from a type's name to its schema, which
- * any other schema refers to with x-podtree-ref. A definition is read once and shared by all who refer to it,
- * so the pod's spec exists once however many kinds have a template. */
+ * the definitions (fsd/definitions.h), which any other schema refers to with x-podtree-ref. A definition is
+ * read when the first refers to it and shared by all who do, so the pod's spec exists once however many kinds
+ * have a template. */
 #ifndef PODTREE_SCHEMA_H
 #define PODTREE_SCHEMA_H
 
@@ -16,8 +16,11 @@ void schema_set_free(struct schema_set *set);
 
 /* Keeps the document as long as the set: schemas borrow its strings. */
 void schema_set_keep(struct schema_set *set, struct doc *doc);
-/* Adds the definitions of a shared file, which must have been given to schema_set_keep(). */
-int schema_set_define(struct schema_set *set, struct value definitions, struct error **err);
+/* Adds definitions, the members of a document that was given to schema_set_keep(). */
+int schema_set_define(struct schema_set *set, struct value texts, struct error **err);
+/* Lays the rules of a document that was given to schema_set_keep() over the definitions of this package;
+ * before anything is read. */
+int schema_set_refine(struct schema_set *set, struct str package, struct value rules, struct error **err);
 /* Zeroed memory that lives as long as the set. */
 void *schema_set_memory(struct schema_set *set, size_t count, size_t size);
 /* The strings of an array of strings; `count` gets their number. EINVAL when it is something else. */
@@ -26,7 +29,7 @@ const struct str *schema_set_strings(struct schema_set *set, struct value list, 
 
 /* Reads a schema. NULL and an error when a keyword is unknown or misused: nothing is silently ignored. */
 const struct schema *schema_read(struct schema_set *set, struct value text, struct error **err);
-/* Reads every definition, so that a mistake is found also in one that nothing refers to. */
+/* Reads every definition, so that a mistake is found also in one that nothing refers to: for tests. */
 int schema_set_read_all(struct schema_set *set, struct error **err);
 
 #endif
