@@ -216,7 +216,7 @@ static void string_data(struct value secret)
         value_remove(given);
 }
 
-static const struct default_rule default_rules[] = {
+static const struct default_rule default_rules_of_objects[] = {
     {"imagePullPolicy", image_pull_policy},
     {"podSpec", pod_spec},
     {"pod", pod},
@@ -224,13 +224,16 @@ static const struct default_rule default_rules[] = {
     {"deploymentStrategy", deployment_strategy},
     {"namespaceLabel", namespace_label},
     {"stringData", string_data},
+    {NULL, NULL},
 };
 
 const struct default_rule *default_rule_find(struct str name)
 {
-    for (size_t i = 0; i < COUNT(default_rules); i++)
-        if (str_is(name, default_rules[i].name))
-            return &default_rules[i];
+    static const struct default_rule *const tables[] = {default_rules_of_objects, default_rules_of_kinds};
+    for (size_t i = 0; i < COUNT(tables); i++)
+        for (const struct default_rule *rule = tables[i]; rule->name != NULL; rule++)
+            if (str_is(name, rule->name))
+                return rule;
     return NULL;
 }
 

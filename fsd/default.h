@@ -12,7 +12,10 @@ struct default_rule {
     void (*apply)(struct value v);
 };
 
-/* NULL for a name that is not in the table. */
+/* Those of kinds that nodes have nothing to do with; it ends with a row without a name. */
+extern const struct default_rule default_rules_of_kinds[];
+
+/* NULL for a name that is not in the tables. */
 const struct default_rule *default_rule_find(struct str name);
 
 #endif

@@ -53,7 +53,9 @@ static int lay_over_properties(struct value facts, struct value rules, struct er
         struct value fact = value_get(facts, value_key(rule));
         if (!value_exists(fact))
             return error_make(err, EINVAL, STR_FORMAT ": there is no such field", STR_ARGS(value_key(rule)));
-        if (lay_over(fact, rule, err) < 0)
+        if (value_exists(value_at(rule, "x-podtree-ref"))) /* it is another type here */
+            value_set_copy(facts, value_key(rule), rule);
+        else if (lay_over(fact, rule, err) < 0)
             return error_wrap(err, STR_FORMAT, STR_ARGS(value_key(rule)));
     }
     return 0;

@@ -271,7 +271,49 @@ static bool cron_job_name(struct str s)
     return s.length <= 52 && name_is_subdomain(s);
 }
 
+/* No address of the machine itself, nor one that means a group or nobody. */
+static bool endpoint_ip(struct str s)
+{
+    unsigned char bytes[16];
+    autofree char *text = str_dup(s);
+    if (inet_pton(AF_INET, text, bytes) == 1)
+        return bytes[0] != 127 && (bytes[0] & 0xf0) != 0xe0 && (bytes[0] != 169 || bytes[1] != 254) &&
+               (bytes[0] | bytes[1] | bytes[2] | bytes[3]) != 0;
+    return ip(s) && !str_is(s, "::") && !str_is(s, "::1") && !str_starts(s, STR("fe80:")) &&
+           !str_starts(s, STR("ff"));
+}
+
+static bool csi_driver(struct str s)
+{
+    return name_is_made_of(s, "-.", true, 63);
+}
+
+/* example.com/nfs, or without a domain. */
+static bool provisioner(struct str s)
+{
+    char lowered[253 + 1 + 63 + 1];
+    if (s.length >= sizeof(lowered))
+        return false;
+    for (size_t i = 0; i < s.length; i++)
+        lowered[i] = (char)(s.at[i] >= 'A' && s.at[i] <= 'Z' ? s.at[i] | 0x20 : s.at[i]);
+    return label_key((struct str){lowered, s.length});
+}
+
+/* example.com/a/b */
+static bool domain_prefixed_path(struct str s)
+{
+    struct str domain;
+    if (!str_split(&s, '/', &domain) || s.length == 0)
+        return false;
+    return name_is_subdomain(domain);
+}
+
 static const struct format formats[] = {
+    {"endpoint-ip", endpoint_ip, "an IP address, but none of loopback, link-local, multicast or nobody"},
+    {"csi-driver", csi_driver,
+     "at most 63 of letters, digits, - and ., beginning and ending with a letter or digit"},
+    {"provisioner", provisioner, "a qualified name, perhaps behind a domain and a slash (example.com/nfs)"},
+    {"domain-prefixed-path", domain_prefixed_path, "a domain, a slash and a path (example.com/ingress)"},
     {"dns-1035-label", dns_1035_label,
      "a DNS-1035 label: at most 63 of a-z, 0-9 and -, beginning with a letter and ending with a letter or "
      "digit"},

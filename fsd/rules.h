@@ -32,5 +32,9 @@ extern const struct rule rules_of_containers[];
 extern const struct rule rules_of_pod_values[];
 extern const struct rule rules_of_workloads[];
 extern const struct rule rules_of_secrets[];
+extern const struct rule rules_of_services[];
+extern const struct rule rules_of_storage[];
+extern const struct rule rules_of_network[];
+extern const struct rule rules_of_access[];
 
 #endif

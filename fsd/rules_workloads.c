@@ -71,7 +71,26 @@ static void deployment_strategy(struct check *check, const struct step *at, stru
         check_say(check, &step, "must be at most 100%%, not " STR_FORMAT, STR_ARGS(text));
 }
 
+/* Its selector is a plain map of labels. */
+static void replication_controller(struct check *check, const struct step *at, struct value spec)
+{
+    struct value selector = value_at(spec, "selector"),
+                 labels = value_at(spec, "template", "metadata", "labels");
+    struct step selector_step = STEP_MEMBER(at, STR("selector")),
+                template_step = STEP_MEMBER(at, STR("template"));
+    struct step metadata = STEP_MEMBER(&template_step, STR("metadata")),
+                step = STEP_MEMBER(&metadata, STR("labels"));
+    if (value_count(selector) == 0)
+        check_lacks(check, &selector_step, "must not be empty: it would select every pod");
+    value_each (label, selector)
+        if (!value_equal(value_get(labels, value_key(label)), label)) {
+            check_lacks(check, &step, "must match the selector, or the pods would not be found again");
+            return;
+        }
+}
+
 const struct rule rules_of_workloads[] = {
+    {"replicationController", replication_controller, NULL},
     {"selectorMatchesTemplate", selector_matches_template, NULL},
     {"podsRestartAlways", pods_restart_always, NULL},
     {"deployment", deployment, NULL},

@@ -5,8 +5,8 @@
  * status, nor whether what is empty is there. */
 #include "fsd/validate.h"
 #include "lib/clock.h"
+#include "lib/file.h"
 #include "lib/options.h"
-#include "lib/process.h"
 #include "lib/yaml.h"
 #include <errno.h>
 #include <stdio.h>
@@ -141,6 +141,10 @@ static int complete(const struct kinds *kinds, struct value document, struct err
     const struct kind *kind = kinds_by_manifest(kinds, document, err);
     if (kind == NULL)
         return -EINVAL;
+    struct value metadata = value_get(document, STR("metadata"));
+    if (kind->namespaced && value_type(metadata) == VALUE_OBJECT &&
+        value_str(value_get(metadata, STR("namespace"))).length == 0)
+        value_setf(metadata, STR("namespace"), "default");
     schema_prune_nulls(kind->schema, document);
     schema_default(kind->schema, document);
     return object_validate(kind, document, false, err);
@@ -190,18 +194,21 @@ static void run_case(const struct kinds *kinds, struct value expected)
 
 static int run_file(const struct kinds *kinds, const char *path, struct error **err)
 {
-    autobuf struct buf text = {0};
-    const char *const argv[] = {"xz", "--decompress", "--stdout", path, NULL};
-    int result = process_run(&(struct process_plan){.argv = argv}, &text, err);
-    struct str rest = buf_str(&text), line;
-    while (result == 0 && str_split(&rest, '\n', &line)) {
-        if (line.length == 0)
-            continue;
-        autodoc struct doc *doc = doc_parse(line, err);
+    autofree char *command = path_format("xz --decompress --stdout '%s'", path);
+    FILE *lines = popen(command, "r");
+    if (lines == NULL)
+        return error_errno(err, errno, "cannot run xz");
+    autofree char *line = NULL;
+    size_t size = 0;
+    int result = 0;
+    for (ssize_t length; result == 0 && (length = getline(&line, &size, lines)) > 0;) {
+        autodoc struct doc *doc = doc_parse((struct str){line, (size_t)length}, err);
         result = doc != NULL ? 0 : -EINVAL;
         if (doc != NULL)
             run_case(kinds, doc_root(doc));
     }
+    if (pclose(lines) != 0 && result == 0)
+        result = error_make(err, EIO, "cannot read %s", path);
     return result;
 }
 
