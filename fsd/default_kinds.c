@@ -51,7 +51,15 @@ static void service(struct value spec)
         value_set_bool(spec, STR("allocateLoadBalancerNodePorts"), true);
     if (value_is(type, "ExternalName"))
         return;
-    /* One family: the cluster's. Which address it becomes is decided when it is made. */
+    /* Who says the addresses himself may have them of both families. */
+    if (value_is(value_at(spec, "clusterIP"), "None") && value_count(value_at(spec, "selector")) == 0 &&
+        !value_exists(value_at(spec, "ipFamilyPolicy")) && value_count(value_at(spec, "ipFamilies")) == 0) {
+        value_setf(spec, STR("ipFamilyPolicy"), "RequireDualStack");
+        struct value families = value_ensure_array(spec, STR("ipFamilies"));
+        value_append_str(families, STR("IPv4"));
+        value_append_str(families, STR("IPv6"));
+    }
+    /* Else one, the cluster's. Which address it becomes is decided when it is made. */
     if (!value_exists(value_at(spec, "ipFamilyPolicy")))
         value_setf(spec, STR("ipFamilyPolicy"), "SingleStack");
     if (value_count(value_at(spec, "ipFamilies")) == 0 &&
@@ -122,7 +130,124 @@ static void network_policy(struct value spec)
         value_append_str(types, STR("Egress"));
 }
 
+/* The generation that a template had before there were revisions. */
+static void daemon_set(struct value object)
+{
+    struct value metadata = value_at(object, "metadata"), annotations = value_at(metadata, "annotations");
+    if (value_type(metadata) != VALUE_OBJECT ||
+        (value_exists(annotations) && value_type(annotations) != VALUE_OBJECT))
+        return;
+    annotations = value_ensure_object(metadata, STR("annotations"));
+    if (!value_exists(value_get(annotations, STR("deprecated.daemonset.template.generation"))))
+        value_setf(annotations, STR("deprecated.daemonset.template.generation"), "1");
+}
+
+/* Where pods are replaced one after another, there is how. */
+static void rolling(struct value strategy)
+{
+    struct value type = value_at(strategy, "type");
+    if ((!value_exists(type) || value_is(type, "") || value_is(type, "RollingUpdate")) &&
+        !value_exists(value_at(strategy, "rollingUpdate")))
+        value_set_object(strategy, STR("rollingUpdate"));
+}
+
+/* The claims of a template are objects, and say so. */
+static void stateful_set(struct value spec)
+{
+    value_each (claim, value_at(spec, "volumeClaimTemplates")) {
+        if (value_type(claim) != VALUE_OBJECT)
+            continue;
+        default_text(claim, "apiVersion", "v1");
+        default_text(claim, "kind", "PersistentVolumeClaim");
+        if (!value_exists(value_at(claim, "status")))
+            value_setf(value_ensure_object(claim, STR("status")), STR("phase"), "Pending");
+    }
+}
+
+static void default_number(struct value v, const char *member, int64_t number)
+{
+    if (!value_exists(value_get(v, str_of(member))))
+        value_set_int(v, str_of(member), number);
+}
+
+static void job(struct value spec)
+{
+    if (!value_exists(value_at(spec, "completions")) && !value_exists(value_at(spec, "parallelism"))) {
+        value_set_int(spec, STR("completions"), 1);
+        value_set_int(spec, STR("parallelism"), 1);
+    }
+    default_number(spec, "parallelism", 1);
+    bool by_index = value_exists(value_at(spec, "backoffLimitPerIndex"));
+    default_number(spec, "backoffLimit", by_index ? INT32_MAX : 6);
+    default_text(spec, "completionMode", "NonIndexed");
+    if (!value_exists(value_at(spec, "suspend")))
+        value_set_bool(spec, STR("suspend"), false);
+    if (!value_exists(value_at(spec, "manualSelector")))
+        value_set_bool(spec, STR("manualSelector"), false);
+    if (!value_exists(value_at(spec, "podReplacementPolicy")))
+        value_setf(spec, STR("podReplacementPolicy"), "%s",
+                   value_exists(value_at(spec, "podFailurePolicy")) ? "Failed" : "TerminatingOrFailed");
+}
+
+static void job_labels(struct value object)
+{
+    struct value labels = value_at(object, "spec", "template", "metadata", "labels"),
+                 metadata = value_at(object, "metadata");
+    if (value_type(labels) == VALUE_OBJECT && value_count(labels) != 0 &&
+        value_type(metadata) == VALUE_OBJECT && value_count(value_at(metadata, "labels")) == 0)
+        value_set_copy(metadata, STR("labels"), labels);
+}
+
+/* 80 percent of the processors where nothing is said; and how fast it may go. */
+static void autoscaler(struct value spec)
+{
+    static const struct {
+        const char *direction;
+        int64_t window;
+        struct {
+            const char *type;
+            int64_t value;
+        } policies[2];
+    } rows[] = {{"scaleUp", 0, {{"Pods", 4}, {"Percent", 100}}},
+                {"scaleDown", -1, {{"Percent", 100}, {NULL, 0}}}};
+    if (value_count(value_at(spec, "metrics")) == 0) {
+        struct value metric = value_append_object(value_ensure_array(spec, STR("metrics")));
+        value_setf(metric, STR("type"), "Resource");
+        struct value resource = value_set_object(metric, STR("resource"));
+        value_setf(resource, STR("name"), "cpu");
+        struct value target = value_set_object(resource, STR("target"));
+        value_setf(target, STR("type"), "Utilization");
+        value_set_int(target, STR("averageUtilization"), 80);
+    }
+    struct value behavior = value_at(spec, "behavior");
+    if (value_type(behavior) != VALUE_OBJECT)
+        return;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct value rules = value_ensure_object(behavior, str_of(rows[i].direction));
+        if (value_type(rules) != VALUE_OBJECT)
+            continue;
+        if (rows[i].window >= 0)
+            default_number(rules, "stabilizationWindowSeconds", rows[i].window);
+        if (value_exists(value_at(rules, "policies")))
+            continue;
+        struct value policies = value_set_array(rules, STR("policies"));
+        for (size_t j = 0; j < COUNT(rows[i].policies) && rows[i].policies[j].type != NULL; j++) {
+            struct value policy = value_append_object(policies);
+            value_setf(policy, STR("type"), "%s", rows[i].policies[j].type);
+            value_set_int(policy, STR("value"), rows[i].policies[j].value);
+            value_set_int(policy, STR("periodSeconds"), 15);
+        }
+    }
+}
+
 const struct default_rule default_rules_of_kinds[] = {
+    {"daemonSet", daemon_set},
+    {"daemonSetStrategy", rolling},
+    {"statefulSetStrategy", rolling},
+    {"statefulSet", stateful_set},
+    {"job", job},
+    {"jobLabels", job_labels},
+    {"autoscaler", autoscaler},
     {"volumeFinalizer", volume_finalizer},
     {"claimFinalizer", claim_finalizer},
     {"service", service},

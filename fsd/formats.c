@@ -4,6 +4,9 @@
 #include "lib/name.h"
 #include "lib/quantity.h"
 #include <arpa/inet.h>
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
 
 static bool is_lower(char c)
 {
@@ -35,6 +38,11 @@ static bool qualified_name(struct str s, bool (*prefix_check)(struct str prefix)
 static bool label_key(struct str s)
 {
     return qualified_name(s, name_is_subdomain);
+}
+
+static bool dns_subdomain_or_empty(struct str s)
+{
+    return s.length == 0 || name_is_subdomain(s);
 }
 
 static bool label_key_or_empty(struct str s)
@@ -308,7 +316,80 @@ static bool domain_prefixed_path(struct str s)
     return name_is_subdomain(domain);
 }
 
+/* One column of a schedule: numbers in their range or names, as lists, ranges and steps. */
+struct schedule_column {
+    int least, most;
+    const char *names; /* three letters each, from `least` on */
+};
+
+static bool schedule_number(struct str text, const struct schedule_column *column, int64_t *number)
+{
+    for (size_t i = 0; column->names != NULL && text.length == 3 && column->names[i * 3] != '\0'; i++)
+        if (strncasecmp(text.at, column->names + i * 3, 3) == 0) {
+            *number = column->least + (int64_t)i;
+            return true;
+        }
+    return str_to_int64(text, number) && *number >= column->least && *number <= column->most;
+}
+
+static bool schedule_range(struct str text, const struct schedule_column *column)
+{
+    struct str range, first;
+    int64_t step, low, high;
+    if (!str_split(&text, '/', &range) || (text.at != NULL && (!str_to_int64(text, &step) || step < 1)))
+        return false;
+    if (str_is(range, "*") || str_is(range, "?"))
+        return true;
+    if (!str_split(&range, '-', &first) || !schedule_number(first, column, &low))
+        return false;
+    return range.at == NULL || (schedule_number(range, column, &high) && low <= high);
+}
+
+/* Five columns, or @daily and the like, or @every 1h. */
+static bool cron_schedule(struct str s)
+{
+    static const struct schedule_column columns[] = {{0, 59, NULL},
+                                                     {0, 23, NULL},
+                                                     {1, 31, NULL},
+                                                     {1, 12, "janfebmaraprmayjunjulaugsepoctnovdec"},
+                                                     {0, 6, "sunmontuewedthufrisat"}};
+    static const char *const named[] = {"@yearly", "@annually", "@monthly", "@weekly",
+                                        "@daily",  "@midnight", "@hourly"};
+    for (size_t i = 0; i < COUNT(named); i++)
+        if (str_is(s, named[i]))
+            return true;
+    if (str_starts(s, STR("@every ")))
+        return duration((struct str){s.at + 7, s.length - 7});
+    size_t count = 0;
+    struct str column, part;
+    while (str_split(&s, ' ', &column)) {
+        if (column.length == 0)
+            continue;
+        if (count == COUNT(columns))
+            return false;
+        while (str_split(&column, ',', &part))
+            if (!schedule_range(part, &columns[count]))
+                return false;
+        count++;
+    }
+    return count == COUNT(columns);
+}
+
+/* As the machine knows it. */
+static bool time_zone(struct str s)
+{
+    char path[128];
+    if (s.length == 0 || s.at[0] == '/' || str_is(s, "Local") || memmem(s.at, s.length, "..", 2) != NULL ||
+        s.length > 64)
+        return false;
+    snprintf(path, sizeof(path), "/usr/share/zoneinfo/" STR_FORMAT, STR_ARGS(s));
+    return access("/usr/share/zoneinfo", R_OK) < 0 || access(path, R_OK) == 0;
+}
+
 static const struct format formats[] = {
+    {"cron-schedule", cron_schedule,
+     "a schedule: minute, hour, day, month and day of the week, as 30 2 * * *, or @daily"},
+    {"time-zone", time_zone, "a time zone as Europe/Zurich"},
     {"endpoint-ip", endpoint_ip, "an IP address, but none of loopback, link-local, multicast or nobody"},
     {"csi-driver", csi_driver,
      "at most 63 of letters, digits, - and ., beginning and ending with a letter or digit"},
@@ -328,6 +409,7 @@ static const struct format formats[] = {
      "a lowercase RFC 1123 subdomain: at most 253 of a-z, 0-9, - and ., each part beginning and ending with "
      "a "
      "letter or digit"},
+    {"dns-subdomain-or-empty", dns_subdomain_or_empty, "empty or a lowercase RFC 1123 subdomain"},
     {"label-key", label_key,
      "a qualified name: at most 63 of letters, digits, -, _ and ., beginning and ending with a letter or "
      "digit, "

@@ -68,6 +68,7 @@ struct schema {
     bool server_managed; /* x-podtree-server: only fsd and components write it */
     bool immutable;      /* x-podtree-immutable: settable at creation only */
     bool write_once;     /* x-podtree-write-once: may be set when it is unset */
+    bool unchecked;      /* x-podtree-unchecked: of it and what is below only names and types are looked at */
     bool secrets;        /* it or something below it is secret */
     bool guarded;        /* it or something below it is immutable, write-once or has update rules */
     bool wants_defaults; /* it or something below it has defaults or a quantity to bring in form */

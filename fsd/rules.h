@@ -36,5 +36,6 @@ extern const struct rule rules_of_services[];
 extern const struct rule rules_of_storage[];
 extern const struct rule rules_of_network[];
 extern const struct rule rules_of_access[];
+extern const struct rule rules_of_scaling[];
 
 #endif

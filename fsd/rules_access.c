@@ -1,4 +1,5 @@
 /* Rules of roles and who has them. */
+#include "fsd/formats.h"
 #include "fsd/rules.h"
 
 #define GROUP "rbac.authorization.k8s.io"
@@ -62,6 +63,10 @@ static void subject(struct check *check, const struct step *at, struct value v)
     const char *wanted = account ? "" : GROUP;
     if (!str_is(value_str(group), wanted))
         check_say(check, &step, "must be \"%s\", not \"" STR_FORMAT "\"", wanted, STR_ARGS(value_str(group)));
+    struct step name = STEP_MEMBER(at, STR("name"));
+    if (account && !format_find(STR("dns-subdomain"))->check(value_str(value_at(v, "name"))))
+        check_say(check, &name, "must be %s, not \"" STR_FORMAT "\"",
+                  format_find(STR("dns-subdomain"))->wanted, STR_ARGS(value_str(value_at(v, "name"))));
     if (!account && value_str(value_at(v, "namespace")).length != 0)
         check_say(check, &namespace, "must not be there: only a ServiceAccount has one");
 }

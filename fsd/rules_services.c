@@ -146,7 +146,34 @@ static void endpoint_subset(struct check *check, const struct step *at, struct v
     }
 }
 
+/* All addresses of a slice are of its kind. */
+static void endpoint_slice(struct check *check, const struct step *at, struct value slice)
+{
+    static const struct {
+        const char *type, *format;
+    } rows[] = {{"IPv4", "endpoint-ip"}, {"IPv6", "endpoint-ip"}, {"FQDN", "dns-subdomain"}};
+    struct step list = STEP_MEMBER(at, STR("endpoints"));
+    size_t i = 0;
+    value_each (endpoint, value_at(slice, "endpoints")) {
+        struct step step = STEP_ELEMENT(&list, i++), addresses = STEP_MEMBER(&step, STR("addresses"));
+        size_t j = 0;
+        value_each (address, value_at(endpoint, "addresses")) {
+            struct step element = STEP_ELEMENT(&addresses, j++);
+            bool colon = value_str(address).length != 0 &&
+                         memchr(value_str(address).at, ':', value_str(address).length) != NULL;
+            for (size_t k = 0; k < COUNT(rows); k++) {
+                if (!value_is(value_at(slice, "addressType"), rows[k].type))
+                    continue;
+                if (!format_find(str_of(rows[k].format))->check(value_str(address)) || colon != (k == 1))
+                    check_say(check, &element, "must be an address of the type %s, not \"" STR_FORMAT "\"",
+                              rows[k].type, STR_ARGS(value_str(address)));
+            }
+        }
+    }
+}
+
 const struct rule rules_of_services[] = {
+    {"endpointSlice", endpoint_slice, NULL},
     {"service", service, NULL},
     {"endpointSubset", endpoint_subset, NULL},
     {NULL, NULL, NULL},

@@ -89,7 +89,75 @@ static void replication_controller(struct check *check, const struct step *at, s
         }
 }
 
+static bool is_zero_or_absent(struct value v)
+{
+    int64_t number;
+    return !value_exists(v) || (value_int(v, &number) && number == 0) || is_zero(v);
+}
+
+static void daemon_set_strategy(struct check *check, const struct step *at, struct value strategy)
+{
+    struct value update = value_at(strategy, "rollingUpdate");
+    struct step rolling = STEP_MEMBER(at, STR("rollingUpdate")),
+                step = STEP_MEMBER(&rolling, STR("maxUnavailable"));
+    if (!value_is(value_at(strategy, "type"), "RollingUpdate"))
+        return;
+    bool surge = !is_zero_or_absent(value_at(update, "maxSurge"));
+    bool unavailable = !is_zero_or_absent(value_at(update, "maxUnavailable"));
+    if (!surge && !unavailable)
+        check_say(check, &step, "must not be 0 when maxSurge is 0: nothing could ever be replaced");
+    if (surge && unavailable)
+        check_say(check, &step, "must be 0 when maxSurge is not: only one of them");
+}
+
+/* Pods that end must not be begun again for ever. */
+static void job_spec(struct check *check, const struct step *at, struct value spec)
+{
+    struct value policy = value_at(spec, "template", "spec", "restartPolicy");
+    struct step template = STEP_MEMBER(at, STR("template")), pod = STEP_MEMBER(&template, STR("spec"));
+    struct step step = STEP_MEMBER(&pod, STR("restartPolicy")),
+                completions = STEP_MEMBER(at, STR("completions"));
+    if (value_exists(value_at(spec, "template", "spec")) && !value_is(policy, "OnFailure") &&
+        !value_is(policy, "Never"))
+        check_say(check, &step, "must be one of OnFailure, Never, not \"" STR_FORMAT "\"",
+                  STR_ARGS(value_str(policy)));
+    if (value_is(value_at(spec, "completionMode"), "Indexed") && !value_exists(value_at(spec, "completions")))
+        check_lacks(check, &completions, "is required when completionMode is Indexed");
+}
+
+/* Its selector is made for it, unless it is said that it isn't. */
+static void job(struct check *check, const struct step *at, struct value spec)
+{
+    struct step step = STEP_MEMBER(at, STR("selector"));
+    if (value_exists(value_at(spec, "selector")) && !value_true(value_at(spec, "manualSelector")))
+        check_say(check, &step,
+                  "must not be there, unless manualSelector is true: it is made from the job's uid");
+}
+
+static void disruption_budget(struct check *check, const struct step *at, struct value spec)
+{
+    static const char *const names[] = {"minAvailable", "maxUnavailable", NULL};
+    rule_one_of(check, at, spec, names, false);
+}
+
+#define HIGHEST_PRIORITY 1000000000
+
+static void priority_class(struct check *check, const struct step *at, struct value class)
+{
+    int64_t priority;
+    struct step step = STEP_MEMBER(at, STR("value"));
+    struct str name = value_str(value_at(class, "metadata", "name"));
+    if (!str_starts(name, STR("system-")) && value_int(value_at(class, "value"), &priority) &&
+        priority > HIGHEST_PRIORITY)
+        check_say(check, &step, "must be at most %d, not %lld", HIGHEST_PRIORITY, (long long)priority);
+}
+
 const struct rule rules_of_workloads[] = {
+    {"daemonSetStrategy", daemon_set_strategy, NULL},
+    {"jobSpec", job_spec, NULL},
+    {"job", job, NULL},
+    {"disruptionBudget", disruption_budget, NULL},
+    {"priorityClass", priority_class, NULL},
     {"replicationController", replication_controller, NULL},
     {"selectorMatchesTemplate", selector_matches_template, NULL},
     {"podsRestartAlways", pods_restart_always, NULL},

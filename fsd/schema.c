@@ -423,6 +423,7 @@ static const struct keyword {
     {"x-podtree-repeatable", NULL, offsetof(struct schema, repeatable)},
     {"x-podtree-zero-unset", NULL, offsetof(struct schema, zero_unset)},
     {"x-podtree-server", NULL, offsetof(struct schema, server_managed)},
+    {"x-podtree-unchecked", NULL, offsetof(struct schema, unchecked)},
     {"x-podtree-immutable", NULL, offsetof(struct schema, immutable)},
     {"x-podtree-write-once", NULL, offsetof(struct schema, write_once)},
     {"x-podtree-rules", read_rules, 0},

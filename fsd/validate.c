@@ -75,6 +75,8 @@ static void check_text(struct check *check, const struct step *at, const struct 
                        struct value v)
 {
     struct str text = value_str(v);
+    if (check->loose)
+        return;
     if (text.length == 0 && schema->min_length > 0) {
         check_lacks(check, at, "must not be empty");
         return;
@@ -111,7 +113,7 @@ static void check_bounds(struct check *check, const struct step *at, const struc
                          struct value v)
 {
     double number;
-    if (!value_number(v, &number))
+    if (check->loose || !value_number(v, &number))
         return;
     autobuf struct buf wanted = {0};
     if (schema->has_minimum && schema->has_maximum && (number < schema->minimum || number > schema->maximum))
@@ -240,6 +242,8 @@ static void check_list(struct check *check, const struct step *at, const struct 
         struct step step = STEP_ELEMENT(at, (size_t)count++);
         check_value(check, &step, schema->items, element);
     }
+    if (check->loose)
+        return;
     if (count == 0 && schema->min_items > 0) {
         check_lacks(check, at, "must not be empty");
     } else if (count < schema->min_items) {
@@ -272,7 +276,7 @@ static void check_map(struct check *check, const struct step *at, const struct s
     value_each (member, map) {
         struct step step = STEP_KEY(at, value_key(member));
         autoerror struct error *err = NULL;
-        if (schema_check_key(schema, value_key(member), &err) < 0)
+        if (!check->loose && schema_check_key(schema, value_key(member), &err) < 0)
             check_say(check, &step, "%s", err->message);
         check_value(check, &step, schema->items, member);
     }
@@ -293,7 +297,7 @@ static void check_object(struct check *check, const struct step *at, const struc
         else
             say_unknown(check, &step, schema);
     }
-    for (size_t i = 0; i < schema->required_count; i++) {
+    for (size_t i = 0; i < schema->required_count && !check->loose; i++) {
         if (value_exists(value_get(object, schema->required[i])))
             continue;
         struct step step = STEP_MEMBER(at, schema->required[i]);
@@ -307,9 +311,11 @@ static void check_value(struct check *check, const struct step *at, const struct
                         struct value v)
 {
     size_t malformed = check->malformed;
+    bool loose = check->loose;
     if (schema->nullable && value_type(v) == VALUE_NULL)
         return;
     check->discreet = schema->secrets;
+    check->loose |= schema->unchecked;
     switch (schema->type) {
     case SCHEMA_STRING:
         check_string(check, at, schema, v);
@@ -342,7 +348,9 @@ static void check_value(struct check *check, const struct step *at, const struct
     case SCHEMA_ANY:
         break;
     }
-    if (schema->rules == NULL || check->malformed != malformed)
+    bool rules_count = schema->rules != NULL && check->malformed == malformed && !check->loose;
+    check->loose = loose;
+    if (!rules_count)
         return;
     for (size_t i = 0; schema->rules[i] != NULL; i++)
         if (schema->rules[i]->check != NULL)

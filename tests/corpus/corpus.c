@@ -143,7 +143,8 @@ static int complete(const struct kinds *kinds, struct value document, struct err
         return -EINVAL;
     struct value metadata = value_get(document, STR("metadata"));
     if (kind->namespaced && value_type(metadata) == VALUE_OBJECT &&
-        value_str(value_get(metadata, STR("namespace"))).length == 0)
+        (!value_exists(value_get(metadata, STR("namespace"))) ||
+         value_is(value_get(metadata, STR("namespace")), "")))
         value_setf(metadata, STR("namespace"), "default");
     schema_prune_nulls(kind->schema, document);
     schema_default(kind->schema, document);
