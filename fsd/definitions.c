@@ -73,7 +73,7 @@ static int lay_over(struct value fact, struct value rule, struct error **err)
         return error_make(err, EINVAL, "must be a mapping");
     value_each (member, rule) {
         struct value known = value_get(fact, value_key(member));
-        size_t i = 0, count = sizeof(contents) / sizeof(*contents);
+        size_t i = 0, count = COUNT(contents);
         while (i < count && !(str_is(value_key(member), contents[i].name) && value_exists(known)))
             i++;
         if (i == count)

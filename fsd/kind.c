@@ -286,16 +286,14 @@ static int read_kind_file(struct kinds *kinds, struct str name, struct value roo
 }
 
 /* What is in them builds on what is in those before. */
-static const struct folder folders[] = {{"types", ".json", doc_parse, read_types},
-                                        {"rules", ".yaml", yaml_parse, read_rules},
-                                        {".", ".yaml", yaml_parse, read_kind_file}};
+static const struct folder folders[] = {{"/types", ".json", doc_parse, read_types},
+                                        {"/rules", ".yaml", yaml_parse, read_rules},
+                                        {"", ".yaml", yaml_parse, read_kind_file}};
 
 static int read_file(struct kinds *kinds, const struct folder *folder, const char *directory, struct str name,
                      struct error **err)
 {
-    autofree char *path = NULL;
-    if (asprintf(&path, "%s/" STR_FORMAT, directory, STR_ARGS(name)) < 0)
-        abort();
+    autofree char *path = path_format("%s/" STR_FORMAT, directory, STR_ARGS(name));
     struct value root;
     name.length -= strlen(folder->suffix);
     int result = read_document(kinds, folder, path, &root, err);
@@ -308,9 +306,7 @@ static int read_file(struct kinds *kinds, const struct folder *folder, const cha
 static int read_folder(struct kinds *kinds, const struct folder *folder, const char *kinds_directory,
                        struct error **err)
 {
-    autofree char *directory = NULL;
-    if (asprintf(&directory, "%s/%s", kinds_directory, folder->path) < 0)
-        abort();
+    autofree char *directory = path_format("%s%s", kinds_directory, folder->path);
     struct dirent **entries = NULL;
     int count = scandir(directory, &entries, NULL, alphasort);
     if (count < 0)
@@ -362,8 +358,10 @@ int kinds_load(const char *directory, struct kinds **out, struct error **err)
     struct kinds *kinds = memory_zeroed(1, sizeof(*kinds));
     kinds->set = schema_set_new();
     int result = 0;
-    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders) && result == 0; i++)
+    for (size_t i = 0; i < COUNT(folders) && result == 0; i++)
         result = read_folder(kinds, &folders[i], directory, err);
+    if (result == 0 && schema_set_read_all(kinds->set, err) < 0)
+        result = error_wrap(err, "%s", directory);
     if (result < 0) {
         kinds_free(kinds);
         return result;
@@ -431,11 +429,9 @@ static int unknown_kind(const struct kinds *kinds, struct str api_version, struc
                           "\" (" STR_FORMAT ")?",
                           STR_ARGS(name), STR_ARGS(api_version), STR_ARGS(nearest->name),
                           STR_ARGS(nearest->api_version));
-    autobuf struct buf known = {0};
-    for (size_t i = 0; i < kinds->count; i++)
-        buf_addf(&known, "%s" STR_FORMAT, i != 0 ? ", " : "", STR_ARGS(kinds->kinds[i]->name));
-    return error_make(err, EINVAL, "no kind \"" STR_FORMAT "\" in \"" STR_FORMAT "\"; there are %s",
-                      STR_ARGS(name), STR_ARGS(api_version), known.at != NULL ? known.at : "none");
+    return error_make(err, EINVAL,
+                      "no kind \"" STR_FORMAT "\" in \"" STR_FORMAT "\": api/ has those that there are",
+                      STR_ARGS(name), STR_ARGS(api_version));
 }
 
 const struct kind *kinds_by_manifest(const struct kinds *kinds, struct value manifest, struct error **err)

@@ -29,7 +29,7 @@ const struct str *schema_set_strings(struct schema_set *set, struct value list, 
 
 /* Reads a schema. NULL and an error when a keyword is unknown or misused: nothing is silently ignored. */
 const struct schema *schema_read(struct schema_set *set, struct value text, struct error **err);
-/* Reads every definition, so that a mistake is found also in one that nothing refers to: for tests. */
+/* Reads every definition that hasn't been read: a mistake is found also in one that nothing refers to. */
 int schema_set_read_all(struct schema_set *set, struct error **err);
 
 #endif

@@ -123,7 +123,7 @@ static void forget_chosen(struct value manifest, struct value object)
         value_remove(value_at(object, "metadata", "name"));
     if (!value_is(value_at(object, "kind"), "Service"))
         return;
-    for (size_t i = 0; i < sizeof(spec) / sizeof(*spec); i++)
+    for (size_t i = 0; i < COUNT(spec); i++)
         if (!value_exists(value_get(value_at(manifest, "spec"), str_of(spec[i]))))
             value_remove(value_get(value_at(object, "spec"), str_of(spec[i])));
     size_t i = 0;

@@ -1,3 +1,4 @@
+#include "lib/file.h"
 #include "tests/unit/fsd/kinds.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@ static void the_built_in_kinds_are_found_by_directory(void **state)
     assert_ptr_equal(must_kind("deployments.apps"), must_kind("deployments"));
     assert_ptr_equal(must_kind("pods.core"), must_kind("pods"));
     assert_null(kinds_by_directory(kinds, STR("deployments.core")));
-    assert_null(kinds_by_directory(kinds, STR("services")));
+    assert_null(kinds_by_directory(kinds, STR("flowschemas")));
     assert_null(kinds_by_directory(kinds, STR("pods.apps")));
     assert_null(kinds_by_directory(kinds, STR("")));
     for (size_t i = 0; i < kinds_count(kinds); i++)
@@ -73,10 +74,8 @@ static void an_unknown_kind_is_told_with_what_comes_near(void **state)
          "no kind \"Deploymnet\" in \"apps/v1\": did you mean \"Deployment\" (apps/v1)?"},
         {"{apiVersion: extensions/v1beta1, kind: Deployment}",
          "no kind \"Deployment\" in \"extensions/v1beta1\": its apiVersion is apps/v1"},
-        {"{apiVersion: v1, kind: PersistentVolume}",
-         "no kind \"PersistentVolume\" in \"v1\"; there are "
-         "ConfigMap, Deployment, Lease, Namespace, NodeMetrics, Node, Pod, "
-         "ReplicaSet, Secret, ServiceAccount"},
+        {"{apiVersion: x.io/v1, kind: FlowSchema}",
+         "no kind \"FlowSchema\" in \"x.io/v1\": api/ has those that there are"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         autodoc struct doc *doc = must_yaml(rows[i].manifest);
@@ -95,46 +94,58 @@ static void an_unknown_kind_is_told_with_what_comes_near(void **state)
     "spec:\n  group: " group                                                           \
     "\n  scope: Namespaced\n  names: {kind: Thing, plural: things, singular: thing}\n" \
     "  versions:\n  - name: v1\n    schema:\n      openAPIV3Schema:\n        type: object\n"
-#define HEAD   HEAD_OF("x.io")
-#define SHARED "ObjectMeta: {type: object}\n"
+#define HEAD  HEAD_OF("x.io")
+#define TYPES "{\"meta/v1.ObjectMeta\": {\"type\": \"object\"}"
+#define TYPE  "{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"string\"}}}"
 
-static void write_file(const char *directory, const char *name, const char *text)
+/* The three files of a directory: NULL for what there always is. */
+struct files {
+    const char *types, *rules, *kind;
+};
+
+/* How they are called, and what they need. */
+static const struct file {
+    const char *path, *text;
+} file_rows[] = {{"types/meta-v1.json", TYPES "}"}, {"rules/meta-v1.yaml", "{}"}, {"things.yaml", HEAD}};
+
+static void write_files(const char *directory, const struct files *files)
 {
-    autofree char *path = NULL;
-    if (asprintf(&path, "%s/%s", directory, name) < 0)
-        abort();
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-    assert_int_equal(fclose(file), 0);
+    const char *const texts[] = {files->types, files->rules, files->kind};
+    for (size_t i = 0; i < COUNT(file_rows); i++) {
+        autofree char *path = path_format("%s/%s", directory, file_rows[i].path);
+        autofree char *folder = str_dup((struct str){path, (size_t)(strrchr(path, '/') - path)});
+        assert_true(mkdir(folder, 0700) == 0 || errno == EEXIST);
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        assert_true(fputs(texts[i] != NULL ? texts[i] : file_rows[i].text, file) >= 0);
+        assert_int_equal(fclose(file), 0);
+    }
 }
 
-static void remove_file(const char *directory, const char *name)
+static void remove_files(const char *directory)
 {
-    autofree char *path = NULL;
-    if (asprintf(&path, "%s/%s", directory, name) < 0)
-        abort();
-    remove(path);
+    static const char *const folders[] = {"types", "rules", "."};
+    for (size_t i = 0; i < COUNT(file_rows); i++) {
+        autofree char *path = path_format("%s/%s", directory, file_rows[i].path);
+        assert_int_equal(remove(path), 0);
+    }
+    for (size_t i = 0; i < COUNT(folders); i++) {
+        autofree char *path = path_format("%s/%s", directory, folders[i]);
+        rmdir(path);
+    }
+    rmdir(directory);
 }
 
-/* Loads a directory with these two files; its name, which is random, is cut off the sentence. */
-static char *load_error(const char *shared, const char *kind)
+/* Loads a directory with these files; its name, which is random, is cut off the sentence. */
+static char *load_error(const struct files *files)
 {
     char directory[] = "/tmp/podtree-kinds-XXXXXX";
     assert_non_null(mkdtemp(directory));
-    autofree char *below = NULL;
-    if (asprintf(&below, "%s/shared", directory) < 0)
-        abort();
-    assert_int_equal(mkdir(below, 0700), 0);
-    write_file(below, "meta.yaml", shared);
-    write_file(directory, "things.yaml", kind);
+    write_files(directory, files);
     autoerror struct error *err = NULL;
     struct kinds *made = NULL;
     int result = kinds_load(directory, &made, &err);
-    remove_file(below, "meta.yaml");
-    remove_file(directory, "things.yaml");
-    remove(below);
-    remove(directory);
+    remove_files(directory);
     kinds_free(made);
     if (result == 0)
         return NULL;
@@ -146,43 +157,50 @@ static void a_wrong_file_is_told_with_its_place(void **state)
 {
     (void)state;
     static const struct {
-        const char *shared, *kind, *sentence;
+        struct files files;
+        const char *sentence;
     } rows[] = {
-        {SHARED, "kind: Foo\n", "/things.yaml: kind must be CustomResourceDefinition"},
-        {SHARED, "a: [\n", NULL},
-        {SHARED, HEAD "        properties: {a: {type: strin}}\n",
+        {{.kind = "kind: Foo\n"}, "/things.yaml: kind must be CustomResourceDefinition"},
+        {{.kind = "a: [\n"}, NULL},
+        {{.types = "{"}, NULL},
+        {{.kind = HEAD "        properties: {a: {type: strin}}\n"},
          "/things.yaml: spec.versions[0]: schema: properties: a: type: must be string, integer, number, "
-         "boolean, "
-         "object or array"},
-        {SHARED, HEAD "        properties: {a: {type: string, tpye: x}}\n",
+         "boolean, object or array"},
+        {{.kind = HEAD "        properties: {a: {type: string, tpye: x}}\n"},
          "/things.yaml: spec.versions[0]: schema: properties: a: tpye: is not a keyword of schemas that "
-         "podtree "
-         "knows"},
-        {SHARED, HEAD "        properties: {a: {x-podtree-ref: Nothing}}\n",
-         "/things.yaml: spec.versions[0]: schema: properties: a: there is no shared definition Nothing"},
-        {SHARED, HEAD "        properties: {a: {type: object, x-podtree-rules: [nothing]}}\n",
-         "/things.yaml: spec.versions[0]: schema: properties: a: x-podtree-rules: there is no rule nothing"},
-        {SHARED, HEAD "        required: [b]\n        properties: {a: {type: string}}\n",
+         "podtree knows"},
+        {{.kind = HEAD "        properties: {a: {x-podtree-ref: Nothing}}\n"},
+         "/things.yaml: spec.versions[0]: schema: properties: a: there is no definition Nothing"},
+        {{.kind = HEAD "        properties: {a: {type: object, x-podtree-rules: [nothing]}}\n"},
+         "/things.yaml: spec.versions[0]: schema: properties: a: x-podtree-rules: there is no rule "
+         "nothing"},
+        {{.kind = HEAD "        required: [b]\n        properties: {a: {type: string}}\n"},
          "/things.yaml: spec.versions[0]: schema: required: b is no property"},
-        {SHARED, HEAD "        properties: {a: {type: string, pattern: \"[\"}}\n", NULL},
-        {SHARED,
-         HEAD "        properties: {a: {type: array, x-kubernetes-list-type: map, items: {type: object}}}\n",
+        {{.kind = HEAD "        properties: {a: {type: string, pattern: \"[\"}}\n"}, NULL},
+        {{.kind = HEAD
+          "        properties: {a: {type: array, x-kubernetes-list-type: map, items: {type: object}}}\n"},
          "/things.yaml: spec.versions[0]: schema: properties: a: a list of type map needs "
          "x-kubernetes-list-map-keys"},
-        {SHARED, HEAD "    additionalPrinterColumns: [{name: A, type: string, jsonPath: \".a[\"}]\n",
+        {{.kind = HEAD "    additionalPrinterColumns: [{name: A, type: string, jsonPath: \".a[\"}]\n"},
          "/things.yaml: spec.versions[0]: additionalPrinterColumns[0]: jsonPath is not understood"},
-        {SHARED, HEAD_OF("core"), "/things.yaml: spec: group: \"core\" stands for no group"},
-        {SHARED "Loop: {type: object, properties: {a: {x-podtree-ref: Loop}}}\n", HEAD,
-         "/shared: Loop: properties: a: refers to itself"},
-        {SHARED "Other: {}\n", HEAD, "/shared: Other: a schema needs a type"},
+        {{.kind = HEAD_OF("core")}, "/things.yaml: spec: group: \"core\" stands for no group"},
+        {{.types = TYPES ", \"Other\": {}}"}, ": Other: a schema needs a type"},
+        {{.rules = "Loop: {type: object, properties: {a: {x-podtree-ref: Loop}}}\n"},
+         ": Loop: properties: a: refers to itself"},
+        {{.rules = "Thing: {required: [a]}\n"}, "/rules/meta-v1.yaml: Thing: there is no such type"},
+        {{.types = TYPES ", \"meta/v1.Thing\": " TYPE "}", .rules = "Thing: {properties: {b: {}}}\n"},
+         "/rules/meta-v1.yaml: Thing: b: there is no such field"},
+        {{.types = TYPES ", \"meta/v1.Thing\": " TYPE "}",
+          .rules = "Thing: {properties: {a: {minLength: x}}}\n"},
+         ": meta/v1.Thing: properties: a: minLength: must be a whole number, not negative"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        autofree char *sentence = load_error(rows[i].shared, rows[i].kind);
+        autofree char *sentence = load_error(&rows[i].files);
         assert_non_null(sentence);
         if (rows[i].sentence != NULL)
             assert_string_equal(sentence, rows[i].sentence);
     }
-    assert_null(load_error(SHARED, HEAD));
+    assert_null(load_error(&(struct files){0}));
 }
 
 static void a_missing_directory_is_an_error(void **state)
