@@ -254,7 +254,15 @@ void announce_links(struct announcer *announcer, const struct object *object, co
     announce_in_all(announcer, object, version_is_live(before), version_is_live(now));
 }
 
-/* ---- files ---- */
+/* ---- names and files ---- */
+
+void announce_name(struct announcer *announcer, uint32_t directory, struct str name, bool link, bool gone)
+{
+    static const enum notify_action actions[2][2] = {{NOTIFY_MAKE_DIR, NOTIFY_REMOVE_DIR},
+                                                     {NOTIFY_MAKE_LINK, NOTIFY_REMOVE_LINK}};
+    if (directory == NODE_ROOT || held(announcer, directory))
+        announce(announcer, directory, name, actions[link][gone]);
+}
 
 void announce_node(struct announcer *announcer, uint32_t node)
 {
@@ -268,7 +276,10 @@ enum announce_view announcer_view(const struct announcer *announcer, uint32_t di
     const struct announcement *a = find(announcer, directory, name);
     if (a == NULL || a->performed)
         return VIEW_AS_IT_IS;
-    return makes(a->action) ? VIEW_ABSENT : removes(a->action) ? VIEW_PRESENT : VIEW_AS_IT_IS;
+    return makes(a->action)                  ? VIEW_ABSENT
+           : a->action == NOTIFY_REMOVE_DIR  ? VIEW_DIRECTORY
+           : a->action == NOTIFY_REMOVE_LINK ? VIEW_LINK
+                                             : VIEW_AS_IT_IS;
 }
 
 void announcer_performed(struct announcer *announcer, uint32_t directory, struct str name, bool removed)

@@ -23,11 +23,13 @@ void announce_object(struct announcer *announcer, const struct object *object, e
  * node that it is, or was, bound to. Published like the object. */
 void announce_links(struct announcer *announcer, const struct object *object, const struct version *before,
                     const struct version *now);
+/* A name has come into a directory that isn't an object's, or has gone. */
+void announce_name(struct announcer *announcer, uint32_t directory, struct str name, bool link, bool gone);
 /* A file that the kernel holds has changed. */
 void announce_node(struct announcer *announcer, uint32_t node);
 
 /* How the notifier has to see a name in a directory. */
-enum announce_view { VIEW_AS_IT_IS, VIEW_ABSENT, VIEW_PRESENT };
+enum announce_view { VIEW_AS_IT_IS, VIEW_ABSENT, VIEW_DIRECTORY, VIEW_LINK };
 enum announce_view announcer_view(const struct announcer *announcer, uint32_t directory, struct str name);
 /* A mkdir or symlink, or rmdir or unlink (`removed`) of it succeeds, which raises the event: if that is what
  * was to be said, it needs not be said any more. The notifier's, which has to be told so when it comes: to it

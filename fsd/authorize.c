@@ -69,7 +69,8 @@ static int check_example(const struct review *review, struct error **err)
 /* What has secrets isn't taken where they can't be encrypted. */
 static int check_secrets(const struct review *review, struct error **err)
 {
-    bool stored = review->kind->schema->secrets && !review->result->gone && !review->kind->memory_only;
+    bool stored =
+        kind_form(review->kind)->schema->secrets && !review->result->gone && !review->kind->memory_only;
     return stored ? secrets_check(review->fsd->secrets, err) : 0;
 }
 

@@ -7,6 +7,7 @@
 
 struct table {
     const struct kind *kind;
+    const struct kind_form *form;
     bool with_namespace;
     int64_t now_ms;
     uint32_t *widths; /* NAMESPACE, NAME, then the kind's; the caller's */
@@ -78,26 +79,27 @@ static size_t display_width(struct str text)
 
 /* ---- the table ---- */
 
-static struct str heading(const struct kind *kind, size_t i)
+static struct str heading(const struct kind_form *form, size_t i)
 {
-    return i == 0 ? STR("NAMESPACE") : i == 1 ? STR("NAME") : kind->columns[i - FIXED_COLUMNS].name;
+    return i == 0 ? STR("NAMESPACE") : i == 1 ? STR("NAME") : form->columns[i - FIXED_COLUMNS].name;
 }
 
-static size_t column_count(const struct kind *kind)
+static size_t column_count(const struct kind_form *form)
 {
-    return kind->column_count + FIXED_COLUMNS;
+    return form->column_count + FIXED_COLUMNS;
 }
 
 struct table *table_new(const struct kind *kind, bool with_namespace, int64_t now_ms, struct buf *widths)
 {
     struct table *table = memory_zeroed(1, sizeof(*table));
     table->kind = kind;
+    table->form = kind_form(kind);
     table->with_namespace = with_namespace && kind->namespaced;
     table->now_ms = now_ms;
-    if (widths->length != column_count(kind) * sizeof(*table->widths)) {
+    if (widths->length != column_count(table->form) * sizeof(*table->widths)) {
         buf_clear(widths);
-        for (size_t i = 0; i < column_count(kind); i++) {
-            uint32_t width = (uint32_t)display_width(heading(kind, i));
+        for (size_t i = 0; i < column_count(table->form); i++) {
+            uint32_t width = (uint32_t)display_width(heading(table->form, i));
             buf_add(widths, &width, sizeof(width));
         }
     }
@@ -118,7 +120,7 @@ static struct str fill_cell(struct table *table, struct value object, size_t i)
 {
     buf_clear(&table->cell);
     if (i >= FIXED_COLUMNS)
-        write_cell(table->kind, &table->kind->columns[i - FIXED_COLUMNS], object, table->now_ms,
+        write_cell(table->kind, &table->form->columns[i - FIXED_COLUMNS], object, table->now_ms,
                    &table->cell);
     else
         buf_add_str(&table->cell, value_str(value_at(object, "metadata", i == 0 ? "namespace" : "name")));
@@ -131,7 +133,7 @@ static struct str fill_cell(struct table *table, struct value object, size_t i)
 static void pad_cell(const struct table *table, size_t i, struct str text, struct buf *out)
 {
     buf_add_str(out, text);
-    if (i + 1 == column_count(table->kind))
+    if (i + 1 == column_count(table->form))
         return;
     size_t width = display_width(text);
     size_t blanks = GAP + (width < table->widths[i] ? table->widths[i] - width : 0);
@@ -141,7 +143,7 @@ static void pad_cell(const struct table *table, size_t i, struct str text, struc
 
 void table_measure(struct table *table, struct value object)
 {
-    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table->kind); i++) {
+    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table->form); i++) {
         size_t width = display_width(fill_cell(table, object, i));
         if (width > table->widths[i])
             table->widths[i] = (uint32_t)width;
@@ -150,8 +152,8 @@ void table_measure(struct table *table, struct value object)
 
 void table_header(struct table *table, struct buf *out)
 {
-    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table->kind); i++) {
-        struct str name = heading(table->kind, i);
+    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table->form); i++) {
+        struct str name = heading(table->form, i);
         buf_clear(&table->cell);
         for (size_t j = 0; j < name.length; j++)
             buf_add_char(&table->cell,
@@ -163,7 +165,7 @@ void table_header(struct table *table, struct buf *out)
 
 void table_row(struct table *table, struct value object, struct buf *out)
 {
-    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table->kind); i++)
+    for (size_t i = table->with_namespace ? 0 : 1; i < column_count(table->form); i++)
         pad_cell(table, i, fill_cell(table, object, i), out);
     buf_add_char(out, '\n');
 }
@@ -205,10 +207,11 @@ static void add_to_line(const struct kind *kind, const struct column *column, st
 void status_line(const struct kind *kind, struct value object, struct buf *out)
 {
     autobuf struct buf cell = {0}, line = {0};
+    const struct kind_form *form = kind_form(kind);
     for (int state = 1; state >= 0; state--)
-        for (size_t i = 0; i < kind->column_count; i++)
-            if (kind->columns[i].in_status && is_state(&kind->columns[i]) == (state == 1))
-                add_to_line(kind, &kind->columns[i], object, &cell, &line);
+        for (size_t i = 0; i < form->column_count; i++)
+            if (form->columns[i].in_status && is_state(&form->columns[i]) == (state == 1))
+                add_to_line(kind, &form->columns[i], object, &cell, &line);
     /* Some kinds have a column that says so. */
     if (is_terminating(object) && !str_starts(buf_str(&line), STR("Terminating")))
         buf_add_text(out, line.length != 0 ? "Terminating " : "Terminating");

@@ -1,12 +1,13 @@
 /* Named defaults of the kinds beside pods: services, storage, network, access, limits. */
 #include "fsd/default.h"
 
-/* A finalizer that keeps what is in use from going; the controllers take it away. */
+/* A finalizer that keeps what is in use from going; the controllers take it away, once it is to go. */
 static void protect(struct value object, const char *finalizer)
 {
     struct value metadata = value_at(object, "metadata");
     struct value list = value_at(metadata, "finalizers");
-    if (value_type(metadata) != VALUE_OBJECT || (value_exists(list) && value_type(list) != VALUE_ARRAY))
+    if (value_type(metadata) != VALUE_OBJECT || value_exists(value_at(metadata, "deletionTimestamp")) ||
+        (value_exists(list) && value_type(list) != VALUE_ARRAY))
         return;
     value_each (each, list)
         if (value_is(each, finalizer))
@@ -240,7 +241,69 @@ static void autoscaler(struct value spec)
     }
 }
 
+static void definition_condition(struct value definition, const char *type, const char *reason,
+                                 const char *message)
+{
+    struct value list = value_ensure_array(value_ensure_object(definition, STR("status")), STR("conditions"));
+    value_each (each, list)
+        if (value_is(value_at(each, "type"), type))
+            return;
+    struct value condition = value_append_object(list);
+    value_set_copy(condition, STR("lastTransitionTime"),
+                   value_at(definition, "metadata", "creationTimestamp"));
+    value_setf(condition, STR("message"), "%s", message);
+    value_setf(condition, STR("reason"), "%s", reason);
+    value_setf(condition, STR("status"), "True");
+    value_setf(condition, STR("type"), "%s", type);
+}
+
+/* Versions in which there may be objects: the one in which they are kept now, and those before it. */
+static void note_stored_version(struct value definition)
+{
+    struct value list = value_ensure_array(value_at(definition, "status"), STR("storedVersions"));
+    value_each (version, value_at(definition, "spec", "versions")) {
+        bool known = !value_true(value_at(version, "storage"));
+        value_each (each, list)
+            known = known || value_equal(each, value_at(version, "name"));
+        if (!known)
+            value_append_str(list, value_str(value_at(version, "name")));
+    }
+}
+
+static void definition_names(struct value names)
+{
+    struct value kind = value_at(names, "kind");
+    autobuf struct buf text = {0};
+    buf_add_str(&text, value_str(kind));
+    for (size_t i = 0; i < text.length; i++)
+        text.at[i] = (char)(text.at[i] >= 'A' && text.at[i] <= 'Z' ? text.at[i] | 0x20 : text.at[i]);
+    if (text.length == 0)
+        return;
+    default_text(names, "singular", text.at);
+    buf_clear(&text);
+    buf_addf(&text, STR_FORMAT "List", STR_ARGS(value_str(kind)));
+    default_text(names, "listKind", text.at);
+}
+
+/* There is nobody who would have to establish it: with the definition there is the kind (custom.h). */
+static void definition(struct value object)
+{
+    struct value names = value_at(object, "spec", "names"), status = value_at(object, "status");
+    if (value_type(names) != VALUE_OBJECT ||
+        !value_exists(value_at(object, "metadata", "creationTimestamp")) ||
+        (value_exists(status) && value_type(status) != VALUE_OBJECT))
+        return;
+    definition_names(names);
+    protect(object, "customresourcecleanup.apiextensions.k8s.io");
+    definition_condition(object, "NamesAccepted", "NoConflicts", "no conflicts found");
+    definition_condition(object, "Established", "InitialNamesAccepted",
+                         "the initial names have been accepted");
+    value_set_copy(value_at(object, "status"), STR("acceptedNames"), names);
+    note_stored_version(object);
+}
+
 const struct default_rule default_rules_of_kinds[] = {
+    {"definition", definition},
     {"daemonSet", daemon_set},
     {"daemonSetStrategy", rolling},
     {"statefulSetStrategy", rolling},

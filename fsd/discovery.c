@@ -10,47 +10,89 @@ static struct str group_name(const struct kind *kind)
     return kind->group.length != 0 ? kind->group : STR(KIND_CORE_GROUP);
 }
 
-/* What a kind is called in a directory of that type. */
-static struct str name_in(enum place_type directory, const struct kind *kind)
+/* Does the kind belong below the directory? Of the api's all do, of a group's those of the group, each once
+ * for every version; of a version's those that have it. */
+static bool is_below(const struct place *directory, const struct kind *kind,
+                     const struct kind_version *version)
+{
+    return directory->type == PLACE_API ||
+           (str_equal(kind->group, directory->kind->group) &&
+            (directory->type == PLACE_API_GROUP || str_equal(version->name, directory->version->name)));
+}
+
+/* What it is called there. */
+static struct str name_in(enum place_type directory, const struct kind *kind,
+                          const struct kind_version *version)
 {
     return directory == PLACE_API         ? group_name(kind)
-           : directory == PLACE_API_GROUP ? kind->version
+           : directory == PLACE_API_GROUP ? version->name
                                           : kind->plural;
 }
 
-/* Does the kind belong below the directory? */
-static bool is_below(const struct place *directory, const struct kind *kind)
+typedef bool visit_version(void *context, struct str name, const struct kind *kind,
+                           const struct kind_version *version);
+
+/* All versions of all kinds that are below the directory, until one visit is enough. */
+static bool each_below(struct fsd *fsd, const struct place *directory, visit_version *visit, void *context)
 {
-    if (directory->type == PLACE_API)
-        return true;
-    return str_equal(kind->group, directory->kind->group) &&
-           (directory->type == PLACE_API_GROUP || str_equal(kind->version, directory->kind->version));
+    for (size_t i = 0; i < kinds_count(fsd->kinds); i++) {
+        const struct kind *kind = kinds_at(fsd->kinds, i);
+        const struct kind_form *form = kind_form(kind);
+        for (size_t j = 0; j < form->version_count; j++)
+            if (is_below(directory, kind, &form->versions[j]) &&
+                visit(context, name_in(directory->type, kind, &form->versions[j]), kind, &form->versions[j]))
+                return true;
+    }
+    return false;
+}
+
+struct search {
+    struct str name;
+    const struct kind *kind;
+    const struct kind_version *version;
+};
+
+static bool is_wanted(void *context, struct str name, const struct kind *kind,
+                      const struct kind_version *version)
+{
+    struct search *search = context;
+    search->kind = kind;
+    search->version = version;
+    return str_equal(name, search->name);
 }
 
 int discovery_child(struct fsd *fsd, const struct place *parent, struct str name, struct place *child)
 {
-    for (size_t i = 0; i < kinds_count(fsd->kinds); i++) {
-        const struct kind *kind = kinds_at(fsd->kinds, i);
-        if (!is_below(parent, kind) || !str_equal(name, name_in(parent->type, kind)))
-            continue;
-        *child = (struct place){.type = parent->type + 1, .kind = kind};
-        return 0;
-    }
-    return -ENOENT;
+    struct search search = {.name = name};
+    if (!each_below(fsd, parent, is_wanted, &search))
+        return -ENOENT;
+    *child = (struct place){.type = parent->type + 1, .kind = search.kind, .version = search.version};
+    return 0;
+}
+
+struct listing_names {
+    struct fsd *fsd;
+    const struct place *place;
+    place_visit *visit;
+    void *context;
+};
+
+/* The first that has the name stands for all. */
+static bool list_once(void *context, struct str name, const struct kind *kind,
+                      const struct kind_version *version)
+{
+    struct listing_names *listing = context;
+    struct search first = {.name = name};
+    each_below(listing->fsd, listing->place, is_wanted, &first);
+    if (first.kind == kind && first.version == version)
+        listing->visit(listing->context, name, true, false);
+    return false;
 }
 
 void discovery_list(struct fsd *fsd, const struct place *place, place_visit *visit, void *context)
 {
-    for (size_t i = 0; i < kinds_count(fsd->kinds); i++) {
-        const struct kind *kind = kinds_at(fsd->kinds, i);
-        struct str name = name_in(place->type, kind);
-        bool listed = !is_below(place, kind);
-        for (size_t j = 0; j < i && !listed; j++)
-            listed = is_below(place, kinds_at(fsd->kinds, j)) &&
-                     str_equal(name, name_in(place->type, kinds_at(fsd->kinds, j)));
-        if (!listed)
-            visit(context, name, true, false);
-    }
+    struct listing_names listing = {fsd, place, visit, context};
+    each_below(fsd, place, list_once, &listing);
 }
 
 /* ---- schema.json ---- */
@@ -125,7 +167,7 @@ void discovery_schema(struct fsd *fsd, const struct place *place, uint32_t node,
 {
     (void)fsd, (void)node;
     autodoc struct doc *doc = doc_new();
-    describe(doc_root(doc), place->kind->schema);
+    describe(doc_root(doc), place->version->schema);
     value_write(out, doc_root(doc));
     buf_add_char(out, '\n');
 }

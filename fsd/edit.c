@@ -69,8 +69,8 @@ static int check_preconditions(const struct work *work, struct error **err)
 /* Where there should be something that has secrets in it, what is given may be one, and is not said. */
 static int refuse_type(const struct work *work, struct value given, const char *wanted, struct error **err)
 {
-    return work->base->kind->schema->secrets ? error_make(err, EINVAL, "%s", wanted)
-                                             : check_refuse(given, wanted, err);
+    return work->form->schema->secrets ? error_make(err, EINVAL, "%s", wanted)
+                                       : check_refuse(given, wanted, err);
 }
 
 /* Its members are filled in and put back, so it has to be what it should before it can be validated. */
@@ -80,6 +80,16 @@ static int check_metadata(const struct work *work, struct error **err)
     if (!value_exists(metadata) || value_type(metadata) == VALUE_NULL || value_type(metadata) == VALUE_OBJECT)
         return 0;
     return refuse_type(work, metadata, "metadata: must be a mapping", err);
+}
+
+/* What was written for another version has to be right as that, and then as what it is kept as: that there
+ * is no conversion means that only the name of the version changes. */
+static int check_as_version(const struct kind_version *version, struct value document, struct error **err)
+{
+    autodoc struct doc *copy = doc_copy(document);
+    schema_prune_nulls(version->schema, doc_root(copy));
+    schema_default(version->schema, doc_root(copy));
+    return schema_validate(version->schema, doc_root(copy), err);
 }
 
 static int check_manifest(const struct work *work, struct error **err)
@@ -95,12 +105,14 @@ static int check_manifest(const struct work *work, struct error **err)
     const struct kind *kind = work->base->kind;
     if (version.length == 0 || name.length == 0)
         return error_make(err, EINVAL, "%s: is required", version.length == 0 ? "apiVersion" : "kind");
-    if (str_equal(version, kind->api_version) && str_equal(name, kind->name))
-        return 0;
+    const struct kind_version *given = kind_version(work->form, version);
+    if (given != NULL && str_equal(name, kind->name))
+        return given == work->form->versions ? 0 : check_as_version(given, document, err);
     return error_make(err, EINVAL,
                       "this is a manifest of a " STR_FORMAT " (" STR_FORMAT
                       "), and here it has to be a " STR_FORMAT " (" STR_FORMAT ")",
-                      STR_ARGS(name), STR_ARGS(version), STR_ARGS(kind->name), STR_ARGS(kind->api_version));
+                      STR_ARGS(name), STR_ARGS(version), STR_ARGS(kind->name),
+                      STR_ARGS(work->form->api_version));
 }
 
 static int do_replace(struct work *work, struct error **err)
@@ -122,11 +134,11 @@ static int do_replace(struct work *work, struct error **err)
 
 /* What is kept of a document that is applied: which values it had, of secrets, and of all else what they
  * were. */
-static void write_applied(const struct kind *kind, struct value wanted, struct buf *out)
+static void write_applied(const struct schema *schema, struct value wanted, struct buf *out)
 {
-    autodoc struct doc *kept = kind->schema->secrets ? doc_copy(wanted) : NULL;
+    autodoc struct doc *kept = schema->secrets ? doc_copy(wanted) : NULL;
     if (kept != NULL)
-        secrets_blank_all(kind->schema, doc_root(kept));
+        secrets_blank_all(schema, doc_root(kept));
     value_write(out, kept != NULL ? doc_root(kept) : wanted);
 }
 
@@ -144,7 +156,7 @@ static int do_apply(struct work *work, struct error **err)
     value_unset(doc_root(wanted), STR("status"));
     value_unset(value_get(metadata, STR("annotations")), STR(MERGE_LAST_APPLIED));
     autobuf struct buf text = {0};
-    write_applied(work->base->kind, doc_root(wanted), &text);
+    write_applied(work->form->schema, doc_root(wanted), &text);
     if (text.length > OBJECT_LIMIT)
         return refuse_size(text.length, err);
     if (text.length > ANNOTATIONS_AT_MOST)
@@ -160,7 +172,7 @@ static int do_apply(struct work *work, struct error **err)
         struct value kept = value_at(work_metadata_before(work), "annotations", MERGE_LAST_APPLIED);
         autodoc struct doc *last = value_exists(kept) ? doc_parse(value_str(kept), NULL) : NULL;
         work->after = doc_copy(work->before);
-        merge_apply(work->base->kind->schema, doc_root(last), doc_root(work->after), doc_root(wanted));
+        merge_apply(work->form->schema, doc_root(last), doc_root(work->after), doc_root(wanted));
     }
     metadata = value_ensure_object(doc_root(work->after), STR("metadata"));
     enum value_type annotations = value_type(value_get(metadata, STR("annotations")));
@@ -184,11 +196,11 @@ static int do_draft(struct work *work, struct error **err)
 {
     (void)err;
     work->after = doc_new();
-    value_set_str(doc_root(work->after), STR("apiVersion"), work->base->kind->api_version);
+    value_set_str(doc_root(work->after), STR("apiVersion"), work->form->api_version);
     value_set_str(doc_root(work->after), STR("kind"), work->base->kind->name);
     value_set_object(doc_root(work->after), STR("metadata"));
     work->draft = !work->base->kind->live_when_empty;
-    if (work->draft && work->base->kind->has_spec)
+    if (work->draft && work->form->spec != NULL)
         value_set_object(doc_root(work->after), STR("spec")); /* so that its defaults show */
     return 0;
 }
@@ -245,7 +257,7 @@ static int do_status(struct work *work, struct error **err)
     int result = check_patch(work, err);
     if (result < 0)
         return result;
-    if (!work->base->kind->has_status)
+    if (work->form->status == NULL)
         return error_make(err, EINVAL, "a " STR_FORMAT " has no status", STR_ARGS(work->base->kind->name));
     value_merge(value_ensure_object(doc_root(work->after), STR("status")), work->edit->document);
     return 0;
@@ -339,30 +351,32 @@ static const struct {
     [EDIT_FINISHED] = {edit_finish, false, true, false},
 };
 
-/* Spec and all else that is neither metadata nor status: what generation counts. */
-static bool desired_differs(struct value before, struct value after)
+/* Spec and all else that is neither metadata nor a status of its own: what generation counts. */
+static bool is_desired(const struct work *work, struct value member)
 {
-    value_each (member, after) {
-        struct str key = value_key(member);
-        if (str_is(key, "metadata") || str_is(key, "status"))
-            continue;
-        if (!value_equal(value_get(before, key), member))
+    return !str_is(value_key(member), "metadata") &&
+           !(work->form->status != NULL && str_is(value_key(member), "status"));
+}
+
+static bool desired_differs(const struct work *work, struct value before, struct value after)
+{
+    value_each (member, after)
+        if (is_desired(work, member) && !value_equal(value_get(before, value_key(member)), member))
             return true;
-    }
     value_each (member, before)
-        if (!value_exists(value_get(after, value_key(member))) && !str_is(value_key(member), "status"))
+        if (is_desired(work, member) && !value_exists(value_get(after, value_key(member))))
             return true;
     return false;
 }
 
 static void count_generation(struct work *work)
 {
-    if (!work->base->kind->has_spec || !value_exists(work->before))
+    if (!work->form->generations || !value_exists(work->before))
         return;
     struct value metadata = work_metadata(work), old = work_metadata_before(work);
     bool deleted = value_exists(value_get(metadata, STR("deletionTimestamp"))) !=
                    value_exists(value_get(old, STR("deletionTimestamp")));
-    if (deleted || desired_differs(work->before, doc_root(work->after)))
+    if (deleted || desired_differs(work, work->before, doc_root(work->after)))
         value_set_int(metadata, STR("generation"), value_int_or(value_get(old, STR("generation")), 0) + 1);
 }
 
@@ -510,16 +524,28 @@ static int check_object(const struct work *work, struct value root, bool was_dra
     return status;
 }
 
+/* A definition has to define a kind. It is read where there is something new in it. */
+static int read_definition(const struct work *work, struct edit_result *result, struct error **err)
+{
+    struct value root = doc_root(work->after);
+    if (!work->base->kind->defines || work->draft ||
+        value_equal(value_at(work->before, "spec"), value_at(root, "spec")))
+        return 0;
+    result->defines = kind_reading_new(work->base->kind->kinds, root, err);
+    return result->defines != NULL ? 0 : -EINVAL;
+}
+
 /* Defaults, then all the rules. What is too large is refused as that, whatever else is wrong with it. */
 static int complete_and_check(struct work *work, bool was_draft, struct error **err)
 {
     const struct kind *kind = work->base->kind;
+    const struct schema *schema = work->form->schema;
     struct value root = doc_root(work->after);
-    schema_prune_nulls(kind->schema, root);
-    secrets_blank_applied(kind->schema, work_metadata(work));
+    schema_prune_nulls(schema, root);
+    secrets_blank_applied(schema, work_metadata(work));
     if (work->draft)
-        schema_scaffold(kind->schema, root);
-    schema_default(kind->schema, root);
+        schema_scaffold(schema, root);
+    schema_default(schema, root);
     int status = check_object(work, root, was_draft, err);
     if (status == 0 && value_exists(work->before) && !was_draft)
         status = object_validate_update(kind, work->before, root, err);
@@ -565,11 +591,13 @@ static int run(struct work *work, struct edit_result *result, struct error **err
     struct value root = doc_root(work->after);
     if (!edits[edit->type].trusts)
         managed_put_back(base, edit, work->now_ms, work->before, root);
-    if (edits[edit->type].keeps_status)
+    if (edits[edit->type].keeps_status && work->form->status != NULL)
         managed_put_back_status(edit, work->before, root);
     value_unset(work_metadata(work), STR("resourceVersion"));
     if (!work->gone) {
         status = complete_and_check(work, was_draft, err);
+        if (status == 0)
+            status = read_definition(work, result, err);
         if (status < 0)
             return status;
         edit_end_if_released(work);
@@ -586,7 +614,7 @@ static int run(struct work *work, struct edit_result *result, struct error **err
 int edit_compute(const struct edit_base *base, const struct edit *edit, int64_t now_ms,
                  struct edit_result *result, struct error **err)
 {
-    struct work work = {.base = base, .edit = edit, .now_ms = now_ms};
+    struct work work = {.base = base, .form = kind_form(base->kind), .edit = edit, .now_ms = now_ms};
     *result = (struct edit_result){0};
     int status = run(&work, result, err);
     doc_free(work.parsed);
@@ -605,5 +633,6 @@ void edit_result_free(struct edit_result *result)
     free(result->status);
     free(result->subject);
     doc_free(result->document);
+    kind_reading_free(result->defines);
     *result = (struct edit_result){0};
 }

@@ -59,13 +59,14 @@ struct edit_result {
     uint32_t flags;  /* VERSION_… */
     struct buf text; /* JSON without the version's number, which belongs at split */
     size_t split;
-    char *status;            /* the status line's text, NULL for none */
-    bool status_new;         /* … and it differs from the one before */
-    char *subject;           /* for the history: "deployments/web: replicas 2 -> 3"; NULL: nothing is said */
-    struct doc *document;    /* what text says, without the number; may be NULL */
-    size_t manifest_size;    /* of manifest.yaml without the number's digits; 0: not measured */
-    struct version *version; /* made beforehand, with a number that may not be its own; or NULL */
-    bool lent;               /* text and version belong to somebody who has them longer */
+    char *status;         /* the status line's text, NULL for none */
+    bool status_new;      /* … and it differs from the one before */
+    char *subject;        /* for the history: "deployments/web: replicas 2 -> 3"; NULL: nothing is said */
+    struct doc *document; /* what text says, without the number; may be NULL */
+    size_t manifest_size; /* of manifest.yaml without the number's digits; 0: not measured */
+    struct kind_reading *defines; /* what a definition says: custom.h */
+    struct version *version;      /* made beforehand, with a number that may not be its own; or NULL */
+    bool lent;                    /* text and version belong to somebody who has them longer */
 };
 
 /* 0, or the errno of tree.md 8 and a sentence. */

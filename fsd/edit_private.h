@@ -8,6 +8,7 @@
 /* The work on one edit. */
 struct work {
     const struct edit_base *base;
+    const struct kind_form *form; /* of its kind */
     const struct edit *edit;
     int64_t now_ms;
     struct value before; /* absent: there is no object yet */

@@ -130,7 +130,7 @@ static bool is_reserved(struct str name)
 
 static const struct schema *spec_schema(const struct kind *kind)
 {
-    return kind->has_spec ? schema_property(kind->schema, STR("spec")) : NULL;
+    return kind_form(kind)->spec;
 }
 
 /* Top-level fields that show as themselves: not those that the directory shows in another way. */
@@ -145,7 +145,7 @@ static bool is_plain_top(struct str name)
 
 static bool is_flattened_spec(const struct kind *kind, struct str name)
 {
-    return kind->has_spec && str_is(name, "spec");
+    return kind_form(kind)->spec != NULL && str_is(name, "spec");
 }
 
 static bool top_collides(const struct kind *kind, struct str name)
@@ -155,7 +155,7 @@ static bool top_collides(const struct kind *kind, struct str name)
 
 static bool has_collisions(const struct kind *kind, int part)
 {
-    const struct schema *schema = part == PART_SPEC ? spec_schema(kind) : kind->schema;
+    const struct schema *schema = part == PART_SPEC ? spec_schema(kind) : kind_form(kind)->schema;
     for (size_t i = 0; schema != NULL && i < schema->property_count; i++) {
         struct str name = schema->properties[i].name;
         if (part == PART_SPEC
@@ -187,10 +187,8 @@ static struct field made_up(const struct field *root, int part)
 
 static struct field top_member(const struct field *root, struct str name)
 {
-    const struct schema *schema = schema_property(root->kind->schema, name);
-    if (schema == NULL)
-        return none(root);
-    return member_field(root, root->kind->schema, schema, root->value, name);
+    const struct schema *whole = kind_form(root->kind)->schema, *schema = schema_property(whole, name);
+    return schema != NULL ? member_field(root, whole, schema, root->value, name) : none(root);
 }
 
 static struct field spec_member(const struct field *root, struct str name)
@@ -224,7 +222,7 @@ static struct field root_child(const struct field *root, struct str name)
         observed.server_managed = true;
         return observed;
     }
-    if (str_is(name, "spec") && kind->has_spec)
+    if (is_flattened_spec(kind, name))
         return made_up(root, PART_SPEC);
     if (str_is(name, ".top"))
         return made_up(root, PART_TOP);
@@ -430,6 +428,7 @@ static void visit_properties(const struct field *directory, const struct schema 
 static void visit_root(const struct field *root, field_visit *visit, void *context)
 {
     const struct kind *kind = root->kind;
+    const struct schema *schema = kind_form(kind)->schema;
     if (root->root_part == PART_ROOT) {
         struct field observed = field_child(root, STR("observed"), NULL);
         visit(context, STR("metadata"), FIELD_DIRECTORY);
@@ -438,8 +437,8 @@ static void visit_root(const struct field *root, field_visit *visit, void *conte
     }
     if (root->root_part != PART_TOP)
         visit_properties(root, spec_schema(kind), visit, context);
-    for (size_t i = 0; root->root_part != PART_SPEC && i < kind->schema->property_count; i++) {
-        struct str name = kind->schema->properties[i].name;
+    for (size_t i = 0; root->root_part != PART_SPEC && i < schema->property_count; i++) {
+        struct str name = schema->properties[i].name;
         if (!is_plain_top(name) || is_flattened_spec(kind, name) || str_is(name, "spec"))
             continue;
         struct field child = field_child(root, name, NULL);

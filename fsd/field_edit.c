@@ -70,9 +70,9 @@ static int refuse(const struct walk *walk, int number, struct error **err, const
 static const struct schema *names_of(const struct field *directory)
 {
     const struct schema *schema = directory->schema;
-    const struct schema *whole = directory->kind->schema;
+    const struct kind_form *form = kind_form(directory->kind);
     if (schema == NULL)
-        schema = directory->kind->has_spec ? schema_property(whole, STR("spec")) : whole;
+        schema = form->spec != NULL ? form->spec : form->schema;
     return schema != NULL && schema->type == SCHEMA_OBJECT ? schema : NULL;
 }
 

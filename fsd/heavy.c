@@ -331,7 +331,7 @@ static struct computing *find(struct heavy *heavy, const struct edit_base *base,
 }
 
 /* The change may be taken back and made again while another one of the call is computed: so the outcome is
- * kept, and its texts lent, but for the document, which goes to the first who asks. */
+ * kept, and its texts lent, but for the document and what it defines, which go to the first who asks. */
 static struct edit_result copy_of(struct edit_result *result)
 {
     struct edit_result copy = *result;
@@ -339,6 +339,7 @@ static struct edit_result copy_of(struct edit_result *result)
     copy.status = result->status != NULL ? strdup(result->status) : NULL;
     copy.subject = result->subject != NULL ? strdup(result->subject) : NULL;
     result->document = NULL;
+    result->defines = NULL;
     return copy;
 }
 

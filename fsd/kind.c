@@ -1,9 +1,6 @@
 #include "fsd/kind.h"
 
-#include "fsd/compute.h"
-#include "fsd/formats.h"
-#include "fsd/jsonpath.h"
-#include "fsd/schema.h"
+#include "fsd/kind_read.h"
 #include "lib/file.h"
 #include "lib/yaml.h"
 #include <dirent.h>
@@ -15,144 +12,33 @@ struct directory_name {
     const struct kind *kind;
 };
 
-struct kinds {
+struct kind_reading {
     struct schema_set *set;
+    struct kind *kind;
+};
+
+/* Nobody counts who looks at a kind, or at a form that it had: both stay, with the texts that they were read
+ * from, until the end. */
+struct kinds {
+    struct schema_set *set; /* of the built-in ones */
+    struct schema_set **others;
+    size_t other_count, other_capacity;
     struct kind **kinds;
     size_t count, capacity;
+    struct kind **gone;
+    size_t gone_count, gone_capacity;
+    size_t numbers;
     struct directory_name
         *names; /* sorted; where a name comes twice the core group's or the first kind has it */
     size_t name_count;
 };
 
-/* ---- reading one kind ---- */
-
-static int read_string(struct value from, const char *key, bool may_be_empty, struct str *out,
-                       struct error **err)
+const struct kind_version *kind_version(const struct kind_form *form, struct str api_version)
 {
-    struct value v = value_get(from, str_of(key));
-    if (value_type(v) != VALUE_STRING || (value_str(v).length == 0 && !may_be_empty))
-        return error_make(err, EINVAL, "%s must be a string%s", key,
-                          may_be_empty ? "" : " that is not empty");
-    *out = value_str(v);
-    return 0;
-}
-
-/* What every object has: a user's kind doesn't mention it. */
-static void add_common_fields(struct value schema)
-{
-    if (value_exists(value_at(schema, "x-podtree-ref")))
-        return;
-    autodoc struct doc *old = doc_copy(value_at(schema, "properties"));
-    struct value properties = value_set_object(schema, STR("properties"));
-    value_setf(value_set_object(properties, STR("apiVersion")), STR("type"), "string");
-    value_setf(value_set_object(properties, STR("kind")), STR("type"), "string");
-    value_setf(value_set_object(properties, STR("metadata")), STR("x-podtree-ref"), "meta/v1.ObjectMeta");
-    value_each (member, doc_root(old))
-        if (!value_exists(value_get(properties, value_key(member))))
-            value_set_copy(properties, value_key(member), member);
-}
-
-#define REASON "Reason"
-
-static int read_column(struct column *column, struct value text, struct error **err)
-{
-    if (read_string(text, "name", false, &column->name, err) < 0 ||
-        read_string(text, "type", false, &column->type, err) < 0)
-        return -EINVAL;
-    column->is_reason = str_is(column->name, REASON);
-    column->priority = (int)value_int_or(value_at(text, "priority"), 0);
-    column->status_form = value_str(value_at(text, "x-podtree-status"));
-    column->in_status = column->status_form.length != 0;
-    if (column->in_status && str_is(column->type, "date"))
-        return error_make(err, EINVAL, "an age can't be part of the status line");
-    struct value compute = value_at(text, "x-podtree-compute");
-    if (!value_exists(compute)) {
-        int result = read_string(text, "jsonPath", false, &column->path, err);
-        return result < 0 || jsonpath_valid(column->path)
-                   ? result
-                   : error_make(err, EINVAL, "jsonPath is not understood");
-    }
-    column->compute = compute_find(value_str(compute));
-    if (column->compute == NULL)
-        return error_make(err, EINVAL, "there is no computed column " STR_FORMAT,
-                          STR_ARGS(value_str(compute)));
-    return 0;
-}
-
-/* Of a kind whose file has none: any object may be deleted and not go. */
-static const struct column common_reason = {.name = STR(REASON),
-                                            .priority = 1,
-                                            .type = STR("string"),
-                                            .is_reason = true,
-                                            .in_status = true,
-                                            .status_form = STR("reason=%")};
-
-static int read_columns(struct schema_set *set, struct kind *kind, struct value list, struct error **err)
-{
-    struct column *columns = schema_set_memory(set, value_count(list) + 1, sizeof(*columns));
-    bool has_reason = false;
-    value_each (text, list) {
-        if (read_column(&columns[kind->column_count], text, err) < 0)
-            return error_wrap(err, "additionalPrinterColumns[%zu]", kind->column_count);
-        has_reason |= columns[kind->column_count++].is_reason;
-    }
-    if (!has_reason)
-        columns[kind->column_count++] = common_reason;
-    kind->columns = columns;
-    return 0;
-}
-
-static int read_verb(struct schema_set *set, struct verb *verb, struct value text, struct error **err)
-{
-    if (read_string(text, "name", false, &verb->name, err) < 0 ||
-        read_string(text, "help", false, &verb->help, err) < 0 ||
-        read_string(text, "annotation", false, &verb->annotation, err) < 0)
-        return -EINVAL;
-    static const struct str in_metadata[] = {STR("metadata"), STR("annotations")};
-    verb->annotations = in_metadata;
-    verb->annotations_depth = 2;
-    struct value path = value_at(text, "annotations");
-    if (value_exists(path))
-        verb->annotations = schema_set_strings(set, path, &verb->annotations_depth, err);
-    return verb->annotations != NULL ? 0 : error_wrap(err, "annotations");
-}
-
-static int read_verbs(struct schema_set *set, struct kind *kind, struct value list, struct error **err)
-{
-    struct verb *verbs = schema_set_memory(set, value_count(list), sizeof(*verbs));
-    value_each (text, list) {
-        if (read_verb(set, &verbs[kind->verb_count], text, err) < 0)
-            return error_wrap(err, "x-podtree-verbs[%zu]", kind->verb_count);
-        kind->verb_count++;
-    }
-    kind->verbs = verbs;
-    return 0;
-}
-
-static int read_names(struct schema_set *set, struct kind *kind, struct value names, struct error **err)
-{
-    if (read_string(names, "kind", false, &kind->name, err) < 0 ||
-        read_string(names, "plural", false, &kind->plural, err) < 0 ||
-        read_string(names, "singular", false, &kind->singular, err) < 0)
-        return error_wrap(err, "names");
-    struct value shorts = value_at(names, "shortNames");
-    if (value_exists(shorts)) {
-        kind->short_names = schema_set_strings(set, shorts, &kind->short_name_count, err);
-        if (kind->short_names == NULL)
-            return error_wrap(err, "names: shortNames");
-    }
-    return 0;
-}
-
-static int read_permanent(struct schema_set *set, struct kind *kind, struct value list, struct error **err)
-{
-    if (!value_exists(list))
-        return 0;
-    if (kind->namespaced || !kind->live_when_empty)
-        return error_make(err, EINVAL,
-                          "x-podtree-permanent: only where objects are live when empty, and not namespaced");
-    kind->permanent = schema_set_strings(set, list, &kind->permanent_count, err);
-    return kind->permanent != NULL ? 0 : error_wrap(err, "x-podtree-permanent");
+    for (size_t i = 0; i < form->version_count; i++)
+        if (str_equal(form->versions[i].api_version, api_version))
+            return &form->versions[i];
+    return NULL;
 }
 
 bool kind_is_permanent(const struct kind *kind, struct str name)
@@ -161,72 +47,6 @@ bool kind_is_permanent(const struct kind *kind, struct str name)
         if (str_equal(kind->permanent[i], name))
             return true;
     return false;
-}
-
-static int read_flags(struct kind *kind, struct value spec, struct error **err)
-{
-    struct value scope = value_at(spec, "scope");
-    if (!value_is(scope, "Namespaced") && !value_is(scope, "Cluster"))
-        return error_make(err, EINVAL, "scope must be Namespaced or Cluster");
-    kind->namespaced = value_is(scope, "Namespaced");
-    kind->live_when_empty = value_true(value_at(spec, "x-podtree-live-when-empty"));
-    kind->spread = value_true(value_at(spec, "x-podtree-spread"));
-    kind->memory_only = value_true(value_at(spec, "x-podtree-memory-only"));
-    kind->node_field = value_str(value_at(spec, "x-podtree-node-field"));
-    struct value name = value_at(spec, "x-podtree-name");
-    kind->name_check = format_find(value_exists(name) ? value_str(name) : STR("dns-subdomain"));
-    if (kind->name_check == NULL)
-        return error_make(err, EINVAL, "x-podtree-name must be the name of a format");
-    return 0;
-}
-
-static int read_version(struct schema_set *set, struct kind *kind, struct value version, struct error **err)
-{
-    if (read_string(version, "name", false, &kind->version, err) < 0)
-        return -EINVAL;
-    struct value schema = value_at(version, "schema", "openAPIV3Schema");
-    if (value_type(schema) != VALUE_OBJECT)
-        return error_make(err, EINVAL, "schema.openAPIV3Schema is missing");
-    add_common_fields(schema);
-    kind->schema = schema_read(set, schema, err);
-    if (kind->schema == NULL)
-        return error_wrap(err, "schema");
-    kind->has_status = schema_property(kind->schema, STR("status")) != NULL;
-    const struct schema *spec = schema_property(kind->schema, STR("spec"));
-    kind->has_spec = spec != NULL && spec->type == SCHEMA_OBJECT;
-    return read_columns(set, kind, value_at(version, "additionalPrinterColumns"), err);
-}
-
-static struct str join(struct schema_set *set, struct str a, char between, struct str b)
-{
-    size_t length = a.length + 1 + b.length;
-    char *text = schema_set_memory(set, length + 1, 1);
-    snprintf(text, length + 1, STR_FORMAT "%c" STR_FORMAT, STR_ARGS(a), between, STR_ARGS(b));
-    return (struct str){text, length};
-}
-
-static int read_kind(struct schema_set *set, struct kind *kind, struct value manifest, struct error **err)
-{
-    if (!value_is(value_at(manifest, "kind"), "CustomResourceDefinition"))
-        return error_make(err, EINVAL, "kind must be CustomResourceDefinition");
-    struct value spec = value_at(manifest, "spec");
-    struct value version = value_element(value_at(spec, "versions"), 0);
-    if (!value_exists(version))
-        return error_make(err, EINVAL, "spec.versions must have an element");
-    if (read_string(spec, "group", true, &kind->group, err) < 0 ||
-        read_names(set, kind, value_at(spec, "names"), err) < 0 || read_flags(kind, spec, err) < 0 ||
-        read_verbs(set, kind, value_at(spec, "x-podtree-verbs"), err) < 0 ||
-        read_permanent(set, kind, value_at(spec, "x-podtree-permanent"), err) < 0)
-        return error_wrap(err, "spec");
-    if (read_version(set, kind, version, err) < 0)
-        return error_wrap(err, "spec.versions[0]");
-    if (str_is(kind->group, KIND_CORE_GROUP))
-        return error_make(err, EINVAL, "spec: group: \"" KIND_CORE_GROUP "\" stands for no group");
-    bool core = kind->group.length == 0;
-    kind->api_version = core ? kind->version : join(set, kind->group, '/', kind->version);
-    kind->qualified = join(set, kind->plural, '.', core ? STR(KIND_CORE_GROUP) : kind->group);
-    kind->resource = core ? kind->plural : kind->qualified;
-    return 0;
 }
 
 /* ---- reading the directory ---- */
@@ -270,18 +90,29 @@ static int read_rules(struct kinds *kinds, struct str name, struct value root, s
     return schema_set_refine(kinds->set, str_of(package), root, err);
 }
 
+static void add_kind(struct kinds *kinds, struct kind *kind)
+{
+    array_grow(kinds->kinds, kinds->count, kinds->capacity);
+    kinds->kinds[kinds->count++] = kind;
+}
+
+static void number_kind(struct kinds *kinds, struct kind *kind)
+{
+    kind->kinds = kinds;
+    kind->index = kinds->numbers++;
+}
+
 static int read_kind_file(struct kinds *kinds, struct str name, struct value root, struct error **err)
 {
     (void)name;
-    struct kind *kind = schema_set_memory(kinds->set, 1, sizeof(*kind));
-    if (read_kind(kinds->set, kind, root, err) < 0)
+    struct kind *kind;
+    if (kind_read(kinds->set, root, true, &kind, err) < 0)
         return -EINVAL;
     for (size_t i = 0; i < kinds->count; i++)
         if (str_equal(kinds->kinds[i]->group, kind->group) && str_equal(kinds->kinds[i]->name, kind->name))
             return error_make(err, EINVAL, STR_FORMAT " is there already", STR_ARGS(kind->name));
-    kind->index = kinds->count;
-    array_grow(kinds->kinds, kinds->count, kinds->capacity);
-    kinds->kinds[kinds->count++] = kind;
+    number_kind(kinds, kind);
+    add_kind(kinds, kind);
     return 0;
 }
 
@@ -331,32 +162,36 @@ static int compare_names(const void *a, const void *b)
     return order != 0 ? order : (int)one->kind->index - (int)other->kind->index;
 }
 
-/* The bare plural and plural.group of each, and by which of them its directories go. */
+/* The bare plural and plural.group of each, and by which of them the directories go of those that have none
+ * yet: what has a name keeps it. */
 static void index_names(struct kinds *kinds)
 {
-    struct directory_name *names = schema_set_memory(kinds->set, 2 * kinds->count, sizeof(*names));
+    struct directory_name *names = memory_zeroed(2 * kinds->count + 1, sizeof(*names));
     size_t count = 0;
     for (size_t i = 0; i < kinds->count; i++) {
         const struct kind *kind = kinds->kinds[i];
         names[count++] = (struct directory_name){kind->plural, kind};
         names[count++] = (struct directory_name){kind->qualified, kind};
     }
-    if (count != 0)
-        qsort(names, count, sizeof(*names), compare_names);
+    qsort(names, count, sizeof(*names), compare_names);
+    free(kinds->names);
     kinds->names = names;
+    kinds->name_count = 0;
     for (size_t i = 0; i < count; i++)
         if (kinds->name_count == 0 || !str_equal(names[kinds->name_count - 1].name, names[i].name))
             names[kinds->name_count++] = names[i];
     for (size_t i = 0; i < kinds->count; i++) {
         struct kind *kind = kinds->kinds[i];
-        kind->directory = kinds_by_directory(kinds, kind->plural) == kind ? kind->plural : kind->qualified;
+        if (kind->directory.at == NULL)
+            kind->directory =
+                kinds_by_directory(kinds, kind->plural) == kind ? kind->plural : kind->qualified;
     }
 }
 
 int kinds_load(const char *directory, struct kinds **out, struct error **err)
 {
     struct kinds *kinds = memory_zeroed(1, sizeof(*kinds));
-    kinds->set = schema_set_new();
+    kinds->set = schema_set_new(NULL);
     int result = 0;
     for (size_t i = 0; i < COUNT(folders) && result == 0; i++)
         result = read_folder(kinds, &folders[i], directory, err);
@@ -376,8 +211,151 @@ void kinds_free(struct kinds *kinds)
     if (kinds == NULL)
         return;
     schema_set_free(kinds->set);
+    for (size_t i = 0; i < kinds->other_count; i++)
+        schema_set_free(kinds->others[i]);
+    free(kinds->others);
     free(kinds->kinds);
+    free(kinds->gone);
+    free(kinds->names);
     free(kinds);
+}
+
+/* ---- kinds that come and go ---- */
+
+struct kind_reading *kind_reading_new(const struct kinds *kinds, struct value definition, struct error **err)
+{
+    struct kind_reading *reading = memory_zeroed(1, sizeof(*reading));
+    struct doc *doc = doc_copy(definition);
+    reading->set = schema_set_new(kinds->set);
+    schema_set_keep(reading->set, doc);
+    if (kind_read(reading->set, doc_root(doc), false, &reading->kind, err) == 0)
+        return reading;
+    kind_reading_free(reading);
+    return NULL;
+}
+
+void kind_reading_free(struct kind_reading *reading)
+{
+    if (reading == NULL)
+        return;
+    schema_set_free(reading->set);
+    free(reading);
+}
+
+const struct kind *kind_reading_kind(const struct kind_reading *reading)
+{
+    return reading->kind;
+}
+
+static bool is_same(const struct kind *a, const struct kind *b)
+{
+    return str_equal(a->resource, b->resource) && str_equal(a->name, b->name) &&
+           a->namespaced == b->namespaced;
+}
+
+/* One name, whatever it is the name of. */
+static bool has_name(const struct kind *kind, struct str name)
+{
+    const struct kind_form *form = kind_form(kind);
+    bool has = str_equal(kind->plural, name) || str_equal(form->singular, name);
+    for (size_t i = 0; i < form->short_name_count && !has; i++)
+        has = str_equal(form->short_names[i], name);
+    return has;
+}
+
+static int refuse_name(const struct kind *other, const char *what, struct str name, struct error **err)
+{
+    return error_make(err, EEXIST, "spec.names.%s: \"" STR_FORMAT "\" is a name of " STR_FORMAT, what,
+                      STR_ARGS(name), STR_ARGS(other->qualified));
+}
+
+static int check_against(const struct kind *kind, const struct kind *other, struct error **err)
+{
+    const struct kind_form *form = kind_form(kind);
+    if (str_equal(kind->name, other->name))
+        return refuse_name(other, "kind", kind->name, err);
+    if (has_name(other, form->singular))
+        return refuse_name(other, "singular", form->singular, err);
+    for (size_t i = 0; i < form->short_name_count; i++)
+        if (has_name(other, form->short_names[i]))
+            return refuse_name(other, "shortNames", form->short_names[i], err);
+    return 0;
+}
+
+int kinds_check_names(const struct kinds *kinds, const struct kind *kind, struct error **err)
+{
+    for (size_t i = 0; i < kinds->count; i++) {
+        const struct kind *other = kinds->kinds[i];
+        if (str_equal(other->group, kind->group) && !str_equal(other->plural, kind->plural) &&
+            check_against(kind, other, err) < 0)
+            return -EEXIST;
+    }
+    return 0;
+}
+
+/* The kind's place in a list; count when it isn't there. */
+static size_t place_in(struct kind *const *list, size_t count, const struct kind *kind)
+{
+    size_t place = 0;
+    while (place < count && !is_same(list[place], kind))
+        place++;
+    return place;
+}
+
+static struct kind *take_out(struct kind **list, size_t *count, size_t place)
+{
+    struct kind *kind = list[place];
+    memmove(list + place, list + place + 1, (--*count - place) * sizeof(*list));
+    return kind;
+}
+
+static void reform(struct kind *kind, const struct kind *like)
+{
+    atomic_store_explicit(&kind->form, kind_form(like), memory_order_release);
+}
+
+const struct kind *kinds_put(struct kinds *kinds, struct kind_reading *reading, bool *is_new)
+{
+    struct kind *kind = reading->kind;
+    size_t place = place_in(kinds->kinds, kinds->count, kind);
+    size_t grave = place_in(kinds->gone, kinds->gone_count, kind);
+    bool adds = place == kinds->count;
+    array_grow(kinds->others, kinds->other_count, kinds->other_capacity);
+    kinds->others[kinds->other_count++] = reading->set;
+    free(reading);
+    if (!adds) {
+        reform(kinds->kinds[place], kind);
+        kind = kinds->kinds[place];
+    } else if (grave < kinds->gone_count) {
+        const struct kind *like = kind;
+        kind = take_out(kinds->gone, &kinds->gone_count, grave);
+        reform(kind, like);
+    } else {
+        number_kind(kinds, kind);
+    }
+    kind->ending = false;
+    if (adds) {
+        add_kind(kinds, kind);
+        index_names(kinds);
+    }
+    if (is_new != NULL)
+        *is_new = adds;
+    return kind;
+}
+
+void kinds_end(struct kinds *kinds, const struct kind *kind, bool ending)
+{
+    kinds->kinds[place_in(kinds->kinds, kinds->count, kind)]->ending = ending;
+}
+
+void kinds_remove(struct kinds *kinds, const struct kind *kind)
+{
+    size_t place = place_in(kinds->kinds, kinds->count, kind);
+    if (place == kinds->count)
+        return;
+    array_grow(kinds->gone, kinds->gone_count, kinds->gone_capacity);
+    kinds->gone[kinds->gone_count++] = take_out(kinds->kinds, &kinds->count, place);
+    index_names(kinds);
 }
 
 /* ---- looking up ---- */
@@ -387,9 +365,14 @@ size_t kinds_count(const struct kinds *kinds)
     return kinds->count;
 }
 
-const struct kind *kinds_at(const struct kinds *kinds, size_t index)
+const struct kind *kinds_at(const struct kinds *kinds, size_t place)
 {
-    return index < kinds->count ? kinds->kinds[index] : NULL;
+    return place < kinds->count ? kinds->kinds[place] : NULL;
+}
+
+size_t kinds_numbers(const struct kinds *kinds)
+{
+    return kinds->numbers;
 }
 
 static int compare_name(const void *name, const void *entry)
@@ -416,7 +399,7 @@ static int unknown_kind(const struct kinds *kinds, struct str api_version, struc
             return error_make(err, EINVAL,
                               "no kind \"" STR_FORMAT "\" in \"" STR_FORMAT
                               "\": its apiVersion is " STR_FORMAT,
-                              STR_ARGS(name), STR_ARGS(api_version), STR_ARGS(kind->api_version));
+                              STR_ARGS(name), STR_ARGS(api_version), STR_ARGS(kind_form(kind)->api_version));
         size_t from_here = str_distance(kind->name, name, distance);
         if (from_here < distance) {
             distance = from_here;
@@ -428,7 +411,7 @@ static int unknown_kind(const struct kinds *kinds, struct str api_version, struc
                           "no kind \"" STR_FORMAT "\" in \"" STR_FORMAT "\": did you mean \"" STR_FORMAT
                           "\" (" STR_FORMAT ")?",
                           STR_ARGS(name), STR_ARGS(api_version), STR_ARGS(nearest->name),
-                          STR_ARGS(nearest->api_version));
+                          STR_ARGS(kind_form(nearest)->api_version));
     return error_make(err, EINVAL,
                       "no kind \"" STR_FORMAT "\" in \"" STR_FORMAT "\": api/ has those that there are",
                       STR_ARGS(name), STR_ARGS(api_version));
@@ -448,7 +431,7 @@ const struct kind *kinds_by_manifest(const struct kinds *kinds, struct value man
     }
     for (size_t i = 0; i < kinds->count; i++) {
         const struct kind *kind = kinds->kinds[i];
-        if (str_equal(kind->name, name) && str_equal(kind->api_version, api_version))
+        if (str_equal(kind->name, name) && kind_version(kind_form(kind), api_version) != NULL)
             return kind;
     }
     unknown_kind(kinds, api_version, name, err);

@@ -2,14 +2,15 @@
  *
  * A kind is data: a file in the format of a Kubernetes CustomResourceDefinition (apiextensions.k8s.io/v1),
  * whether it is built in (fsd/kinds) or a user's own. What Kubernetes' format has no word for is said with
- * x-podtree-… keys, which fsd/kinds/README.md lists. Everything here is read-only once loaded and may be used
- * from any thread.
+ * x-podtree-… keys, which fsd/kinds/README.md lists. A kind, and what it looks like, is read-only and may be
+ * used from any thread; the set of kinds is main's.
  */
 #ifndef PODTREE_KIND_H
 #define PODTREE_KIND_H
 
 #include "lib/doc.h"
 #include <regex.h>
+#include <stdatomic.h>
 
 #define KIND_CORE_GROUP "core" /* what paths call the group that has no name */
 
@@ -96,32 +97,62 @@ struct verb {
     size_t annotations_depth;
 };
 
-struct kind {
-    struct str group, version, name, plural, singular; /* apps, v1, Deployment, deployments, deployment */
-    struct str api_version;                            /* apps/v1, or v1 for the core group */
-    struct str resource;  /* plural.group, or the bare plural of the core group: unique */
-    struct str qualified; /* plural.group, of the core group plural.core: always leads to its directories */
-    struct str directory; /* what these are called: the plural, or qualified where that is another's */
-    const struct str *short_names;
-    size_t short_name_count;
-    const struct format *name_check; /* what a name must be */
-    bool namespaced;
-    bool has_status;
-    bool has_spec;        /* its spec is flattened into the object's directory */
-    bool live_when_empty; /* mkdir makes it live at once */
-    bool spread;          /* history puts it one folder deeper, by a hash of the name */
-    bool memory_only;     /* neither in the store nor in the history: Lease */
+/* A version in which objects of a kind may be given, and in which they have that form: v1. */
+struct kind_version {
+    struct str name, api_version; /* v1beta1, apps/v1beta1, or v1beta1 for the core group */
     const struct schema *schema;
+};
+
+/* What the objects of a kind look like. */
+struct kind_form {
+    const struct kind_version *versions; /* that are served: the one in which objects are kept comes first */
+    size_t version_count;
+    struct str api_version; /* … this one's: apps/v1 */
+    const struct schema *schema;
+    const struct schema *status; /* that is written apart from the rest; NULL: there is no such status */
+    const struct schema
+        *spec;        /* that is flattened into the object's directory; NULL: there is no such spec */
+    bool generations; /* changes of what is desired are counted */
     const struct column *columns;
     size_t column_count;
+    struct str singular; /* deployment */
+    const struct str *short_names;
+    size_t short_name_count;
+};
+
+struct kind {
+    struct str group, name, plural; /* apps, Deployment, deployments */
+    struct str resource;            /* plural.group, or the bare plural of the core group: unique */
+    struct str qualified; /* plural.group, of the core group plural.core: always leads to its directories */
+    struct str directory; /* what these are called: the plural, or qualified where that is another's */
+    const struct format *name_check; /* what a name must be */
+    bool custom;                     /* a user's */
+    bool namespaced;
+    bool live_when_empty;                 /* mkdir makes it live at once */
+    bool spread;                          /* history puts it one folder deeper, by a hash of the name */
+    bool memory_only;                     /* neither in the store nor in the history: Lease */
+    bool defines;                         /* its objects define kinds: CustomResourceDefinition (custom.h) */
+    const struct kind_form *_Atomic form; /* kind_form() */
     const struct verb *verbs;
     size_t verb_count;
     const struct str *permanent; /* x-podtree-permanent: names of objects that every cluster has */
     size_t permanent_count;
     struct str node_field; /* x-podtree-node-field: the member of spec that names the node it is bound to; or
                             * empty. Deleting a bound object is graceful: it goes when its node says so */
-    size_t index;          /* its place in the set */
+    size_t index;          /* a number of its own, below kinds_numbers() */
+    const struct kinds *kinds; /* the set that it belongs to */
+    bool ending;               /* custom.h's: its definition is being deleted, nothing new of it may come */
 };
+
+/* What its objects look like now. A user may change that: whoever asks twice may get two answers. What was
+ * got stays as it is for as long as fsd runs. */
+static inline const struct kind_form *kind_form(const struct kind *kind)
+{
+    return atomic_load_explicit(&((struct kind *)kind)->form, memory_order_acquire);
+}
+
+/* The version that a manifest names as its apiVersion; NULL where it isn't served. */
+const struct kind_version *kind_version(const struct kind_form *form, struct str api_version);
 
 bool kind_is_permanent(const struct kind *kind, struct str name);
 
@@ -132,12 +163,39 @@ static inline bool kind_is(const struct kind *kind, const char *group, const cha
 
 struct kinds;
 
-/* Loads every *.yaml of the directory. An error names file and place. */
+/* Loads the built-in kinds: every *.yaml of the directory. An error names file and place. */
 int kinds_load(const char *directory, struct kinds **kinds, struct error **err);
 void kinds_free(struct kinds *kinds);
 
+/* Those that there are now, the built-in ones first, then in the order in which they came. */
 size_t kinds_count(const struct kinds *kinds);
-const struct kind *kinds_at(const struct kinds *kinds, size_t index);
+const struct kind *kinds_at(const struct kinds *kinds, size_t place);
+/* More than the index of any kind that there is or was. */
+size_t kinds_numbers(const struct kinds *kinds);
+
+/* ---- kinds that come and go: custom.h ---- */
+
+/* What a CustomResourceDefinition says, read, but in no set of kinds yet. */
+struct kind_reading;
+
+/* Reads it, with the built-in types of these kinds; from any thread. NULL and a sentence where something is
+ * wrong with it (EINVAL). */
+struct kind_reading *kind_reading_new(const struct kinds *kinds, struct value definition, struct error **err);
+void kind_reading_free(struct kind_reading *reading);
+const struct kind *kind_reading_kind(const struct kind_reading *reading);
+
+/* Would a name of the kind be somebody else's in its group? EEXIST, and a sentence. */
+int kinds_check_names(const struct kinds *kinds, const struct kind *kind, struct error **err);
+/* Takes the reading over: a new kind, or one that there is gets another form. A kind that comes again after
+ * kinds_remove() is the same one. `is_new`, if not NULL: there was none. */
+const struct kind *kinds_put(struct kinds *kinds, struct kind_reading *reading, bool *is_new);
+/* Nothing new of it may come, or may again. */
+void kinds_end(struct kinds *kinds, const struct kind *kind, bool ending);
+/* It is not found any more. Objects, and whoever else knows it, keep it for as long as they like. */
+void kinds_remove(struct kinds *kinds, const struct kind *kind);
+
+/* ---- finding ---- */
+
 /* By directory name: the bare plural, or plural.group ("deployments.apps", "pods.core"). NULL if there is
  * none. A bare plural that several have is the core group's, or the first one's. */
 const struct kind *kinds_by_directory(const struct kinds *kinds, struct str name);

@@ -131,7 +131,7 @@ bool more_json(struct fsd *fsd, const struct place *place, uint32_t node, struct
         buf_addf(out,
                  "{\"apiVersion\":\"" STR_FORMAT "\",\"kind\":\"" STR_FORMAT
                  "List\",\"metadata\":{\"resourceVersion\":\"%lld\"},\"items\":[",
-                 STR_ARGS(kind != NULL ? kind->api_version : STR("v1")),
+                 STR_ARGS(kind != NULL ? kind_form(kind)->api_version : STR("v1")),
                  STR_ARGS(kind != NULL ? kind->name : STR("")), (long long)txn_version(fsd));
     bool more = more_documents(fsd, &scope, &form, cursor, out);
     buf_add_text(out, more ? "" : "]}\n");

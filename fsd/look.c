@@ -18,15 +18,15 @@ static bool lookup_for_notifier(struct call *call, uint32_t parent, int *status)
     struct str name = str_of(call->name);
     enum announce_view view = announcer_view(fsd->announcer, parent, name);
     *status = -ENOENT;
-    if (view != VIEW_PRESENT)
+    if (view == VIEW_AS_IT_IS || view == VIEW_ABSENT)
         return view == VIEW_ABSENT;
     struct place place, dead;
     if (place_of_node(fsd, parent, &place) < 0)
         return true;
     dead = place;
-    dead.type = place.type == PLACE_BOUND || place.type == PLACE_ALL_NAMESPACE ? PLACE_LINK
-                : place.type == PLACE_ALL_KIND                                 ? PLACE_ALL_NAMESPACE
-                                                                               : PLACE_OBJECT;
+    dead.type = view == VIEW_LINK              ? PLACE_LINK
+                : place.type == PLACE_ALL_KIND ? PLACE_ALL_NAMESPACE
+                                               : PLACE_OBJECT;
     dead.object = -1; /* no object has this number: its attributes say that it is dead */
     uint32_t node = node_find(fsd->nodes, parent, name);
     if (node == 0)

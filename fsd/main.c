@@ -5,6 +5,7 @@
  * by others: the committer (disk), the historian (git), the invalidator (locks of the kernel), the notifier
  * (the mount), the log reader (what containers write), the log's thread (what fsd itself has to say). */
 #include "fsd/announce.h"
+#include "fsd/custom.h"
 #include "fsd/documents.h"
 #include "fsd/errors.h"
 #include "fsd/exclusive.h"
@@ -159,6 +160,7 @@ static int start(struct daemon *daemon, struct error **err)
     fsd->announcer = announcer_new(fsd, settings->notifier_fd);
     announcer_take_over(fsd->announcer);
     tell_take_over(fsd);
+    custom_take_over(fsd);
     status = make_all_permanent(daemon, err);
     if (status < 0)
         return status;

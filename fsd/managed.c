@@ -25,7 +25,7 @@ static void begin(const struct edit_base *base, int64_t now_ms, struct value met
     clock_format(now_ms, time);
     value_set_str(metadata, STR("uid"), base->new_uid);
     value_set_str(metadata, STR("creationTimestamp"), str_of(time));
-    if (base->kind->has_spec)
+    if (kind_form(base->kind)->generations)
         value_set_int(metadata, STR("generation"), 1);
 }
 
@@ -80,7 +80,7 @@ static void put_back_member(const struct edit *edit, const struct property *prop
 static void put_back_fields(const struct edit_base *base, const struct edit *edit, struct value before,
                             struct value after)
 {
-    const struct schema *schema = base->kind->schema;
+    const struct schema *schema = kind_form(base->kind)->schema;
     for (size_t i = 0; i < schema->property_count; i++)
         if (!str_is(schema->properties[i].name, "metadata") && !str_is(schema->properties[i].name, "status"))
             put_back_member(edit, &schema->properties[i], before, after);
@@ -105,7 +105,7 @@ void managed_put_back(const struct edit_base *base, const struct edit *edit, int
     put_back_fields(base, edit, before, after);
     if (edit->type == EDIT_REPLACE && base->kind->node_field.length != 0)
         put_back_node(base->kind, before, after);
-    value_set_str(after, STR("apiVersion"), base->kind->api_version);
+    value_set_str(after, STR("apiVersion"), kind_form(base->kind)->api_version);
     value_set_str(after, STR("kind"), base->kind->name);
 }
 

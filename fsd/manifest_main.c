@@ -39,8 +39,8 @@ static int complete(const struct kinds *kinds, struct value manifest, struct err
     if (wanted != NULL && !str_is(kind->name, wanted))
         return error_make(err, EINVAL, "kind: it has to be %s, not " STR_FORMAT, wanted,
                           STR_ARGS(kind->name));
-    schema_prune_nulls(kind->schema, manifest);
-    schema_default(kind->schema, manifest);
+    schema_prune_nulls(kind_form(kind)->schema, manifest);
+    schema_default(kind_form(kind)->schema, manifest);
     int result = object_validate(kind, manifest, false, err);
     if (result == 0)
         result = object_check_name(kind, value_str(value_at(manifest, "metadata", "name")), err);

@@ -19,8 +19,8 @@ struct interned {
 };
 
 struct objects {
-    const struct kinds *kinds;
     struct of_kind *of_kind; /* by kind->index */
+    size_t kind_count;
     struct interned interned;
     struct map by_id;
     struct object *oldest_grave, *newest_grave; /* tombstones in the order of versions, linked by `older` */
@@ -69,9 +69,20 @@ struct object *object_by_id(struct objects *objects, int64_t id)
 struct objects *objects_new(const struct kinds *kinds)
 {
     struct objects *objects = memory_zeroed(1, sizeof(*objects));
-    objects->kinds = kinds;
-    objects->of_kind = memory_zeroed(kinds_count(kinds), sizeof(*objects->of_kind));
+    objects->kind_count = kinds_numbers(kinds);
+    objects->of_kind = memory_zeroed(objects->kind_count, sizeof(*objects->of_kind));
     return objects;
+}
+
+void objects_add_kind(struct objects *objects, const struct kind *kind)
+{
+    if (kind->index < objects->kind_count)
+        return;
+    struct of_kind *larger = memory_zeroed(kind->index + 1, sizeof(*larger));
+    memcpy(larger, objects->of_kind, objects->kind_count * sizeof(*larger));
+    free(objects->of_kind);
+    objects->of_kind = larger;
+    objects->kind_count = kind->index + 1;
 }
 
 static void free_streams(struct object *object)
@@ -101,7 +112,7 @@ void objects_free(struct objects *objects)
         next = map_next(&objects->by_id, node);
         object_free(map_entry(node, struct object, by_id));
     }
-    for (size_t k = 0; k < kinds_count(objects->kinds); k++) {
+    for (size_t k = 0; k < objects->kind_count; k++) {
         for (size_t c = 0; c < objects->of_kind[k].count; c++) {
             large_free(objects->of_kind[k].collections[c]->objects,
                        objects->of_kind[k].collections[c]->capacity);

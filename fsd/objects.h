@@ -34,9 +34,10 @@ struct version {
     struct str node;    /* the value of the kind's node field (a pod's spec.nodeName), inside text */
     struct str *owners; /* uids of metadata.ownerReferences, inside text */
     size_t owner_count;
-    char *status;         /* the status line's text, NULL for none */
-    size_t manifest_size; /* of manifest.yaml; 0: not known yet. Main's own. */
-    char *sealed;         /* what the disk gets, where it has secrets: secrets.h. The committer's own. */
+    struct kind_reading *defines; /* what a definition says, until the kind is there: custom.h. Main's own. */
+    char *status;                 /* the status line's text, NULL for none */
+    size_t manifest_size;         /* of manifest.yaml; 0: not known yet. Main's own. */
+    char *sealed; /* what the disk gets, where it has secrets: secrets.h. The committer's own. */
     size_t sealed_length;
     size_t length;
     char text[]; /* JSON, terminated */
@@ -81,7 +82,10 @@ struct collection {
 
 struct objects;
 
+/* `kinds`: all that there are at first. */
 struct objects *objects_new(const struct kinds *kinds);
+/* There may be objects of this kind from now on. */
+void objects_add_kind(struct objects *objects, const struct kind *kind);
 void objects_free(struct objects *objects);
 
 /* ---- versions ---- */

@@ -34,10 +34,11 @@ enum place_type {
 struct place {
     enum place_type type;
     const struct kind *kind;
-    const struct special *special; /* PLACE_FILE */
-    const char *namespace;         /* interned; "" cluster-scoped; NULL all namespaces */
-    int64_t object;                /* PLACE_OBJECT and below, and links to objects */
-    int64_t number;                /* .since/<number>, .errors/<uid> */
+    const struct special *special;      /* PLACE_FILE */
+    const char *namespace;              /* interned; "" cluster-scoped; NULL all namespaces */
+    int64_t object;                     /* PLACE_OBJECT and below, and links to objects */
+    const struct kind_version *version; /* PLACE_API_VERSION and below */
+    int64_t number;                     /* .since/<number>, .errors/<uid> */
 };
 
 struct fsd;

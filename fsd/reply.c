@@ -62,7 +62,7 @@ static void as_file(struct stat *attributes, mode_t mode, size_t size)
 static bool shows_secrets(const struct special *special, const struct place *place)
 {
     bool shows_values = special->form != PART_NONE || special->class == SPECIAL_LIST;
-    return shows_values && place->kind != NULL && place->kind->schema->secrets;
+    return shows_values && place->kind != NULL && kind_form(place->kind)->schema->secrets;
 }
 
 static int special_attributes(struct fsd *fsd, uint32_t node, const struct place *place,

@@ -13,6 +13,7 @@ struct block {
 };
 
 struct schema_set {
+    const struct schema_set *parent;
     struct block *blocks;
     struct doc **docs;
     size_t doc_count, doc_capacity;
@@ -21,9 +22,11 @@ struct schema_set {
     size_t patterned_count, patterned_capacity;
 };
 
-struct schema_set *schema_set_new(void)
+struct schema_set *schema_set_new(const struct schema_set *parent)
 {
-    return memory_zeroed(1, sizeof(struct schema_set));
+    struct schema_set *set = memory_zeroed(1, sizeof(*set));
+    set->parent = parent;
+    return set;
 }
 
 void schema_set_free(struct schema_set *set)
@@ -470,6 +473,10 @@ static const struct schema *refer(struct schema_set *set, struct str name, struc
     struct definition *definition = definitions_find(&set->definitions, name);
     if (definition != NULL)
         return definition_read(set, definition, err);
+    if (set->parent != NULL)
+        definition = definitions_find(&set->parent->definitions, name);
+    if (definition != NULL && definition->schema != NULL)
+        return definition->schema;
     error_make(err, EINVAL, "there is no definition " STR_FORMAT, STR_ARGS(name));
     return NULL;
 }

@@ -11,7 +11,9 @@
 
 struct schema_set;
 
-struct schema_set *schema_set_new(void);
+/* `parent`, or NULL: a set whose definitions it may refer to as well, those that somebody there has referred
+ * to already. It lives longer, and may be used by others meanwhile. */
+struct schema_set *schema_set_new(const struct schema_set *parent);
 void schema_set_free(struct schema_set *set);
 
 /* Keeps the document as long as the set: schemas borrow its strings. */

@@ -59,6 +59,15 @@ static struct object *next_of_kind(struct fsd *fsd, const struct scope *scope, c
     return NULL;
 }
 
+/* Where the walk over all kinds stands; at the beginning for NULL. */
+static size_t place_of_kind(const struct fsd *fsd, const struct kind *kind)
+{
+    size_t place = 0;
+    while (kind != NULL && kinds_at(fsd->kinds, place) != kind)
+        place++;
+    return place;
+}
+
 /* The cursor's name is directory/namespace/name. */
 struct object *scope_next(struct fsd *fsd, const struct scope *scope, const struct list_cursor *cursor)
 {
@@ -72,8 +81,7 @@ struct object *scope_next(struct fsd *fsd, const struct scope *scope, const stru
         str_split(&rest, '/', &namespace);
         reached = kinds_by_directory(fsd->kinds, directory);
     }
-    for (size_t k = reached != NULL ? reached->index : 0; k < kinds_count(fsd->kinds) && object == NULL;
-         k++) {
+    for (size_t k = place_of_kind(fsd, reached); k < kinds_count(fsd->kinds) && object == NULL; k++) {
         const struct kind *kind = kinds_at(fsd->kinds, k);
         if (scope->kind == NULL || kind == scope->kind)
             object = next_of_kind(fsd, scope, kind, namespace, kind == reached ? rest : STR_NONE);

@@ -165,13 +165,14 @@ static void note_unreadable(struct secrets *secrets, const struct kind *kind, co
 struct str secrets_load(struct secrets *secrets, const struct kind *kind, const struct record *record,
                         struct buf *scratch)
 {
-    if (!kind->schema->secrets)
+    const struct schema *schema = kind_form(kind)->schema;
+    if (!schema->secrets)
         return record->document;
     autodoc struct doc *doc = doc_parse(record->document, NULL);
     if (doc == NULL)
         return record->document;
     struct str key_name;
-    if (secrets_open_all(secrets->keys, secrets->key_count, kind->schema, doc_root(doc), &key_name) != 0)
+    if (secrets_open_all(secrets->keys, secrets->key_count, schema, doc_root(doc), &key_name) != 0)
         note_unreadable(secrets, kind, record, key_name);
     value_write(scratch, doc_root(doc));
     return buf_str(scratch);
@@ -224,7 +225,7 @@ static char *seal(const struct secrets *secrets, const struct kind *kind, const 
 {
     autodoc struct doc *doc = doc_parse(version_text(version), NULL);
     struct buf text = {0};
-    secrets_seal_all(&secrets->keys[0], kind->schema, doc_root(doc));
+    secrets_seal_all(&secrets->keys[0], kind_form(kind)->schema, doc_root(doc));
     value_write(&text, doc_root(doc));
     *length = text.length;
     return buf_take(&text);
@@ -234,7 +235,7 @@ static char *seal(const struct secrets *secrets, const struct kind *kind, const 
 struct str secrets_stored_text(const struct secrets *secrets, const struct kind *kind,
                                struct version *version)
 {
-    if (!kind->schema->secrets || secrets->key_count == 0 || (version->flags & VERSION_GONE) != 0)
+    if (!kind_form(kind)->schema->secrets || secrets->key_count == 0 || (version->flags & VERSION_GONE) != 0)
         return version_text(version);
     if (version->sealed == NULL)
         version->sealed = seal(secrets, kind, version, &version->sealed_length);

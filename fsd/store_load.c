@@ -150,13 +150,26 @@ static int by_version(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static int load_records(struct loading *loading, struct error **err)
+static int read_order(struct loading *loading, const char *query, struct error **err)
 {
-    int result = load_query(loading, "SELECT version, id FROM object", load_order, err);
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(loading->store->db, query, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(statement, 1, loading->reader->first, -1, SQLITE_STATIC);
+    loading->count = 0;
+    int result = code == SQLITE_OK ? each_row(loading, statement, load_order, err)
+                                   : store_error(loading->store->db, code, err);
+    sqlite3_finalize(statement);
+    if (result == 0 && loading->count != 0)
+        qsort(loading->order, loading->count, sizeof(*loading->order), by_version);
+    return result;
+}
+
+static int load_records(struct loading *loading, const char *which, struct error **err)
+{
+    int result = read_order(loading, which, err);
     if (result != 0)
         return result;
-    if (loading->count != 0)
-        qsort(loading->order, loading->count, sizeof(*loading->order), by_version);
     static const char query[] =
         "SELECT id, version, resource, namespace, name, uid, draft, document FROM object WHERE id = ?";
     sqlite3_stmt *statement = NULL;
@@ -195,11 +208,11 @@ static int load_all(struct loading *loading, struct error **err)
           {"SELECT slot, mount, number, result FROM outcome", load_outcome},
           {"SELECT object, path, uid, gid FROM promise", load_promise},
       };
-    int result = 0;
+    int result = load_records(loading, "SELECT version, id FROM object WHERE resource = ?", err);
     for (size_t i = 0; i < COUNT(before) && result == 0; i++)
         result = load_query(loading, before[i].query, before[i].load, err);
     if (result == 0)
-        result = load_records(loading, err);
+        result = load_records(loading, "SELECT version, id FROM object WHERE resource <> ?", err);
     for (size_t i = 0; i < COUNT(after) && result == 0; i++)
         result = load_query(loading, after[i].query, after[i].load, err);
     return result;

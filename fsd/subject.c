@@ -249,7 +249,7 @@ char *subject_of_status(const struct kind *kind, struct str namespace, struct st
 char *subject_describe(const struct kind *kind, struct str namespace, struct str name, struct value before,
                        struct value after)
 {
-    struct telling telling = {.schema = kind->schema};
+    struct telling telling = {.schema = kind_form(kind)->schema};
     begin(&telling.text, kind, namespace, name);
     if (!value_exists(before)) {
         buf_add_text(&telling.text, " created");

@@ -367,6 +367,15 @@ bool tell_is_followed(struct fsd *fsd, const struct object *object, enum stream_
     return file != 0 && node_record(fsd->nodes, file)->handles != 0;
 }
 
+void tell_name(struct fsd *fsd, uint32_t directory, struct str name, bool link, bool gone)
+{
+    uint32_t node = gone ? node_find(fsd->nodes, directory, name) : 0;
+    if (node != 0)
+        stale_name(fsd, node);
+    stale_attributes(fsd, directory);
+    announce_name(fsd->announcer, directory, name, link, gone);
+}
+
 void tell_errors(struct fsd *fsd, uid_t uid)
 {
     char path[32];

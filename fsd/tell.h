@@ -20,6 +20,8 @@ void tell_end(struct fsd *fsd);
 void tell_lines(struct fsd *fsd, const struct object *object, enum stream_kind stream);
 /* Has somebody this stream open? */
 bool tell_is_followed(struct fsd *fsd, const struct object *object, enum stream_kind stream);
+/* A name has come into a directory, or has gone from there, that is not an object's. `link`: of a link. */
+void tell_name(struct fsd *fsd, uint32_t directory, struct str name, bool link, bool gone);
 /* A user's errors have grown. */
 void tell_errors(struct fsd *fsd, uid_t uid);
 /* After a takeover: what a predecessor has made durable and perhaps not told. */

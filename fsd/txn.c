@@ -2,6 +2,7 @@
 
 #include "fsd/authorize.h"
 #include "fsd/batch.h"
+#include "fsd/custom.h"
 #include "fsd/digest.h"
 #include "fsd/documents.h"
 #include "fsd/drafts.h"
@@ -78,6 +79,9 @@ static int check_existence(struct fsd *fsd, const struct change *change, const s
     if (object == NULL && change->must_exist)
         return error_make(err, ENOENT, STR_FORMAT "/" STR_FORMAT " does not exist",
                           STR_ARGS(change->kind->plural), STR_ARGS(change->name));
+    if (object == NULL && change->kind->ending)
+        return error_make(err, EBUSY, STR_FORMAT " is being deleted, and all its objects with it",
+                          STR_ARGS(change->kind->qualified));
     return object == NULL ? check_namespace(fsd, change, err) : 0;
 }
 
@@ -120,6 +124,7 @@ static struct object *apply(struct fsd *fsd, const struct asker *asker, const st
                               result->flags | (result->gone ? VERSION_GONE : 0), result->status);
     if (result->document != NULL && !result->gone)
         keep_document(fsd, version, result);
+    version->defines = take_pointer(result->defines);
     if (change->edit.type == EDIT_STATUS)
         version->desired = object_newest_version(object)->desired;
     struct version *was_pending = object != NULL ? version_hold(object->pending) : NULL;
@@ -169,6 +174,8 @@ int txn_change(struct fsd *fsd, const struct asker *asker, const struct change *
         status = heavy_compute(change->call, &base, &edit, now_ms, &result, err);
     if (status == 0 && !result.unchanged)
         status = admit(fsd, asker, change->kind, base.before, &result, err);
+    if (status == 0)
+        status = custom_admit(fsd, result.defines, err);
     if (status < 0 || change->rehearsal)
         return status;
     if (!result.unchanged)
@@ -300,6 +307,8 @@ static void publish_some(struct fsd *fsd, struct batch *batch, size_t from, size
         fsd->txn->published = entry->version->number;
         if (object != NULL)
             tell_object(fsd, object, before, entry->version);
+        if (object != NULL && object->kind->defines)
+            custom_published(fsd, object, before);
         version_drop(before);
     }
     objects_trim_tombstones(fsd->objects, TOMBSTONES_KEPT);

@@ -1,6 +1,7 @@
 /* The beginning and the end of txn: what the store had becomes the set of objects. */
 #include "fsd/txn_private.h"
 
+#include "fsd/custom.h"
 #include "fsd/digest.h"
 #include "fsd/tell.h"
 #include "fsd/vacancy.h"
@@ -49,8 +50,10 @@ static void load_record(void *context, const struct record *row)
     struct record record = *row;
     if (kind != NULL)
         record.document = secrets_load(fsd->secrets, kind, row, &opened);
-    load_object(context, record.id, record.resource, record.namespace, record.name, record.uid,
-                version_of_row, &record);
+    const struct object *object = load_object(context, record.id, record.resource, record.namespace,
+                                              record.name, record.uid, version_of_row, &record);
+    if (object != NULL && kind->defines)
+        custom_load(fsd, object);
 }
 
 static void load_tombstone(void *context, const struct tombstone *row)
@@ -123,8 +126,8 @@ int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err
     int result = store_open(state, &store, err);
     if (result < 0)
         return result;
-    const struct store_reader reader = {load_record, load_tombstone, load_line,
-                                        load_outbox, load_outcome,   load_promise};
+    const struct store_reader reader = {CUSTOM_DEFINITIONS, load_record,  load_tombstone, load_line,
+                                        load_outbox,        load_outcome, load_promise};
     struct store_position position;
     result = store_load(store, &reader, &loading, &position, err);
     if (result < 0)

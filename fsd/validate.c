@@ -357,6 +357,20 @@ static void check_value(struct check *check, const struct step *at, const struct
             schema->rules[i]->check(check, at, v);
 }
 
+/* Of built-in kinds only those without a domain are taken that Kubernetes knows. */
+static void check_finalizers(struct check *check, struct value object)
+{
+    const struct step metadata = STEP_MEMBER(NULL, STR("metadata")),
+                      list = STEP_MEMBER(&metadata, STR("finalizers"));
+    const struct format *format = format_find(STR("finalizer"));
+    size_t index = 0;
+    value_each (finalizer, value_at(object, "metadata", "finalizers")) {
+        struct step step = STEP_ELEMENT(&list, index++);
+        if (value_type(finalizer) == VALUE_STRING && !format->check(value_str(finalizer)))
+            say_given(check, &step, format->wanted, finalizer);
+    }
+}
+
 static void check_all(struct check *check, const struct kind *kind, struct value object)
 {
     struct str name = value_str(value_at(object, "metadata", "name"));
@@ -365,13 +379,22 @@ static void check_all(struct check *check, const struct kind *kind, struct value
         struct step step = STEP_MEMBER(&metadata, STR("name"));
         say_given(check, &step, kind->name_check->wanted, value_at(object, "metadata", "name"));
     }
-    check_value(check, NULL, kind->schema, object);
+    check_value(check, NULL, kind_form(kind)->schema, object);
+    if (!kind->custom && !kind->defines)
+        check_finalizers(check, object);
 }
 
 int object_validate(const struct kind *kind, struct value object, bool draft, struct error **err)
 {
     struct check check = {.draft = draft};
     check_all(&check, kind, object);
+    return check_result(&check, EINVAL, err);
+}
+
+int schema_validate(const struct schema *schema, struct value object, struct error **err)
+{
+    struct check check = {0};
+    check_value(&check, NULL, schema, object);
     return check_result(&check, EINVAL, err);
 }
 
@@ -390,7 +413,7 @@ int object_check_name(const struct kind *kind, struct str name, struct error **e
     autobuf struct buf quoted = {0};
     json_write_string(&quoted, name);
     return error_make(err, EINVAL, "the name of a " STR_FORMAT " must be %s, not %s",
-                      STR_ARGS(kind->singular), kind->name_check->wanted, quoted.at);
+                      STR_ARGS(kind_form(kind)->singular), kind->name_check->wanted, quoted.at);
 }
 
 /* ---- from one version to the next ---- */
@@ -453,6 +476,6 @@ int object_validate_update(const struct kind *kind, struct value before, struct 
                            struct error **err)
 {
     struct check check = {0};
-    check_update(&check, NULL, kind->schema, before, after);
+    check_update(&check, NULL, kind_form(kind)->schema, before, after);
     return check_result(&check, EPERM, err);
 }

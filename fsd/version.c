@@ -124,5 +124,6 @@ void version_drop(struct version *version)
     free(version->owners);
     free(version->status);
     free(version->sealed);
+    kind_reading_free(version->defines);
     free(version);
 }

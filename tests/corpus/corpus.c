@@ -146,8 +146,8 @@ static int complete(const struct kinds *kinds, struct value document, struct err
         (!value_exists(value_get(metadata, STR("namespace"))) ||
          value_is(value_get(metadata, STR("namespace")), "")))
         value_setf(metadata, STR("namespace"), "default");
-    schema_prune_nulls(kind->schema, document);
-    schema_default(kind->schema, document);
+    schema_prune_nulls(kind_form(kind)->schema, document);
+    schema_default(kind_form(kind)->schema, document);
     return object_validate(kind, document, false, err);
 }
 

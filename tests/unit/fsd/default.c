@@ -8,16 +8,16 @@ static void assert_filled_in(const char *kind_name, const char *manifest, const 
 {
     const struct kind *kind = must_kind(kind_name);
     autodoc struct doc *doc = must_yaml(manifest);
-    schema_prune_nulls(kind->schema, doc_root(doc));
-    schema_default(kind->schema, doc_root(doc));
+    schema_prune_nulls(kind_form(kind)->schema, doc_root(doc));
+    schema_default(kind_form(kind)->schema, doc_root(doc));
     autobuf struct buf found = {0};
     value_write(&found, value_walk(doc_root(doc), path));
     if (!str_is(buf_str(&found), expected))
         fail_msg("%s\ngives %s\nnot %s", manifest, found.at, expected);
     /* Filling in again changes nothing. */
     autodoc struct doc *once = doc_copy(doc_root(doc));
-    schema_prune_nulls(kind->schema, doc_root(doc));
-    schema_default(kind->schema, doc_root(doc));
+    schema_prune_nulls(kind_form(kind)->schema, doc_root(doc));
+    schema_default(kind_form(kind)->schema, doc_root(doc));
     assert_true(value_equal(doc_root(once), doc_root(doc)));
 }
 
@@ -103,7 +103,7 @@ static void a_pod_gets_what_a_template_does_not(void **state)
         "\"operator\":\"Exists\",\"effect\":\"NoExecute\",\"tolerationSeconds\":300}]");
     const struct kind *kind = must_kind("pods");
     autodoc struct doc *doc = must_yaml(manifest);
-    schema_default(kind->schema, doc_root(doc));
+    schema_default(kind_form(kind)->schema, doc_root(doc));
     struct value container = value_element(value_at(doc_root(doc), "spec", "containers"), 0);
     assert_json(value_at(container, "resources"), "{\"limits\":{\"cpu\":\"1\",\"memory\":\"1Gi\"},"
                                                   "\"requests\":{\"cpu\":\"500m\",\"memory\":\"1Gi\"}}");
@@ -172,8 +172,8 @@ static void what_is_malformed_is_left_alone(void **state)
         for (size_t j = 0; j < kinds_count(kinds); j++) {
             const struct kind *kind = kinds_at(kinds, j);
             autodoc struct doc *doc = must_yaml(manifests[i]);
-            schema_prune_nulls(kind->schema, doc_root(doc));
-            schema_default(kind->schema, doc_root(doc));
+            schema_prune_nulls(kind_form(kind)->schema, doc_root(doc));
+            schema_default(kind_form(kind)->schema, doc_root(doc));
             assert_int_equal(object_validate(kind, doc_root(doc), false, NULL), -EINVAL);
         }
 }

@@ -6,8 +6,8 @@ static char *finding(const char *kind_name, const char *manifest, bool draft)
     const struct kind *kind = must_kind(kind_name);
     autodoc struct doc *doc = must_yaml(manifest);
     autoerror struct error *err = NULL;
-    schema_prune_nulls(kind->schema, doc_root(doc));
-    schema_default(kind->schema, doc_root(doc));
+    schema_prune_nulls(kind_form(kind)->schema, doc_root(doc));
+    schema_default(kind_form(kind)->schema, doc_root(doc));
     int result = object_validate(kind, doc_root(doc), draft, &err);
     if (result == 0)
         return strdup("");
