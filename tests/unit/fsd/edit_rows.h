@@ -52,17 +52,17 @@ static inline struct version *version_before(const struct kind *kind, const char
 {
     autodoc struct doc *doc = must_yaml(before);
     struct value root = doc_root(doc), metadata = value_ensure_object(root, STR("metadata"));
-    value_set_str(root, STR("apiVersion"), kind->api_version);
+    value_set_str(root, STR("apiVersion"), kind_form(kind)->api_version);
     value_set_str(root, STR("kind"), kind->name);
     set_default(metadata, STR("name"), "web");
     if (kind->namespaced)
         set_default(metadata, STR("namespace"), "default");
     set_default(metadata, STR("uid"), UID);
     set_default(metadata, STR("creationTimestamp"), "2026-01-01T00:00:00Z");
-    if (kind->has_spec)
+    if (kind_form(kind)->spec != NULL)
         value_set_int(metadata, STR("generation"), 1);
     value_set_str(metadata, STR("resourceVersion"), STR("7"));
-    schema_default(kind->schema, root);
+    schema_default(kind_form(kind)->schema, root);
     value_sort(root);
     autobuf struct buf text = {0};
     value_write(&text, root);

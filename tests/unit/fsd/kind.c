@@ -26,21 +26,22 @@ static void a_kind_says_what_its_file_says(void **state)
 {
     (void)state;
     const struct kind *deployment = must_kind("deployments"), *config = must_kind("configmaps");
-    assert_str(deployment->api_version, "apps/v1");
+    assert_str(kind_form(deployment)->api_version, "apps/v1");
     assert_str(deployment->resource, "deployments.apps");
     assert_str(deployment->directory, "deployments");
     assert_str(config->resource, "configmaps");
     assert_str(must_kind("pods")->node_field, "nodeName");
     assert_int_equal(config->node_field.length, 0);
     assert_str(deployment->name, "Deployment");
-    assert_str(deployment->short_names[0], "deploy");
-    assert_true(deployment->namespaced && deployment->has_spec && deployment->has_status);
+    assert_str(kind_form(deployment)->short_names[0], "deploy");
+    assert_true(deployment->namespaced && kind_form(deployment)->spec != NULL &&
+                kind_form(deployment)->status != NULL);
     assert_false(deployment->live_when_empty || deployment->spread || deployment->memory_only);
     assert_str(deployment->verbs[0].name, "restart");
     assert_int_equal(deployment->verbs[0].annotations_depth, 4);
-    assert_str(config->api_version, "v1");
+    assert_str(kind_form(config)->api_version, "v1");
     assert_true(config->live_when_empty);
-    assert_false(config->has_spec || config->has_status);
+    assert_false(kind_form(config)->spec != NULL || kind_form(config)->status != NULL);
     assert_true(must_kind("leases")->memory_only);
     assert_true(must_kind("pods")->spread);
     assert_true(kind_is_permanent(must_kind("namespaces"), STR("default")));
@@ -51,11 +52,12 @@ static void a_kind_says_what_its_file_says(void **state)
 static void shared_definitions_exist_once(void **state)
 {
     (void)state;
-    const struct schema *deployment = schema_property(must_kind("deployments")->schema, STR("spec"));
-    const struct schema *set = schema_property(must_kind("replicasets")->schema, STR("spec"));
+    const struct schema *deployment =
+        schema_property(kind_form(must_kind("deployments"))->schema, STR("spec"));
+    const struct schema *set = schema_property(kind_form(must_kind("replicasets"))->schema, STR("spec"));
     assert_ptr_equal(schema_property(deployment, STR("template")), schema_property(set, STR("template")));
-    assert_ptr_equal(schema_property(must_kind("nodes")->schema, STR("metadata")),
-                     schema_property(must_kind("pods")->schema, STR("metadata")));
+    assert_ptr_equal(schema_property(kind_form(must_kind("nodes"))->schema, STR("metadata")),
+                     schema_property(kind_form(must_kind("pods"))->schema, STR("metadata")));
     assert_null(schema_property(deployment, STR("replcas")));
     assert_null(schema_property(NULL, STR("replicas")));
 }

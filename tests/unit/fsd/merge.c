@@ -9,7 +9,7 @@ struct row {
 
 static void check_rows(const struct row *rows, size_t count)
 {
-    const struct schema *schema = must_kind("pods")->schema;
+    const struct schema *schema = kind_form(must_kind("pods"))->schema;
     for (size_t i = 0; i < count; i++) {
         autodoc struct doc *last = rows[i].last != NULL ? must_yaml(rows[i].last) : NULL;
         autodoc struct doc *live = must_yaml(rows[i].live), *wanted = must_yaml(rows[i].wanted),

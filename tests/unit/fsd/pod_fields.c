@@ -43,7 +43,7 @@ static const struct schema *find_schema(const struct schema *schema, struct str 
 static const struct schema *schema_of(const struct section *section, size_t i)
 {
     const char *path = section->paths[i];
-    return path != NULL ? find_schema(must_kind("pods")->schema, str_of(path)) : NULL;
+    return path != NULL ? find_schema(kind_form(must_kind("pods"))->schema, str_of(path)) : NULL;
 }
 
 /* ---- the rows ---- */

@@ -127,7 +127,7 @@ static void only_secret_values_of_a_document_are_sealed(void **state)
 {
     (void)state;
     const struct secret_key key = key_of(1);
-    const struct schema *schema = must_kind("secrets")->schema;
+    const struct schema *schema = kind_form(must_kind("secrets"))->schema;
     autodoc struct doc *doc = must_yaml(manifest), *plain = must_yaml(manifest);
     secrets_seal_all(&key, schema, doc_root(doc));
     value_each (entry, value_at(doc_root(doc), "data"))
@@ -147,7 +147,7 @@ static void what_can_t_be_opened_is_counted_and_stays(void **state)
 {
     (void)state;
     const struct secret_key key = key_of(1), other = key_of(2);
-    const struct schema *schema = must_kind("secrets")->schema;
+    const struct schema *schema = kind_form(must_kind("secrets"))->schema;
     autodoc struct doc *doc = must_yaml(manifest);
     struct str blame;
     secrets_seal_all(&key, schema, doc_root(doc));
@@ -164,17 +164,17 @@ static void a_document_without_secrets_is_left_alone(void **state)
     const struct secret_key key = key_of(1);
     autodoc struct doc *doc = must_yaml("{data: {a: b}, metadata: {uid: u}}"),
                        *before = doc_copy(doc_root(doc));
-    secrets_seal_all(&key, must_kind("configmaps")->schema, doc_root(doc));
+    secrets_seal_all(&key, kind_form(must_kind("configmaps"))->schema, doc_root(doc));
     assert_true(value_equal(doc_root(before), doc_root(doc)));
     /* Whatever has the wrong type is nobody's secret yet. */
     autodoc struct doc *odd = must_yaml("{data: [a], stringData: b}"), *same = doc_copy(doc_root(odd));
-    secrets_seal_all(&key, must_kind("secrets")->schema, doc_root(odd));
+    secrets_seal_all(&key, kind_form(must_kind("secrets"))->schema, doc_root(odd));
     assert_true(value_equal(doc_root(same), doc_root(odd)));
 }
 
 static void expect_applied(const char *text, const char *left)
 {
-    const struct schema *schema = must_kind("secrets")->schema;
+    const struct schema *schema = kind_form(must_kind("secrets"))->schema;
     autodoc struct doc *doc = must_yaml("{annotations: {other: stays}}");
     value_set_str(value_at(doc_root(doc), "annotations"), STR(MERGE_LAST_APPLIED), str_of(text));
     secrets_blank_applied(schema, doc_root(doc));
