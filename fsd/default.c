@@ -9,12 +9,6 @@
 
 /* ---- named defaults ---- */
 
-/* Is the member of this type, or can it be made one? */
-static bool is_or_absent(struct value v, enum value_type type)
-{
-    return !value_exists(v) || value_type(v) == type;
-}
-
 static bool has_capital(struct str s)
 {
     for (size_t i = 0; i < s.length; i++)
@@ -99,7 +93,7 @@ static void requests_from_limits(struct value container)
 {
     struct value limits = value_at(container, "resources", "limits");
     if (value_count(limits) == 0 || value_type(limits) != VALUE_OBJECT ||
-        !is_or_absent(value_at(container, "resources", "requests"), VALUE_OBJECT))
+        !default_is_or_absent(value_at(container, "resources", "requests"), VALUE_OBJECT))
         return;
     struct value requests = value_ensure_object(value_at(container, "resources"), STR("requests"));
     value_each (limit, limits)
@@ -126,7 +120,7 @@ static void tolerate(struct value spec, const char *key)
             (value_str(effect).length == 0 || value_is(effect, "NoExecute")))
             return;
     }
-    if (!is_or_absent(value_at(spec, "tolerations"), VALUE_ARRAY))
+    if (!default_is_or_absent(value_at(spec, "tolerations"), VALUE_ARRAY))
         return;
     struct value added = value_append_object(value_ensure_array(spec, STR("tolerations")));
     value_setf(added, STR("key"), "%s", key);
@@ -192,7 +186,7 @@ static void deployment_strategy(struct value strategy)
 static void namespace_label(struct value object)
 {
     struct str name = value_str(value_at(object, "metadata", "name"));
-    if (name.length == 0 || !is_or_absent(value_at(object, "metadata", "labels"), VALUE_OBJECT))
+    if (name.length == 0 || !default_is_or_absent(value_at(object, "metadata", "labels"), VALUE_OBJECT))
         return;
     struct value labels = value_ensure_object(value_at(object, "metadata"), STR("labels"));
     value_set_str(labels, STR("kubernetes.io/metadata.name"), name);
@@ -202,7 +196,7 @@ static void namespace_label(struct value object)
 static void string_data(struct value secret)
 {
     struct value given = value_at(secret, "stringData");
-    if (value_type(given) != VALUE_OBJECT || !is_or_absent(value_at(secret, "data"), VALUE_OBJECT))
+    if (value_type(given) != VALUE_OBJECT || !default_is_or_absent(value_at(secret, "data"), VALUE_OBJECT))
         return;
     value_each (entry, given) {
         if (value_type(entry) != VALUE_STRING)
@@ -251,6 +245,12 @@ static void bring_in_form(struct value v)
     value_replace(v, value_set_str(doc_root(doc), STR("quantity"), str_of(text)));
 }
 
+static void apply_rules(const struct default_rule *const *rules, struct value v)
+{
+    for (size_t i = 0; rules != NULL && rules[i] != NULL; i++)
+        rules[i]->apply(v);
+}
+
 /* Kubernetes' own types can't tell the zero of many fields from nothing. */
 static bool is_unset(const struct schema *schema, struct value v)
 {
@@ -260,21 +260,39 @@ static bool is_unset(const struct schema *schema, struct value v)
                                    (value_type(v) == VALUE_BOOL && !value_true(v))));
 }
 
-void schema_default(const struct schema *schema, struct value v)
+/* What must be there and isn't, where nobody looks: Kubernetes' types have no way to leave it out, and show
+ * their zero. */
+static void fill_zeros(const struct schema *schema, struct value object)
 {
-    if (!schema->wants_defaults)
+    for (size_t i = 0; i < schema->required_count; i++) {
+        const struct schema *property = schema_property(schema, schema->required[i]);
+        if (value_exists(value_get(object, schema->required[i])) || property->zero_unset)
+            continue;
+        if (property->type == SCHEMA_STRING)
+            value_set_str(object, schema->required[i], STR(""));
+        else if (property->type == SCHEMA_INTEGER)
+            value_set_int(object, schema->required[i], 0);
+    }
+}
+
+/* `unchecked`: nothing is said of what is wrong below */
+static void fill_in(const struct schema *schema, struct value v, bool unchecked)
+{
+    unchecked |= schema->unchecked;
+    if (!schema->wants_defaults && !unchecked)
         return;
     enum value_type type = value_type(v);
     if (str_is(schema->format, "quantity"))
         bring_in_form(v);
     if (type == VALUE_ARRAY && schema->type == SCHEMA_ARRAY) {
         value_each (element, v)
-            schema_default(schema->items, element);
+            fill_in(schema->items, element, unchecked);
     }
     if (type != VALUE_OBJECT)
         return;
-    for (size_t i = 0; schema->default_rules != NULL && schema->default_rules[i] != NULL; i++)
-        schema->default_rules[i]->apply(v);
+    if (unchecked)
+        fill_zeros(schema, v);
+    apply_rules(schema->default_rules, v);
     for (size_t i = 0; i < schema->property_count; i++) {
         const struct property *property = &schema->properties[i];
         if (value_exists(property->schema->default_value) &&
@@ -285,8 +303,18 @@ void schema_default(const struct schema *schema, struct value v)
         const struct schema *below =
             schema->type == SCHEMA_MAP ? schema->items : schema_property(schema, value_key(member));
         if (below != NULL)
-            schema_default(below, member);
+            fill_in(below, member, unchecked);
     }
+}
+
+void schema_default_creation(const struct schema *schema, struct value object)
+{
+    apply_rules(schema->birth_rules, object);
+}
+
+void schema_default(const struct schema *schema, struct value v)
+{
+    fill_in(schema, v, false);
 }
 
 /* In a list or a map a null can't be left out: it becomes the zero of the type, as in Kubernetes. */

@@ -15,6 +15,12 @@ struct default_rule {
 /* Those of kinds that nodes have nothing to do with; it ends with a row without a name. */
 extern const struct default_rule default_rules_of_kinds[];
 
+/* Is the member of this type, or can it be made one? */
+static inline bool default_is_or_absent(struct value v, enum value_type type)
+{
+    return !value_exists(v) || value_type(v) == type;
+}
+
 /* NULL for a name that is not in the tables. */
 const struct default_rule *default_rule_find(struct str name);
 

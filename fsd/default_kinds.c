@@ -7,7 +7,7 @@ static void protect(struct value object, const char *finalizer)
     struct value metadata = value_at(object, "metadata");
     struct value list = value_at(metadata, "finalizers");
     if (value_type(metadata) != VALUE_OBJECT || value_exists(value_at(metadata, "deletionTimestamp")) ||
-        (value_exists(list) && value_type(list) != VALUE_ARRAY))
+        !default_is_or_absent(list, VALUE_ARRAY))
         return;
     value_each (each, list)
         if (value_is(each, finalizer))
@@ -30,6 +30,23 @@ static void default_text(struct value v, const char *member, const char *text)
     struct value known = value_get(v, str_of(member));
     if (!value_exists(known) || value_is(known, ""))
         value_setf(v, str_of(member), "%s", text);
+}
+
+static void default_copy(struct value v, const char *member, struct value from)
+{
+    if (!value_exists(value_get(v, str_of(member))))
+        value_set_copy(v, str_of(member), from);
+}
+
+/* The mapping two steps below a mapping, made where there is nothing; absent where there is something else.
+ */
+static struct value ensure_below(struct value v, const char *first, const char *second)
+{
+    struct value between = value_get(v, str_of(first)), below = value_get(between, str_of(second));
+    if (value_type(v) != VALUE_OBJECT || !default_is_or_absent(between, VALUE_OBJECT) ||
+        !default_is_or_absent(below, VALUE_OBJECT))
+        return VALUE_ABSENT;
+    return value_ensure_object(value_ensure_object(v, str_of(first)), str_of(second));
 }
 
 static bool has_node_ports(struct value type)
@@ -134,13 +151,9 @@ static void network_policy(struct value spec)
 /* The generation that a template had before there were revisions. */
 static void daemon_set(struct value object)
 {
-    struct value metadata = value_at(object, "metadata"), annotations = value_at(metadata, "annotations");
-    if (value_type(metadata) != VALUE_OBJECT ||
-        (value_exists(annotations) && value_type(annotations) != VALUE_OBJECT))
-        return;
-    annotations = value_ensure_object(metadata, STR("annotations"));
-    if (!value_exists(value_get(annotations, STR("deprecated.daemonset.template.generation"))))
-        value_setf(annotations, STR("deprecated.daemonset.template.generation"), "1");
+    struct value annotations = ensure_below(object, "metadata", "annotations");
+    if (value_exists(annotations))
+        default_text(annotations, "deprecated.daemonset.template.generation", "1");
 }
 
 /* Where pods are replaced one after another, there is how. */
@@ -190,10 +203,34 @@ static void job(struct value spec)
                    value_exists(value_at(spec, "podFailurePolicy")) ? "Failed" : "TerminatingOrFailed");
 }
 
-static void job_labels(struct value object)
+#define JOB_UID_LABEL "batch.kubernetes.io/controller-uid"
+
+/* Pods of a job are told from those of others by its uid, unless it says itself how. */
+static void job_selector(struct value metadata, struct value spec)
 {
-    struct value labels = value_at(object, "spec", "template", "metadata", "labels"),
-                 metadata = value_at(object, "metadata");
+    static const struct {
+        const char *label, *from;
+    } rows[] = {{"job-name", "name"},
+                {"batch.kubernetes.io/job-name", "name"},
+                {"controller-uid", "uid"},
+                {JOB_UID_LABEL, "uid"}};
+    struct value uid = value_at(metadata, "uid"),
+                 labels = ensure_below(value_at(spec, "template"), "metadata", "labels"),
+                 selected = ensure_below(spec, "selector", "matchLabels");
+    for (size_t i = 0; value_exists(labels) && i < COUNT(rows); i++)
+        default_copy(labels, rows[i].label, value_get(metadata, str_of(rows[i].from)));
+    if (value_exists(selected))
+        default_copy(selected, JOB_UID_LABEL, uid);
+}
+
+/* An object that isn't made, but only asked about, has no uid yet. */
+static void job_object(struct value object)
+{
+    struct value metadata = value_at(object, "metadata"), spec = value_at(object, "spec");
+    if (value_str(value_at(metadata, "uid")).length != 0 && value_type(spec) == VALUE_OBJECT &&
+        !value_true(value_at(spec, "manualSelector")))
+        job_selector(metadata, spec);
+    struct value labels = value_at(spec, "template", "metadata", "labels");
     if (value_type(labels) == VALUE_OBJECT && value_count(labels) != 0 &&
         value_type(metadata) == VALUE_OBJECT && value_count(value_at(metadata, "labels")) == 0)
         value_set_copy(metadata, STR("labels"), labels);
@@ -291,7 +328,7 @@ static void definition(struct value object)
     struct value names = value_at(object, "spec", "names"), status = value_at(object, "status");
     if (value_type(names) != VALUE_OBJECT ||
         !value_exists(value_at(object, "metadata", "creationTimestamp")) ||
-        (value_exists(status) && value_type(status) != VALUE_OBJECT))
+        !default_is_or_absent(status, VALUE_OBJECT))
         return;
     definition_names(names);
     protect(object, "customresourcecleanup.apiextensions.k8s.io");
@@ -309,7 +346,7 @@ const struct default_rule default_rules_of_kinds[] = {
     {"statefulSetStrategy", rolling},
     {"statefulSet", stateful_set},
     {"job", job},
-    {"jobLabels", job_labels},
+    {"jobObject", job_object},
     {"autoscaler", autoscaler},
     {"volumeFinalizer", volume_finalizer},
     {"claimFinalizer", claim_finalizer},

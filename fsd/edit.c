@@ -92,22 +92,33 @@ static int check_as_version(const struct kind_version *version, struct value doc
     return schema_validate(version->schema, doc_root(copy), err);
 }
 
+/* Much of its metadata is put back, and its status left out: they must have been well formed all the same. */
+static int check_version_of(const struct work *work, const struct kind_version *version, struct error **err)
+{
+    static const char *const members[] = {"metadata", "status"};
+    struct value document = work->edit->document;
+    for (size_t i = 0; i < COUNT(members) && !value_exists(work->before); i++)
+        if (schema_check_shape(version->schema, document, members[i], err) < 0)
+            return -EINVAL;
+    return version == work->form->versions ? 0 : check_as_version(version, document, err);
+}
+
 static int check_manifest(const struct work *work, struct error **err)
 {
     struct value document = work->edit->document;
     if (value_type(document) != VALUE_OBJECT)
         return refuse_type(work, document, "must be a mapping of fields", err);
+    const struct kind *kind = work->base->kind;
     int result = check_metadata(work, err);
     if (result < 0)
         return result;
     struct str version = value_str(value_get(document, STR("apiVersion")));
     struct str name = value_str(value_get(document, STR("kind")));
-    const struct kind *kind = work->base->kind;
     if (version.length == 0 || name.length == 0)
         return error_make(err, EINVAL, "%s: is required", version.length == 0 ? "apiVersion" : "kind");
     const struct kind_version *given = kind_version(work->form, version);
     if (given != NULL && str_equal(name, kind->name))
-        return given == work->form->versions ? 0 : check_as_version(given, document, err);
+        return check_version_of(work, given, err);
     return error_make(err, EINVAL,
                       "this is a manifest of a " STR_FORMAT " (" STR_FORMAT
                       "), and here it has to be a " STR_FORMAT " (" STR_FORMAT ")",
@@ -545,6 +556,8 @@ static int complete_and_check(struct work *work, bool was_draft, struct error **
     secrets_blank_applied(schema, work_metadata(work));
     if (work->draft)
         schema_scaffold(schema, root);
+    if (!value_exists(work->before) || was_draft)
+        schema_default_creation(schema, root);
     schema_default(schema, root);
     int status = check_object(work, root, was_draft, err);
     if (status == 0 && value_exists(work->before) && !was_draft)

@@ -176,6 +176,11 @@ static bool file_path(struct str s)
     return relative_path(s) && !str_starts(s, STR(".."));
 }
 
+static bool without_slash(struct str s)
+{
+    return memchr(s.at, '/', s.length) == NULL;
+}
+
 static bool path_inside(struct str s)
 {
     return !has_parent_step(s);
@@ -437,6 +442,7 @@ static const struct format formats[] = {
     {"absolute-path", absolute_path, "an absolute path"},
     {"relative-path", relative_path, "a relative path without \"..\""},
     {"file-path", file_path, "a relative path without \"..\", also not at its beginning"},
+    {"without-slash", without_slash, "a name without /"},
     {"path-inside", path_inside, "a path without \"..\""},
     {"header-name", header_name, "the name of an HTTP header: letters, digits and -"},
     {"sysctl", sysctl, "the name of a sysctl, as net.core.somaxconn"},

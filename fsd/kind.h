@@ -74,6 +74,7 @@ struct schema {
     bool guarded;        /* it or something below it is immutable, write-once or has update rules */
     bool wants_defaults; /* it or something below it has defaults or a quantity to bring in form */
     const struct default_rule *const *default_rules; /* x-podtree-defaults: end with NULL; NULL: none */
+    const struct default_rule *const *birth_rules;   /* x-podtree-creation-defaults: of an object's schema */
     const struct rule *const *rules;                 /* x-podtree-rules */
     const struct rule *const *update_rules;          /* x-podtree-update-rules */
 };

@@ -89,6 +89,27 @@ static void pod_spec(struct check *check, const struct step *at, struct value sp
         check_say(check, &share, "must not be true when hostPID is true");
 }
 
+/* A token is somebody's: a template may leave open whose, a pod may not. */
+static void pod(struct check *check, const struct step *at, struct value spec)
+{
+    struct step volumes = STEP_MEMBER(at, STR("volumes"));
+    size_t volume_index = 0;
+    if (value_str(value_at(spec, "serviceAccountName")).length != 0)
+        return;
+    value_each (volume, value_at(spec, "volumes")) {
+        struct step volume_step = STEP_ELEMENT(&volumes, volume_index++);
+        struct step projected = STEP_MEMBER(&volume_step, STR("projected"));
+        struct step sources = STEP_MEMBER(&projected, STR("sources"));
+        size_t source_index = 0;
+        value_each (source, value_at(volume, "projected", "sources")) {
+            struct step source_step = STEP_ELEMENT(&sources, source_index++);
+            struct step step = STEP_MEMBER(&source_step, STR("serviceAccountToken"));
+            if (value_exists(value_at(source, "serviceAccountToken")))
+                check_say(check, &step, "must not be there unless serviceAccountName is set");
+        }
+    }
+}
+
 /* ---- what may change ---- */
 
 static void say_fixed(struct check *check, const struct step *at)
@@ -235,6 +256,12 @@ static void fibre_channel(struct check *check, const struct step *at, struct val
         check_lacks(check, &lun_step, "is required when targetWWNs is set");
 }
 
+static void flocker(struct check *check, const struct step *at, struct value v)
+{
+    static const char *const names[] = {"datasetName", "datasetUUID", NULL};
+    rule_one_of(check, at, v, names, true);
+}
+
 static void volume_projection(struct check *check, const struct step *at, struct value v)
 {
     static const char *const sources[] = {
@@ -321,10 +348,11 @@ static void toleration(struct check *check, const struct step *at, struct value 
 
 const struct rule rules_of_pods[] = {
     {"podSpec", pod_spec, NULL},
-    {"pod", NULL, pod_update},
+    {"pod", pod, pod_update},
     {"volume", volume, NULL},
     {"hostPath", host_path, NULL},
     {"fibreChannel", fibre_channel, NULL},
+    {"flocker", flocker, NULL},
     {"volumeProjection", volume_projection, NULL},
     {"emptyDir", empty_dir, NULL},
     {"projectedVolume", projected_volume, NULL},

@@ -125,13 +125,54 @@ static void job_spec(struct check *check, const struct step *at, struct value sp
         check_lacks(check, &completions, "is required when completionMode is Indexed");
 }
 
-/* Its selector is made for it, unless it is said that it isn't. */
-static void job(struct check *check, const struct step *at, struct value spec)
+/* Its labels and its selector are made from name and uid (default_kinds.c), unless it says that it makes them
+ * itself: what is there must be just these. */
+static void job(struct check *check, const struct step *at, struct value object)
 {
-    struct step step = STEP_MEMBER(at, STR("selector"));
-    if (value_exists(value_at(spec, "selector")) && !value_true(value_at(spec, "manualSelector")))
-        check_say(check, &step,
+    static const struct {
+        const char *label, *from;
+    } rows[] = {{"controller-uid", "uid"},
+                {"job-name", "name"},
+                {"batch.kubernetes.io/controller-uid", "uid"},
+                {"batch.kubernetes.io/job-name", "name"}};
+    struct value spec = value_at(object, "spec"), template = value_at(spec, "template"),
+                 labels = value_at(template, "metadata", "labels"), selector = value_at(spec, "selector");
+    struct step spec_step = STEP_MEMBER(at, STR("spec")),
+                template_step = STEP_MEMBER(&spec_step, STR("template")),
+                metadata_step = STEP_MEMBER(&template_step, STR("metadata")),
+                labels_step = STEP_MEMBER(&metadata_step, STR("labels")),
+                selector_step = STEP_MEMBER(&spec_step, STR("selector"));
+    bool manual = value_true(value_at(spec, "manualSelector"));
+    autodoc struct doc *made = doc_new();
+    for (size_t i = 0; i < COUNT(rows) && value_exists(template); i++) {
+        struct step step = STEP_KEY(&labels_step, str_of(rows[i].label));
+        struct value wanted = value_at(object, "metadata", rows[i].from);
+        if (!value_exists(wanted))
+            continue;
+        value_set_copy(doc_root(made), step.name, wanted);
+        if (!manual && !value_equal(value_get(labels, step.name), wanted))
+            check_say(check, &step, "must be \"" STR_FORMAT "\", the job's %s, unless manualSelector is true",
+                      STR_ARGS(value_str(wanted)), rows[i].from);
+    }
+    if (manual && !value_exists(selector))
+        check_lacks(check, &selector_step, "is required when manualSelector is true");
+    else if (!manual && value_exists(selector) && !selector_matches(selector, doc_root(made)))
+        check_say(check, &selector_step,
                   "must not be there, unless manualSelector is true: it is made from the job's uid");
+    else if (value_exists(selector) && !selector_matches(selector, labels))
+        check_say(check, &labels_step, "must match the selector, or the pods would not be found again");
+}
+
+/* Jobs that are made from it get theirs then. */
+static void job_template(struct check *check, const struct step *at, struct value spec)
+{
+    static const char *const names[] = {"selector", "manualSelector"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct value given = value_get(spec, str_of(names[i]));
+        struct step step = STEP_MEMBER(at, str_of(names[i]));
+        if (value_type(given) == VALUE_OBJECT || value_true(given))
+            check_say(check, &step, "must not be there: the selectors of these jobs are made for them");
+    }
 }
 
 static void disruption_budget(struct check *check, const struct step *at, struct value spec)
@@ -156,6 +197,7 @@ const struct rule rules_of_workloads[] = {
     {"daemonSetStrategy", daemon_set_strategy, NULL},
     {"jobSpec", job_spec, NULL},
     {"job", job, NULL},
+    {"jobTemplate", job_template, NULL},
     {"disruptionBudget", disruption_budget, NULL},
     {"priorityClass", priority_class, NULL},
     {"replicationController", replication_controller, NULL},

@@ -369,21 +369,36 @@ static int read_update_rules(struct schema_set *set, struct schema *schema, stru
     return schema->update_rules != NULL ? 0 : -EINVAL;
 }
 
-static int read_default_rules(struct schema_set *set, struct schema *schema, struct value text,
-                              struct error **err)
+static const struct default_rule *const *read_default_names(struct schema_set *set, struct value text,
+                                                            struct error **err)
 {
     size_t count;
     const struct str *names = schema_set_strings(set, text, &count, err);
     if (names == NULL)
-        return -EINVAL;
+        return NULL;
     const struct default_rule **rules = schema_set_memory(set, count + 1, sizeof(*rules));
     for (size_t i = 0; i < count; i++) {
         rules[i] = default_rule_find(names[i]);
-        if (rules[i] == NULL)
-            return error_make(err, EINVAL, "there is no default " STR_FORMAT, STR_ARGS(names[i]));
+        if (rules[i] == NULL) {
+            error_make(err, EINVAL, "there is no default " STR_FORMAT, STR_ARGS(names[i]));
+            return NULL;
+        }
     }
-    schema->default_rules = rules;
-    return 0;
+    return rules;
+}
+
+static int read_default_rules(struct schema_set *set, struct schema *schema, struct value text,
+                              struct error **err)
+{
+    schema->default_rules = read_default_names(set, text, err);
+    return schema->default_rules != NULL ? 0 : -EINVAL;
+}
+
+static int read_birth_rules(struct schema_set *set, struct schema *schema, struct value text,
+                            struct error **err)
+{
+    schema->birth_rules = read_default_names(set, text, err);
+    return schema->birth_rules != NULL ? 0 : -EINVAL;
 }
 
 static const struct keyword {
@@ -432,6 +447,7 @@ static const struct keyword {
     {"x-podtree-rules", read_rules, 0},
     {"x-podtree-update-rules", read_update_rules, 0},
     {"x-podtree-defaults", read_default_rules, 0},
+    {"x-podtree-creation-defaults", read_birth_rules, 0},
 };
 
 static int read_keyword(struct schema_set *set, struct schema *schema, struct value text, struct error **err)

@@ -312,7 +312,7 @@ static void check_value(struct check *check, const struct step *at, const struct
 {
     size_t malformed = check->malformed;
     bool loose = check->loose;
-    if (schema->nullable && value_type(v) == VALUE_NULL)
+    if ((schema->nullable || check->loose) && value_type(v) == VALUE_NULL)
         return;
     check->discreet = schema->secrets;
     check->loose |= schema->unchecked;
@@ -395,6 +395,18 @@ int schema_validate(const struct schema *schema, struct value object, struct err
 {
     struct check check = {0};
     check_value(&check, NULL, schema, object);
+    return check_result(&check, EINVAL, err);
+}
+
+int schema_check_shape(const struct schema *object, struct value document, const char *member,
+                       struct error **err)
+{
+    struct check check = {.loose = true};
+    struct step step = STEP_MEMBER(NULL, str_of(member));
+    const struct schema *schema = schema_property(object, step.name);
+    struct value v = value_get(document, step.name);
+    if (schema != NULL && value_exists(v))
+        check_value(&check, &step, schema, v);
     return check_result(&check, EINVAL, err);
 }
 

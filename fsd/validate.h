@@ -8,6 +8,9 @@
  * quantities into their one form. To be done before the check of types: what is malformed is left alone. */
 void schema_default(const struct schema *schema, struct value v);
 
+/* What an object gets when it is made, and may lose later (the finalizers of what is in use). */
+void schema_default_creation(const struct schema *schema, struct value object);
+
 /* Takes out members that are null, as Kubernetes does for built-in kinds, or, where the schema says
  * x-podtree-zero-unset, the zero of their type; in lists and maps null becomes the zero. For documents that
  * come from outside. */
@@ -30,6 +33,10 @@ int schema_check_key(const struct schema *map, struct str key, struct error **er
  * field's path. Not for drafts. Server-managed fields are not looked at: txn keeps them by itself. */
 int object_validate_update(const struct kind *kind, struct value before, struct value after,
                            struct error **err);
+
+/* Only names and types, of what the document has as this member: EINVAL. */
+int schema_check_shape(const struct schema *object, struct value document, const char *member,
+                       struct error **err);
 
 /* The paths of what is missing, for a draft's status: "spec.template.spec.containers, spec.selector". When
  * nothing is, and only then, the draft lacks nothing to be made live. */

@@ -151,7 +151,7 @@ static void rules_over_several_fields_are_kept(void **state)
          "path"},
         {"pods",
          POD(", volumes: [{name: v, projected: {sources: [{configMap: {name: c}}, {configMap: {name: c}}, "
-             "{serviceAccountToken: {path: t}}]}}]"),
+             "{serviceAccountToken: {path: t}}]}}], serviceAccountName: s"),
          ""},
         {"pods", POD(", volumes: [{name: v, emptyDir: {}, hostPath: {path: /}}]"),
          "spec.volumes[0].hostPath: must not be there: a volume is of one type only"},
