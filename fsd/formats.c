@@ -176,6 +176,91 @@ static bool file_path(struct str s)
     return relative_path(s) && !str_starts(s, STR(".."));
 }
 
+/* a.b or *.b */
+static bool dns_wildcard(struct str s)
+{
+    return name_is_subdomain(str_starts(s, STR("*.")) ? (struct str){s.at + 2, s.length - 2} : s);
+}
+
+static bool host_pattern(struct str s)
+{
+    return dns_wildcard(s) && !ip(s);
+}
+
+/* As webhooks are called: a.example.com. */
+static bool dns_three_parts(struct str s)
+{
+    size_t dots = 0;
+    for (size_t i = 0; i < s.length; i++)
+        dots += s.at[i] == '.';
+    return dots >= 2 && name_is_subdomain(s);
+}
+
+static bool https_url(struct str s)
+{
+    static const char scheme[] = "https://";
+    size_t length = sizeof(scheme) - 1;
+    if (!str_starts(s, STR("https://")))
+        return false;
+    s = (struct str){s.at + length, s.length - length};
+    return s.length != 0 && s.at[0] != '/' && memchr(s.at, '@', s.length) == NULL &&
+           memchr(s.at, '#', s.length) == NULL && memchr(s.at, '?', s.length) == NULL;
+}
+
+static bool url_path(struct str s)
+{
+    struct str piece;
+    if (s.length == 0 || s.at[0] != '/')
+        return false;
+    s = (struct str){s.at + 1, s.length - 1};
+    if (s.length != 0 && s.at[s.length - 1] == '/')
+        s.length--;
+    while (s.length != 0 && str_split(&s, '/', &piece))
+        if (!name_is_subdomain(piece))
+            return false;
+    return true;
+}
+
+static bool not_empty(struct str s)
+{
+    return s.length != 0;
+}
+
+static bool share(struct str s)
+{
+    int64_t number;
+    return percent(s) && str_to_int64((struct str){s.at, s.length - 1}, &number) && number <= 100;
+}
+
+/* What can be counted, or shared out. */
+static bool quota_name(struct str s)
+{
+    static const char *const standard[] = {"cpu",
+                                           "memory",
+                                           "ephemeral-storage",
+                                           "requests.cpu",
+                                           "requests.memory",
+                                           "requests.storage",
+                                           "requests.ephemeral-storage",
+                                           "limits.cpu",
+                                           "limits.memory",
+                                           "limits.ephemeral-storage",
+                                           "pods",
+                                           "resourcequotas",
+                                           "replicationcontrollers",
+                                           "secrets",
+                                           "persistentvolumeclaims",
+                                           "configmaps",
+                                           "services",
+                                           "services.nodeports",
+                                           "services.loadbalancers"};
+    for (size_t i = 0; i < COUNT(standard); i++)
+        if (str_is(s, standard[i]))
+            return true;
+    return str_starts(s, STR("hugepages-")) || str_starts(s, STR("requests.hugepages-")) ||
+           (memchr(s.at, '/', s.length) != NULL && label_key(s));
+}
+
 static bool without_slash(struct str s)
 {
     return memchr(s.at, '/', s.length) == NULL;
@@ -442,6 +527,17 @@ static const struct format formats[] = {
     {"absolute-path", absolute_path, "an absolute path"},
     {"relative-path", relative_path, "a relative path without \"..\""},
     {"file-path", file_path, "a relative path without \"..\", also not at its beginning"},
+    {"dns-wildcard", dns_wildcard, "a lowercase RFC 1123 subdomain, perhaps with *. before it"},
+    {"host-pattern", host_pattern,
+     "a lowercase RFC 1123 subdomain, perhaps with *. before it, and no IP address"},
+    {"dns-three-parts", dns_three_parts, "a DNS name of at least three parts (a.example.com)"},
+    {"https-url", https_url, "a URL that begins with https://, without user, query and fragment"},
+    {"url-path", url_path, "a path of DNS names, beginning with /"},
+    {"not-empty", not_empty, "not empty"},
+    {"share", share, "a whole number or a percentage of at most 100%"},
+    {"quota-name", quota_name,
+     "what a quota can be of: cpu, memory, pods, services, requests.storage, …, or a name with a domain "
+     "(count/jobs.batch)"},
     {"without-slash", without_slash, "a name without /"},
     {"path-inside", path_inside, "a path without \"..\""},
     {"header-name", header_name, "the name of an HTTP header: letters, digits and -"},

@@ -26,11 +26,18 @@ const struct rule *rule_find(struct str name);
 void rule_one_of(struct check *check, const struct step *at, struct value v, const char *const *names,
                  bool required);
 
+/* Members that are in either are equal, but for the free ones (ending with NULL); empty and absent are the
+ * same. */
+void rule_fixed(struct check *check, const struct step *at, struct value before, struct value after,
+                const char *const *free_members, const char *sentence);
+
 /* The tables of the modules that rules.c puts together; they end with a row without a name. */
 extern const struct rule rules_of_pods[];
 extern const struct rule rules_of_containers[];
 extern const struct rule rules_of_pod_values[];
 extern const struct rule rules_of_workloads[];
+extern const struct rule rules_of_jobs[];
+extern const struct rule rules_of_admission[];
 extern const struct rule rules_of_secrets[];
 extern const struct rule rules_of_services[];
 extern const struct rule rules_of_storage[];

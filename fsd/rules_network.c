@@ -79,6 +79,17 @@ static void ingress(struct check *check, const struct step *at, struct value spe
         check_lacks(check, at, "must have rules or defaultBackend");
 }
 
+/* The annotation is what the field was before there was one. */
+static void ingress_class(struct check *check, const struct step *at, struct value object)
+{
+    struct step metadata = STEP_MEMBER(at, STR("metadata")),
+                annotations = STEP_MEMBER(&metadata, STR("annotations")),
+                step = STEP_KEY(&annotations, STR("kubernetes.io/ingress.class"));
+    if (value_exists(value_get(value_at(object, "metadata", "annotations"), step.name)) &&
+        value_exists(value_at(object, "spec", "ingressClassName")))
+        check_say(check, &step, "must not be there beside spec.ingressClassName");
+}
+
 static void ingress_backend(struct check *check, const struct step *at, struct value backend)
 {
     static const char *const names[] = {"service", "resource", NULL};
@@ -132,6 +143,7 @@ const struct rule rules_of_network[] = {
     {"networkPolicyPort", network_policy_port, NULL},
     {"ipBlock", ip_block, NULL},
     {"ingress", ingress, NULL},
+    {"ingressClass", ingress_class, NULL},
     {"ingressBackend", ingress_backend, NULL},
     {"serviceBackendPort", service_backend_port, NULL},
     {"ingressPath", ingress_path, NULL},

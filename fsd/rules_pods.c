@@ -112,47 +112,22 @@ static void pod(struct check *check, const struct step *at, struct value spec)
 
 /* ---- what may change ---- */
 
-static void say_fixed(struct check *check, const struct step *at)
-{
-    check_say(
-        check, at,
-        "can't be changed in a pod: only images, tolerations (more of them) and activeDeadlineSeconds can");
-}
-
-/* Members that are in either are equal, but for those in `free`. */
-static void compare_members(struct check *check, const struct step *at, struct value before,
-                            struct value after, const char *const *free_members)
-{
-    struct value sides[] = {before, after};
-    for (size_t side = 0; side < 2; side++)
-        value_each (member, sides[side]) {
-            struct str name = value_key(member);
-            struct value other = value_get(sides[1 - side], name);
-            bool is_free = false;
-            for (size_t i = 0; free_members[i] != NULL; i++)
-                is_free |= str_is(name, free_members[i]);
-            struct step step = STEP_MEMBER(at, name);
-            bool both_empty = value_count(member) == 0 && value_count(other) == 0 &&
-                              (value_type(member) == VALUE_ARRAY || value_type(member) == VALUE_OBJECT) &&
-                              (!value_exists(other) || value_type(member) == value_type(other));
-            if (!is_free && !both_empty && !value_equal(member, other) && (side == 0 || !value_exists(other)))
-                say_fixed(check, &step);
-        }
-}
+static const char fixed[] =
+    "can't be changed in a pod: only images, tolerations (more of them) and activeDeadlineSeconds can";
 
 static void compare_containers(struct check *check, const struct step *at, struct value before,
                                struct value after)
 {
     static const char *const free_members[] = {"image", NULL};
     if (value_count(before) != value_count(after)) {
-        say_fixed(check, at);
+        check_say(check, at, "%s", fixed);
         return;
     }
     size_t index = 0;
     struct value old = value_first(before);
     value_each (container, after) {
         struct step step = STEP_ELEMENT(at, index++);
-        compare_members(check, &step, old, container, free_members);
+        rule_fixed(check, &step, old, container, free_members, fixed);
         old = value_next(old);
     }
 }
@@ -184,7 +159,7 @@ static void pod_update(struct check *check, const struct step *at, struct value 
     static const char *const looked_at_apart[] = {
         "containers", "initContainers",  "ephemeralContainers",   "tolerations",
         "nodeName",   "schedulingGates", "activeDeadlineSeconds", NULL};
-    compare_members(check, at, before, after, looked_at_apart);
+    rule_fixed(check, at, before, after, looked_at_apart, fixed);
     for (size_t i = 0; i < 2; i++) {
         struct step step = STEP_MEMBER(at, str_of(container_lists[i]));
         compare_containers(check, &step, value_get(before, step.name), value_get(after, step.name));

@@ -44,6 +44,43 @@ static void metric_target(struct check *check, const struct step *at, struct val
     }
 }
 
+/* Which of its amounts the target of a metric may have: one, or at least one of them. */
+static void check_target(struct check *check, const struct step *at, struct value source, const char *one,
+                         const char *other, bool both)
+{
+    struct value target = value_at(source, "target");
+    struct step step = STEP_MEMBER(at, STR("target"));
+    bool has_one = one != NULL && value_exists(value_get(target, str_of(one))),
+         has_other = value_exists(value_get(target, str_of(other)));
+    if (!value_exists(target))
+        return;
+    if (!has_one && !has_other)
+        check_lacks(check, &step, "must have %s%s%s", one != NULL ? one : "", one != NULL ? " or " : "",
+                    other);
+    if (has_one && has_other && !both)
+        check_say(check, &step, "must have only one of %s, %s", one, other);
+}
+
+static void metric_of_object(struct check *check, const struct step *at, struct value source)
+{
+    check_target(check, at, source, "value", "averageValue", true);
+}
+
+static void metric_of_outside(struct check *check, const struct step *at, struct value source)
+{
+    check_target(check, at, source, "value", "averageValue", false);
+}
+
+static void metric_of_pods(struct check *check, const struct step *at, struct value source)
+{
+    check_target(check, at, source, NULL, "averageValue", true);
+}
+
+static void metric_of_resource(struct check *check, const struct step *at, struct value source)
+{
+    check_target(check, at, source, "averageUtilization", "averageValue", false);
+}
+
 static void scaling_rules(struct check *check, const struct step *at, struct value rules)
 {
     struct value policies = value_at(rules, "policies");
@@ -53,6 +90,13 @@ static void scaling_rules(struct check *check, const struct step *at, struct val
 }
 
 const struct rule rules_of_scaling[] = {
-    {"autoscaler", autoscaler, NULL},      {"metric", metric, NULL}, {"metricTarget", metric_target, NULL},
-    {"scalingRules", scaling_rules, NULL}, {NULL, NULL, NULL},
+    {"metricOfObject", metric_of_object, NULL},
+    {"metricOfOutside", metric_of_outside, NULL},
+    {"metricOfPods", metric_of_pods, NULL},
+    {"metricOfResource", metric_of_resource, NULL},
+    {"autoscaler", autoscaler, NULL},
+    {"metric", metric, NULL},
+    {"metricTarget", metric_target, NULL},
+    {"scalingRules", scaling_rules, NULL},
+    {NULL, NULL, NULL},
 };

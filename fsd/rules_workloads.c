@@ -110,68 +110,42 @@ static void daemon_set_strategy(struct check *check, const struct step *at, stru
         check_say(check, &step, "must be 0 when maxSurge is not: only one of them");
 }
 
-/* Pods that end must not be begun again for ever. */
-static void job_spec(struct check *check, const struct step *at, struct value spec)
+/* How pods are replaced one after another. */
+static void stateful_set_strategy(struct check *check, const struct step *at, struct value strategy)
 {
-    struct value policy = value_at(spec, "template", "spec", "restartPolicy");
-    struct step template = STEP_MEMBER(at, STR("template")), pod = STEP_MEMBER(&template, STR("spec"));
-    struct step step = STEP_MEMBER(&pod, STR("restartPolicy")),
-                completions = STEP_MEMBER(at, STR("completions"));
-    if (value_exists(value_at(spec, "template", "spec")) && !value_is(policy, "OnFailure") &&
-        !value_is(policy, "Never"))
-        check_say(check, &step, "must be one of OnFailure, Never, not \"" STR_FORMAT "\"",
-                  STR_ARGS(value_str(policy)));
-    if (value_is(value_at(spec, "completionMode"), "Indexed") && !value_exists(value_at(spec, "completions")))
-        check_lacks(check, &completions, "is required when completionMode is Indexed");
+    struct step step = STEP_MEMBER(at, STR("rollingUpdate"));
+    if (value_exists(value_at(strategy, "rollingUpdate")) && value_is(value_at(strategy, "type"), "OnDelete"))
+        check_say(check, &step, "must not be there when type is OnDelete");
 }
 
-/* Its labels and its selector are made from name and uid (default_kinds.c), unless it says that it makes them
- * itself: what is there must be just these. */
-static void job(struct check *check, const struct step *at, struct value object)
+static void stateful_set_update(struct check *check, const struct step *at, struct value before,
+                                struct value after)
 {
-    static const struct {
-        const char *label, *from;
-    } rows[] = {{"controller-uid", "uid"},
-                {"job-name", "name"},
-                {"batch.kubernetes.io/controller-uid", "uid"},
-                {"batch.kubernetes.io/job-name", "name"}};
-    struct value spec = value_at(object, "spec"), template = value_at(spec, "template"),
-                 labels = value_at(template, "metadata", "labels"), selector = value_at(spec, "selector");
-    struct step spec_step = STEP_MEMBER(at, STR("spec")),
-                template_step = STEP_MEMBER(&spec_step, STR("template")),
-                metadata_step = STEP_MEMBER(&template_step, STR("metadata")),
-                labels_step = STEP_MEMBER(&metadata_step, STR("labels")),
-                selector_step = STEP_MEMBER(&spec_step, STR("selector"));
-    bool manual = value_true(value_at(spec, "manualSelector"));
-    autodoc struct doc *made = doc_new();
-    for (size_t i = 0; i < COUNT(rows) && value_exists(template); i++) {
-        struct step step = STEP_KEY(&labels_step, str_of(rows[i].label));
-        struct value wanted = value_at(object, "metadata", rows[i].from);
-        if (!value_exists(wanted))
-            continue;
-        value_set_copy(doc_root(made), step.name, wanted);
-        if (!manual && !value_equal(value_get(labels, step.name), wanted))
-            check_say(check, &step, "must be \"" STR_FORMAT "\", the job's %s, unless manualSelector is true",
-                      STR_ARGS(value_str(wanted)), rows[i].from);
-    }
-    if (manual && !value_exists(selector))
-        check_lacks(check, &selector_step, "is required when manualSelector is true");
-    else if (!manual && value_exists(selector) && !selector_matches(selector, doc_root(made)))
-        check_say(check, &selector_step,
-                  "must not be there, unless manualSelector is true: it is made from the job's uid");
-    else if (value_exists(selector) && !selector_matches(selector, labels))
-        check_say(check, &labels_step, "must match the selector, or the pods would not be found again");
+    static const char *const free_members[] = {"replicas",
+                                               "ordinals",
+                                               "template",
+                                               "updateStrategy",
+                                               "minReadySeconds",
+                                               "persistentVolumeClaimRetentionPolicy",
+                                               NULL};
+    rule_fixed(check, at, before, after, free_members, "can't be changed after creation");
 }
 
-/* Jobs that are made from it get theirs then. */
-static void job_template(struct check *check, const struct step *at, struct value spec)
+/* A disk of Google's can be written by one machine only, and several pods may come to several. */
+static void shared_disks(struct check *check, const struct step *at, struct value spec)
 {
-    static const char *const names[] = {"selector", "manualSelector"};
-    for (size_t i = 0; i < COUNT(names); i++) {
-        struct value given = value_get(spec, str_of(names[i]));
-        struct step step = STEP_MEMBER(at, str_of(names[i]));
-        if (value_type(given) == VALUE_OBJECT || value_true(given))
-            check_say(check, &step, "must not be there: the selectors of these jobs are made for them");
+    struct step template = STEP_MEMBER(at, STR("template")), pod = STEP_MEMBER(&template, STR("spec")),
+                list = STEP_MEMBER(&pod, STR("volumes"));
+    size_t i = 0;
+    if (value_int_or(value_at(spec, "replicas"), 2) < 2)
+        return;
+    value_each (volume, value_at(spec, "template", "spec", "volumes")) {
+        struct step element = STEP_ELEMENT(&list, i++),
+                    disk = STEP_MEMBER(&element, STR("gcePersistentDisk")),
+                    step = STEP_MEMBER(&disk, STR("readOnly"));
+        if (value_exists(value_at(volume, "gcePersistentDisk")) &&
+            !value_true(value_at(volume, "gcePersistentDisk", "readOnly")))
+            check_say(check, &step, "must be true where there are several pods");
     }
 }
 
@@ -186,18 +160,22 @@ static void disruption_budget(struct check *check, const struct step *at, struct
 static void priority_class(struct check *check, const struct step *at, struct value class)
 {
     int64_t priority;
-    struct step step = STEP_MEMBER(at, STR("value"));
+    static const char *const known[] = {"system-cluster-critical", "system-node-critical"};
+    struct step step = STEP_MEMBER(at, STR("value")), metadata = STEP_MEMBER(at, STR("metadata")),
+                name_step = STEP_MEMBER(&metadata, STR("name"));
     struct str name = value_str(value_at(class, "metadata", "name"));
-    if (!str_starts(name, STR("system-")) && value_int(value_at(class, "value"), &priority) &&
-        priority > HIGHEST_PRIORITY)
+    bool of_system = str_starts(name, STR("system-"));
+    if (of_system && !str_is(name, known[0]) && !str_is(name, known[1]))
+        check_say(check, &name_step, "must not begin with system-: such names are the system's");
+    if (!of_system && value_int(value_at(class, "value"), &priority) && priority > HIGHEST_PRIORITY)
         check_say(check, &step, "must be at most %d, not %lld", HIGHEST_PRIORITY, (long long)priority);
 }
 
 const struct rule rules_of_workloads[] = {
     {"daemonSetStrategy", daemon_set_strategy, NULL},
-    {"jobSpec", job_spec, NULL},
-    {"job", job, NULL},
-    {"jobTemplate", job_template, NULL},
+    {"statefulSetStrategy", stateful_set_strategy, NULL},
+    {"statefulSet", NULL, stateful_set_update},
+    {"sharedDisks", shared_disks, NULL},
     {"disruptionBudget", disruption_budget, NULL},
     {"priorityClass", priority_class, NULL},
     {"replicationController", replication_controller, NULL},
