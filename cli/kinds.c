@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-static int refuse_kind(struct str name, struct str known, struct error **err)
+static int refuse_kind(const char *mount, struct str name, struct str known, struct error **err)
 {
     struct name_search search = name_search(name);
     struct str rest = known, kind;
@@ -14,10 +14,8 @@ static int refuse_kind(struct str name, struct str known, struct error **err)
     if (search.name.length != 0)
         return error_make(err, ENOENT, "there is no kind " STR_FORMAT ": did you mean " STR_FORMAT "?",
                           STR_ARGS(name), STR_ARGS(search.name));
-    autobuf struct buf list = {0};
-    for (rest = known; str_split(&rest, '\n', &kind);)
-        buf_addf(&list, "%s" STR_FORMAT, list.length != 0 ? ", " : "", STR_ARGS(kind));
-    return error_make(err, ENOENT, "there is no kind " STR_FORMAT ", but: %s", STR_ARGS(name), list.at);
+    return error_make(err, ENOENT, "there is no kind " STR_FORMAT ": those that there are stand in %s/all",
+                      STR_ARGS(name), mount);
 }
 
 int kinds_check(struct tree *tree, const char *mount, struct str name, struct error **err)
@@ -29,7 +27,7 @@ int kinds_check(struct tree *tree, const char *mount, struct str name, struct er
         return error_errno(err, errno, "cannot look for %s", path);
     autobuf struct buf names = {0};
     int result = tree_resources(tree, &names, err);
-    return result < 0 ? result : refuse_kind(name, str_trim(buf_str(&names)), err);
+    return result < 0 ? result : refuse_kind(mount, name, str_trim(buf_str(&names)), err);
 }
 
 /* Where a kind's directory would be is then a link to that of the namespace default. */

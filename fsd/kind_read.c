@@ -199,24 +199,28 @@ static int read_versions(struct schema_set *set, const struct kind *kind, struct
 {
     struct kind_version *versions = schema_set_memory(set, value_count(list) + 1, sizeof(*versions));
     struct value stored = VALUE_ABSENT;
-    size_t index = 0, count = 1;
+    size_t index = 0, stored_index = 0, count = 1;
     value_each (text, list) {
         bool is_stored = value_true(value_at(text, "storage"));
         struct kind_version *version = is_stored ? &versions[0] : &versions[count];
         if ((is_stored || value_true(value_at(text, "served"))) &&
             read_version(set, kind, version, text, err) < 0)
             return error_wrap(err, "spec.versions[%zu]", index);
-        if (is_stored)
+        if (is_stored) {
             stored = text;
-        else if (version->schema != NULL)
+            stored_index = index;
+        } else if (version->schema != NULL) {
             count++;
+        }
         index++;
     }
     if (!value_exists(stored))
         return error_make(err, EINVAL, "spec.versions: in one of them objects have to be stored");
     form->versions = versions;
     form->version_count = count;
-    return read_stored(set, form, stored, err);
+    if (read_stored(set, form, stored, err) < 0)
+        return error_wrap(err, "spec.versions[%zu]", stored_index);
+    return 0;
 }
 
 int kind_read(struct schema_set *set, struct value manifest, bool built_in, struct kind **out,

@@ -106,7 +106,7 @@ void store_close(struct store *store);
 
 /* What is handed over at start, each row once; the strings live during the call. */
 struct store_reader {
-    const char *first; /* records of this resource come before everything else */
+    const char *first; /* records of this resource come before everything else; "": none do */
     void (*record)(void *context, const struct record *record); /* in the order of versions */
     void (*tombstone)(void *context, const struct tombstone *tombstone);
     void (*line)(void *context, const struct stream_line *line); /* in the order of numbers */

@@ -153,7 +153,7 @@ static void see_promise(void *context, const struct promise *promise)
 /* Returns how many bytes of documents and lines there were. */
 static size_t load(struct store *store)
 {
-    const struct store_reader reader = {NULL,       see_record,  see_tombstone, see_line,
+    const struct store_reader reader = {"",         see_record,  see_tombstone, see_line,
                                         see_outbox, see_outcome, see_promise};
     struct store_position position;
     struct error *err = NULL;

@@ -332,7 +332,7 @@ options_of_manual() { # COMMAND
     run -1 timeout "$patience" "$podtree" watch configmaps namespaces/default/podz
     [[ $output == *"there is no kind podz: did you mean pods?" ]]
     run -1 timeout "$patience" "$podtree" watch elephants
-    [[ $output == *"there is no kind elephants, but: configmaps, "* ]]
+    [[ $output == *"there is no kind elephants: those that there are stand in $K8S/all" ]]
 }
 
 @test "podtree watch prints changes as lines" {

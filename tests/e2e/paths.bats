@@ -18,6 +18,8 @@ spec:
   names: {kind: Clash, plural: clashes, singular: clash}
   versions:
   - name: v1
+    served: true
+    storage: true
     schema:
       openAPIV3Schema:
         type: object

@@ -212,9 +212,9 @@ static void what_goes_while_it_is_announced_as_new_is_announced_as_gone(void **s
     uint64_t number = assert_said(scene, "+web");
     assert_int_equal(view(scene, "web"), VIEW_ABSENT);
     change(scene, "web", ANNOUNCE_GONE);
-    assert_int_equal(view(scene, "web"), VIEW_PRESENT);
+    assert_int_equal(view(scene, "web"), VIEW_DIRECTORY);
     announcer_performed(scene->fsd.announcer, scene->directory, STR("web"), false); /* its mkdir comes late */
-    assert_int_equal(view(scene, "web"), VIEW_PRESENT);
+    assert_int_equal(view(scene, "web"), VIEW_DIRECTORY);
     say(scene, number, NOTIFY_DONE);
     number = assert_said(scene, "-web");
     announcer_performed(scene->fsd.announcer, scene->directory, STR("web"), true);
@@ -234,7 +234,7 @@ static void to_the_notifier_names_are_as_it_has_to_make_them(void **state)
     announcer_performed(scene->fsd.announcer, scene->directory, STR("new"), false);
     assert_int_equal(view(scene, "new"), VIEW_AS_IT_IS);
     change(scene, "old", ANNOUNCE_GONE);
-    assert_int_equal(view(scene, "old"), VIEW_PRESENT);
+    assert_int_equal(view(scene, "old"), VIEW_DIRECTORY);
 }
 
 static void a_new_notifier_is_told_what_its_predecessor_did_not_finish(void **state)
@@ -283,7 +283,7 @@ static void what_is_done_while_it_is_announced_is_not_done_twice(void **state)
     struct scene *scene = *state;
     change(scene, "web", ANNOUNCE_GONE);
     uint64_t number = assert_said(scene, "-web");
-    assert_int_equal(view(scene, "web"), VIEW_PRESENT);
+    assert_int_equal(view(scene, "web"), VIEW_DIRECTORY);
     announcer_performed(scene->fsd.announcer, scene->directory, STR("web"), true);
     assert_int_equal(view(scene, "web"), VIEW_AS_IT_IS);
     say(scene, number, NOTIFY_DONE);

@@ -36,7 +36,7 @@ static void skip_promise(void *context, const struct promise *promise)
 {
     (void)context, (void)promise;
 }
-static const struct store_reader reader = {NULL,        skip_record,  skip_tombstone, skip_line,
+static const struct store_reader reader = {"",          skip_record,  skip_tombstone, skip_line,
                                            skip_outbox, skip_outcome, skip_promise};
 
 static struct store *open_store(const char *directory, int *records)

@@ -91,11 +91,12 @@ static void an_unknown_kind_is_told_with_what_comes_near(void **state)
 
 /* ---- files that are wrong ---- */
 
-#define HEAD_OF(group)                                                                 \
-    "kind: CustomResourceDefinition\n"                                                 \
-    "spec:\n  group: " group                                                           \
-    "\n  scope: Namespaced\n  names: {kind: Thing, plural: things, singular: thing}\n" \
-    "  versions:\n  - name: v1\n    schema:\n      openAPIV3Schema:\n        type: object\n"
+#define HEAD_OF(group)                                                                                       \
+    "kind: CustomResourceDefinition\n"                                                                       \
+    "spec:\n  group: " group                                                                                 \
+    "\n  scope: Namespaced\n  names: {kind: Thing, plural: things, singular: thing}\n"                       \
+    "  versions:\n  - name: v1\n    served: true\n    storage: true\n    schema:\n      openAPIV3Schema:\n " \
+    "       type: object\n"
 #define HEAD  HEAD_OF("x.io")
 #define TYPES "{\"meta/v1.ObjectMeta\": {\"type\": \"object\"}"
 #define TYPE  "{\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"string\"}}}"

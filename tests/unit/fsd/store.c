@@ -74,7 +74,7 @@ static void see_promise(void *context, const struct promise *p)
              p->uid, p->gid);
 }
 
-static const struct store_reader reader = {NULL,       see_record,  see_tombstone, see_line,
+static const struct store_reader reader = {"",         see_record,  see_tombstone, see_line,
                                            see_outbox, see_outcome, see_promise};
 
 static struct store *open_store(const char *directory, struct buf *content, struct store_position *position)
