@@ -275,6 +275,32 @@ static void fill_zeros(const struct schema *schema, struct value object)
     }
 }
 
+/* What a CustomResourceDefinition doesn't call nullable is not there when it is null; a kind that is built in
+ * has a zero for it (replace_null()). */
+static bool is_no_value(const struct schema *schema, struct value v)
+{
+    return schema->dialect == DIALECT_STRUCTURAL && !schema->nullable && value_type(v) == VALUE_NULL;
+}
+
+static void fill_in_member(const struct schema *schema, struct value object, struct str name)
+{
+    struct value given = value_get(object, name);
+    if (value_exists(schema->default_value) && (is_unset(schema, given) || is_no_value(schema, given)))
+        value_set_copy(object, name, schema->default_value);
+}
+
+static void fill_in(const struct schema *schema, struct value v, bool unchecked);
+
+/* Elements of a list, or entries of a map. */
+static void fill_in_each(const struct schema *schema, struct value v, bool unchecked)
+{
+    value_each (child, v) {
+        if (value_exists(schema->default_value) && is_no_value(schema, child))
+            value_replace(child, schema->default_value);
+        fill_in(schema, child, unchecked);
+    }
+}
+
 /* `unchecked`: nothing is said of what is wrong below */
 static void fill_in(const struct schema *schema, struct value v, bool unchecked)
 {
@@ -284,24 +310,19 @@ static void fill_in(const struct schema *schema, struct value v, bool unchecked)
     enum value_type type = value_type(v);
     if (str_is(schema->format, "quantity"))
         bring_in_form(v);
-    if (type == VALUE_ARRAY && schema->type == SCHEMA_ARRAY) {
-        value_each (element, v)
-            fill_in(schema->items, element, unchecked);
-    }
+    if (type == VALUE_ARRAY && schema->type == SCHEMA_ARRAY)
+        fill_in_each(schema->items, v, unchecked);
     if (type != VALUE_OBJECT)
         return;
     if (unchecked)
         fill_zeros(schema, v);
     apply_rules(schema->default_rules, v);
-    for (size_t i = 0; i < schema->property_count; i++) {
-        const struct property *property = &schema->properties[i];
-        if (value_exists(property->schema->default_value) &&
-            is_unset(property->schema, value_get(v, property->name)))
-            value_set_copy(v, property->name, property->schema->default_value);
-    }
+    if (schema->type == SCHEMA_MAP)
+        fill_in_each(schema->items, v, unchecked);
+    for (size_t i = 0; i < schema->property_count; i++)
+        fill_in_member(schema->properties[i].schema, v, schema->properties[i].name);
     value_each (member, v) {
-        const struct schema *below =
-            schema->type == SCHEMA_MAP ? schema->items : schema_property(schema, value_key(member));
+        const struct schema *below = schema_property(schema, value_key(member));
         if (below != NULL)
             fill_in(below, member, unchecked);
     }
@@ -345,9 +366,19 @@ static void replace_null(const struct schema *schema, struct value v)
 
 static void prune_inside(const struct schema *schema, struct value v)
 {
-    if (value_type(v) == VALUE_NULL && !schema->nullable && schema->type != SCHEMA_ANY)
+    bool null = value_type(v) == VALUE_NULL && !schema->nullable && schema->type != SCHEMA_ANY;
+    if (null && schema->dialect == DIALECT_KINDS)
         replace_null(schema, v);
     schema_prune_nulls(schema, v);
+}
+
+/* Where a kind that is built in has a zero, another has nothing, or the default. */
+static void prune_entry(const struct schema *schema, struct value entry)
+{
+    if (is_no_value(schema, entry) && !value_exists(schema->default_value))
+        value_remove(entry);
+    else
+        prune_inside(schema, entry);
 }
 
 static void prune_members(const struct schema *schema, struct value v)
@@ -366,11 +397,13 @@ static void prune_members(const struct schema *schema, struct value v)
 void schema_prune_nulls(const struct schema *schema, struct value v)
 {
     enum value_type type = value_type(v);
-    if (type == VALUE_OBJECT && schema->type == SCHEMA_OBJECT) {
+    if (type == VALUE_OBJECT && schema->type == SCHEMA_MAP) {
+        value_each (entry, v)
+            prune_entry(schema->items, entry);
+    } else if (type == VALUE_OBJECT) {
         prune_members(schema, v);
-    } else if ((type == VALUE_OBJECT && schema->type == SCHEMA_MAP) ||
-               (type == VALUE_ARRAY && schema->type == SCHEMA_ARRAY)) {
-        value_each (child, v)
-            prune_inside(schema->items, child);
+    } else if (type == VALUE_ARRAY && schema->type == SCHEMA_ARRAY) {
+        value_each (element, v)
+            prune_inside(schema->items, element);
     }
 }

@@ -15,8 +15,9 @@ struct schema;
 struct definition {
     struct map_node by_name;
     struct value text;
-    const struct schema *schema; /* that has been read from it; NULL: not yet */
+    const struct schema *schema; /* that has been read from it, or is being; NULL: not yet */
     bool reading;
+    bool recursive; /* it refers to itself */
 };
 
 /* Zero-initialised is empty. */

@@ -1,5 +1,6 @@
 #include "fsd/discovery.h"
 
+#include "fsd/constraints.h"
 #include "fsd/fsd.h"
 #include <errno.h>
 
@@ -97,7 +98,13 @@ void discovery_list(struct fsd *fsd, const struct place *place, place_visit *vis
 
 /* ---- schema.json ---- */
 
-static void describe(struct value out, const struct schema *schema);
+/* Schemas on the way down to this one: what refers to itself is not described again inside itself. */
+struct above {
+    const struct above *up;
+    const struct schema *schema;
+};
+
+static void describe(struct value out, const struct schema *schema, const struct above *up);
 
 static void describe_strings(struct value out, struct str key, const struct str *strings, size_t count)
 {
@@ -106,68 +113,125 @@ static void describe_strings(struct value out, struct str key, const struct str 
         value_append_str(list, strings[i]);
 }
 
-static void describe_bound(struct value out, struct str key, bool has, double bound)
+static void describe_number(struct value out, struct str key, bool has, double number)
 {
-    if (has)
-        value_set_int(out, key, (int64_t)bound);
+    autobuf struct buf text = {0};
+    if (!has)
+        return;
+    buf_addf(&text, "%.17g", number);
+    autodoc struct doc *parsed = doc_parse(buf_str(&text), NULL);
+    value_set_copy(out, key, doc_root(parsed));
 }
 
-static void describe_properties(struct value out, const struct schema *schema)
+static void describe_count(struct value out, struct str key, int64_t count)
+{
+    if (count >= 0)
+        value_set_int(out, key, count);
+}
+
+static void describe_flag(struct value out, struct str key, bool flag)
+{
+    if (flag)
+        value_set_bool(out, key, true);
+}
+
+static void describe_properties(struct value out, const struct schema *schema, const struct above *up)
 {
     struct value properties = value_set_object(out, STR("properties"));
     for (size_t i = 0; i < schema->property_count; i++)
-        describe(value_set_object(properties, schema->properties[i].name), schema->properties[i].schema);
+        describe(value_set_object(properties, schema->properties[i].name), schema->properties[i].schema, up);
 }
 
-static void describe_list(struct value out, const struct schema *schema)
+static void describe_list(struct value out, const struct schema *schema, const struct above *up)
 {
     static const char *const types[] = {[LIST_ATOMIC] = "atomic", [LIST_SET] = "set", [LIST_MAP] = "map"};
-    describe(value_set_object(out, STR("items")), schema->items);
+    describe(value_set_object(out, STR("items")), schema->items, up);
     value_set_str(out, STR("x-kubernetes-list-type"), str_of(types[schema->list_type]));
     describe_strings(out, STR("x-kubernetes-list-map-keys"), schema->list_keys, schema->list_key_count);
 }
 
-static void describe(struct value out, const struct schema *schema)
+static void describe_branches(struct value out, struct str key, const struct branches *branches,
+                              const struct above *up)
+{
+    struct value list = branches->count > 0 ? value_set_array(out, key) : VALUE_ABSENT;
+    for (size_t i = 0; i < branches->count; i++)
+        describe(value_append_object(list), branches->schemas[i], up);
+}
+
+static void describe_constraints(struct value out, const struct constraints *more, const struct above *up)
+{
+    describe_flag(out, STR("exclusiveMinimum"), more->exclusive_minimum);
+    describe_flag(out, STR("exclusiveMaximum"), more->exclusive_maximum);
+    describe_number(out, STR("multipleOf"), more->multiple_of > 0, more->multiple_of);
+    describe_count(out, STR("minProperties"), more->min_properties);
+    describe_count(out, STR("maxProperties"), more->max_properties);
+    describe_branches(out, STR("allOf"), &more->all_of, up);
+    describe_branches(out, STR("anyOf"), &more->any_of, up);
+    describe_branches(out, STR("oneOf"), &more->one_of, up);
+    if (more->not != NULL)
+        describe(value_set_object(out, STR("not")), more->not, up);
+}
+
+static void describe_type(struct value out, const struct schema *schema)
 {
     static const char *const types[] = {
         [SCHEMA_STRING] = "string",   [SCHEMA_INTEGER] = "integer",  [SCHEMA_NUMBER] = "number",
         [SCHEMA_BOOLEAN] = "boolean", [SCHEMA_INT_OR_STRING] = NULL, [SCHEMA_OBJECT] = "object",
         [SCHEMA_MAP] = "object",      [SCHEMA_ARRAY] = "array",      [SCHEMA_ANY] = NULL};
+    bool condition = schema->dialect == DIALECT_BRANCH;
     if (types[schema->type] != NULL)
         value_set_str(out, STR("type"), str_of(types[schema->type]));
-    if (schema->type == SCHEMA_INT_OR_STRING)
-        value_set_bool(out, STR("x-kubernetes-int-or-string"), true);
-    if (schema->type == SCHEMA_ANY)
-        value_set_bool(out, STR("x-kubernetes-preserve-unknown-fields"), true);
+    describe_flag(out, STR("x-kubernetes-int-or-string"), schema->type == SCHEMA_INT_OR_STRING);
+    describe_flag(out, STR("x-kubernetes-preserve-unknown-fields"),
+                  (schema->type == SCHEMA_ANY && !condition) || schema->open);
+    describe_flag(out, STR("x-kubernetes-embedded-resource"), schema->embedded);
+    describe_flag(out, STR("nullable"), schema->nullable);
+}
+
+static void describe_contents(struct value out, const struct schema *schema, const struct above *up)
+{
+    if (schema->type == SCHEMA_OBJECT || schema->property_count != 0)
+        describe_properties(out, schema, up);
+    if (schema->type == SCHEMA_MAP)
+        describe(value_set_object(out, STR("additionalProperties")), schema->items, up);
+    else if (schema->items != NULL)
+        describe_list(out, schema, up);
+    if (schema->constraints != NULL)
+        describe_constraints(out, schema->constraints, up);
+}
+
+static void describe(struct value out, const struct schema *schema, const struct above *up)
+{
+    struct above here = {up, schema};
+    describe_type(out, schema);
     if (schema->format.length != 0)
         value_set_str(out, STR("format"), schema->format);
     if (schema->pattern.length != 0)
         value_set_str(out, STR("pattern"), schema->pattern);
-    if (schema->nullable)
-        value_set_bool(out, STR("nullable"), true);
-    describe_strings(out, STR("enum"), schema->enumeration, schema->enumeration_count);
-    describe_bound(out, STR("minimum"), schema->has_minimum, schema->minimum);
-    describe_bound(out, STR("maximum"), schema->has_maximum, schema->maximum);
-    describe_bound(out, STR("minLength"), schema->min_length >= 0, (double)schema->min_length);
-    describe_bound(out, STR("maxLength"), schema->max_length >= 0, (double)schema->max_length);
-    describe_bound(out, STR("minItems"), schema->min_items >= 0, (double)schema->min_items);
-    describe_bound(out, STR("maxItems"), schema->max_items >= 0, (double)schema->max_items);
+    if (value_exists(constraints_of(schema)->choices))
+        value_set_copy(out, STR("enum"), constraints_of(schema)->choices);
+    else
+        describe_strings(out, STR("enum"), schema->enumeration, schema->enumeration_count);
+    describe_number(out, STR("minimum"), schema->has_minimum, schema->minimum);
+    describe_number(out, STR("maximum"), schema->has_maximum, schema->maximum);
+    describe_count(out, STR("minLength"), schema->min_length);
+    describe_count(out, STR("maxLength"), schema->max_length);
+    describe_count(out, STR("minItems"), schema->min_items);
+    describe_count(out, STR("maxItems"), schema->max_items);
     if (value_exists(schema->default_value))
         value_set_copy(out, STR("default"), schema->default_value);
     describe_strings(out, STR("required"), schema->required, schema->required_count);
-    if (schema->type == SCHEMA_OBJECT)
-        describe_properties(out, schema);
-    else if (schema->type == SCHEMA_MAP && schema->items != NULL)
-        describe(value_set_object(out, STR("additionalProperties")), schema->items);
-    else if (schema->type == SCHEMA_ARRAY && schema->items != NULL)
-        describe_list(out, schema);
+    for (const struct above *above = up; above != NULL; above = above->up)
+        if (above->schema == schema)
+            return;
+    describe_contents(out, schema, &here);
 }
 
 void discovery_schema(struct fsd *fsd, const struct place *place, uint32_t node, struct buf *out)
 {
     (void)fsd, (void)node;
     autodoc struct doc *doc = doc_new();
-    describe(doc_root(doc), place->version->schema);
+    describe(doc_root(doc), place->version->schema, NULL);
     value_write(out, doc_root(doc));
     buf_add_char(out, '\n');
 }

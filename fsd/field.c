@@ -353,14 +353,16 @@ static struct field element_child(const struct field *parent, struct str name, s
 
 /* ---- one step, and all of them ---- */
 
-static struct field map_child(const struct field *parent, struct str name, struct buf *scratch)
+/* An entry of a map, or a member of an open object that is none of its properties. */
+static struct field entry_child(const struct field *parent, const struct schema *schema, struct str name,
+                                struct buf *scratch)
 {
     autobuf struct buf own = {0};
     struct buf *decoded = scratch != NULL ? scratch : &own;
     buf_clear(decoded);
     if (!field_decode(name, decoded))
         return none(parent);
-    struct field field = member_field(parent, NULL, parent->schema->items, parent->value, buf_str(decoded));
+    struct field field = member_field(parent, NULL, schema, parent->value, buf_str(decoded));
     field.set = value_exists(field.value);
     field.map_entry = true;
     if (scratch == NULL)
@@ -375,12 +377,12 @@ struct field field_child(const struct field *parent, struct str name, struct buf
     if (parent->root_part != PART_INSIDE)
         return root_child(parent, name);
     if (parent->schema->type == SCHEMA_MAP)
-        return map_child(parent, name, scratch);
+        return entry_child(parent, parent->schema->items, name, scratch);
     if (parent->schema->type == SCHEMA_ARRAY)
         return element_child(parent, name, scratch);
     const struct schema *schema = schema_property(parent->schema, name);
     if (schema == NULL)
-        return none(parent);
+        return parent->schema->open ? entry_child(parent, &schema_anything, name, scratch) : none(parent);
     struct field field = member_field(parent, parent->schema, schema, parent->value, name);
     for (size_t i = 0; parent->list != NULL && i < parent->list->list_key_count; i++)
         field.is_key |= str_equal(parent->list->list_keys[i], name);
@@ -397,21 +399,32 @@ struct field field_at(const struct kind *kind, struct value object, struct str p
     return field;
 }
 
+static bool visit_entry(struct value entry, const struct schema *schema, field_visit *visit, void *context)
+{
+    autobuf struct buf name = {0};
+    if (value_key(entry).length == 0)
+        return true; /* no name of a file */
+    field_encode(value_key(entry), &name);
+    return visit(context, buf_str(&name), field_type_of(schema));
+}
+
 static bool visit_map(const struct field *directory, struct str after, field_visit *visit, void *context)
 {
-    autobuf struct buf name = {0}, key = {0};
+    autobuf struct buf key = {0};
     struct value member = after.length != 0 && field_decode(after, &key)
                               ? value_after(directory->value, buf_str(&key))
                               : value_first(directory->value);
-    for (; value_exists(member); member = value_next(member)) {
-        if (value_key(member).length == 0)
-            continue; /* no name of a file */
-        buf_clear(&name);
-        field_encode(value_key(member), &name);
-        if (!visit(context, buf_str(&name), field_type_of(directory->schema->items)))
+    for (; value_exists(member); member = value_next(member))
+        if (!visit_entry(member, directory->schema->items, visit, context))
             return false;
-    }
     return true;
+}
+
+static void visit_further(const struct field *directory, field_visit *visit, void *context)
+{
+    value_each (member, directory->value)
+        if (schema_property(directory->schema, value_key(member)) == NULL)
+            visit_entry(member, &schema_anything, visit, context);
 }
 
 static void visit_properties(const struct field *directory, const struct schema *schema, field_visit *visit,
@@ -463,5 +476,7 @@ bool field_list(const struct field *directory, struct str after, field_visit *vi
         visit_elements(directory, visit, context);
     else
         visit_properties(directory, directory->schema, visit, context);
+    if (directory->root_part == PART_INSIDE && directory->schema->open)
+        visit_further(directory, visit, context);
     return true;
 }

@@ -356,6 +356,15 @@ static bool dns_1035_label(struct str s)
     return name_is_label(s) && is_lower(s.at[0]);
 }
 
+/* The name of a kind: the same, with capitals too. */
+static bool kind_name(struct str s)
+{
+    char lowered[64];
+    for (size_t i = 0; i < s.length && i < sizeof(lowered); i++)
+        lowered[i] = (char)(s.at[i] >= 'A' && s.at[i] <= 'Z' ? s.at[i] | 0x20 : s.at[i]);
+    return s.length < sizeof(lowered) && dns_1035_label((struct str){lowered, s.length});
+}
+
 /* What can be an element of a path: so are roles called. */
 static bool path_segment(struct str s)
 {
@@ -488,6 +497,8 @@ static const struct format formats[] = {
     {"dns-1035-label", dns_1035_label,
      "a DNS-1035 label: at most 63 of a-z, 0-9 and -, beginning with a letter and ending with a letter or "
      "digit"},
+    {"kind", kind_name,
+     "at most 63 of letters, digits and -, beginning with a letter and ending with a letter or digit"},
     {"path-segment", path_segment, "a name that isn't . or .., and has no / or % in it"},
     {"cron-job-name", cron_job_name,
      "a lowercase RFC 1123 subdomain of at most 52 of a-z, 0-9, - and ., each part beginning and ending with "

@@ -5,7 +5,7 @@
 #ifndef PODTREE_FORMATS_H
 #define PODTREE_FORMATS_H
 
-#include "lib/str.h"
+#include "fsd/kind.h"
 
 struct format {
     const char *name;
@@ -15,5 +15,11 @@ struct format {
 
 /* NULL for a name that is not in the table. */
 const struct format *format_find(struct str name);
+
+/* The formats that Kubernetes checks in CustomResourceDefinitions' objects, another table: does it know this
+ * one of values of the type? Those that it doesn't know say nothing. */
+bool format_is_published(enum schema_type type, struct str name);
+/* NULL for one that isn't known, and for one that every value of the type fits. */
+const struct format *format_find_published(struct str name);
 
 #endif

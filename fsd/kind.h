@@ -9,12 +9,13 @@
 #define PODTREE_KIND_H
 
 #include "lib/doc.h"
-#include <regex.h>
 #include <stdatomic.h>
 
 #define KIND_CORE_GROUP "core" /* what paths call the group that has no name */
 
+struct constraints;  /* fsd/constraints.h */
 struct format;       /* fsd/formats.h */
+struct pattern;      /* fsd/pattern.h */
 struct rule;         /* fsd/rules.h */
 struct default_rule; /* fsd/default.h */
 
@@ -27,7 +28,15 @@ enum schema_type {
     SCHEMA_OBJECT, /* fixed properties */
     SCHEMA_MAP,    /* additionalProperties */
     SCHEMA_ARRAY,
-    SCHEMA_ANY /* x-kubernetes-preserve-unknown-fields */
+    SCHEMA_ANY /* x-kubernetes-preserve-unknown-fields, without a type; conditions on it speak of what fits
+                  them */
+};
+
+/* Where a schema is from, and so how it is read and what a null means. */
+enum schema_dialect {
+    DIALECT_KINDS,      /* the kinds that are built in: fsd/kinds */
+    DIALECT_STRUCTURAL, /* a CustomResourceDefinition */
+    DIALECT_BRANCH      /* a condition in allOf, anyOf, oneOf or not: it needs no type */
 };
 
 enum list_type { LIST_ATOMIC, LIST_SET, LIST_MAP };
@@ -60,7 +69,12 @@ struct schema {
     const struct format *format_check;                    /* NULL: a format that says nothing */
     const struct format *key_check;                       /* SCHEMA_MAP, x-podtree-keys: what keys must be */
     struct str pattern;                                   /* as written, for sentences */
-    const regex_t *pattern_compiled;
+    const struct pattern *pattern_compiled;
+    const struct constraints *constraints; /* rarer conditions; NULL: none */
+    enum schema_dialect dialect;
+    bool open;     /* SCHEMA_OBJECT: members that aren't properties may be there, and be anything */
+    bool embedded; /* x-kubernetes-embedded-resource: it has apiVersion and kind, and metadata as objects have
+                    */
     bool nullable;
     bool zero_unset;     /* x-podtree-zero-unset: empty, 0 and false mean that it is not set */
     bool content;        /* x-podtree-content: exact bytes, no newline added (entries of data …) */
@@ -205,6 +219,10 @@ const struct kind *kinds_by_manifest(const struct kinds *kinds, struct value man
 
 /* The member's schema, NULL if there is none. */
 const struct schema *schema_property(const struct schema *schema, struct str name);
+/* The same, also of what is no property: an entry of a map, a further member of an open object. */
+const struct schema *schema_member(const struct schema *schema, struct str name);
+/* What says nothing about its values. */
+extern const struct schema schema_anything;
 /* The member whose name is nearest to one that there is not, for sentences; STR_NONE if none is near. */
 struct str schema_nearest(const struct schema *schema, struct str name);
 

@@ -34,7 +34,8 @@ static void add_common_fields(struct value schema)
 
 #define REASON "Reason"
 
-static int read_column(struct column *column, struct value text, struct error **err)
+/* A user's column with a path that isn't understood is empty, as in Kubernetes. */
+static int read_column(struct column *column, struct value text, bool custom, struct error **err)
 {
     if (read_string(text, "name", false, &column->name, err) < 0 ||
         read_string(text, "type", false, &column->type, err) < 0)
@@ -48,7 +49,7 @@ static int read_column(struct column *column, struct value text, struct error **
     struct value compute = value_at(text, "x-podtree-compute");
     if (!value_exists(compute)) {
         int result = read_string(text, "jsonPath", false, &column->path, err);
-        return result < 0 || jsonpath_valid(column->path)
+        return result < 0 || custom || jsonpath_valid(column->path)
                    ? result
                    : error_make(err, EINVAL, "jsonPath is not understood");
     }
@@ -67,12 +68,13 @@ static const struct column common_reason = {.name = STR(REASON),
                                             .in_status = true,
                                             .status_form = STR("reason=%")};
 
-static int read_columns(struct schema_set *set, struct kind_form *form, struct value list, struct error **err)
+static int read_columns(struct schema_set *set, struct kind_form *form, struct value list, bool custom,
+                        struct error **err)
 {
     struct column *columns = schema_set_memory(set, value_count(list) + 1, sizeof(*columns));
     bool has_reason = false;
     value_each (text, list) {
-        if (read_column(&columns[form->column_count], text, err) < 0)
+        if (read_column(&columns[form->column_count], text, custom, err) < 0)
             return error_wrap(err, "additionalPrinterColumns[%zu]", form->column_count);
         has_reason |= columns[form->column_count++].is_reason;
     }
@@ -175,14 +177,16 @@ static int read_version(struct schema_set *set, const struct kind *kind, struct 
     struct value schema = value_at(text, "schema", "openAPIV3Schema");
     if (value_type(schema) != VALUE_OBJECT)
         return error_make(err, EINVAL, "schema.openAPIV3Schema is missing");
-    add_common_fields(schema);
     version->api_version = api_version(set, kind, version->name);
-    version->schema = schema_read(set, schema, err);
+    if (!kind->custom)
+        add_common_fields(schema);
+    version->schema = kind->custom ? schema_read_custom(set, schema, err) : schema_read(set, schema, err);
     return version->schema != NULL ? 0 : error_wrap(err, "schema");
 }
 
 /* Its objects are kept as that version says. */
-static int read_stored(struct schema_set *set, struct kind_form *form, struct value text, struct error **err)
+static int read_stored(struct schema_set *set, const struct kind *kind, struct kind_form *form,
+                       struct value text, struct error **err)
 {
     form->api_version = form->versions[0].api_version;
     form->schema = form->versions[0].schema;
@@ -190,7 +194,7 @@ static int read_stored(struct schema_set *set, struct kind_form *form, struct va
         form->status = schema_property(form->schema, STR("status"));
     const struct schema *spec = schema_property(form->schema, STR("spec"));
     form->spec = spec != NULL && spec->type == SCHEMA_OBJECT ? spec : NULL;
-    return read_columns(set, form, value_at(text, "additionalPrinterColumns"), err);
+    return read_columns(set, form, value_at(text, "additionalPrinterColumns"), kind->custom, err);
 }
 
 /* What is neither served nor kept is of no interest. */
@@ -218,7 +222,7 @@ static int read_versions(struct schema_set *set, const struct kind *kind, struct
         return error_make(err, EINVAL, "spec.versions: in one of them objects have to be stored");
     form->versions = versions;
     form->version_count = count;
-    if (read_stored(set, form, stored, err) < 0)
+    if (read_stored(set, kind, form, stored, err) < 0)
         return error_wrap(err, "spec.versions[%zu]", stored_index);
     return 0;
 }
@@ -230,6 +234,7 @@ int kind_read(struct schema_set *set, struct value manifest, bool built_in, stru
     struct kind_form *form = schema_set_memory(set, 1, sizeof(*form));
     if (!value_is(value_at(manifest, "kind"), "CustomResourceDefinition"))
         return error_make(err, EINVAL, "kind must be CustomResourceDefinition");
+    kind->custom = !built_in;
     struct value spec = value_at(manifest, "spec");
     if (read_string(spec, "group", true, &kind->group, err) < 0 ||
         read_names(set, kind, form, value_at(spec, "names"), err) < 0 || read_flags(kind, spec, err) < 0 ||
@@ -240,7 +245,6 @@ int kind_read(struct schema_set *set, struct value manifest, bool built_in, stru
         return error_make(err, EINVAL, "spec: group: \"" KIND_CORE_GROUP "\" stands for no group");
     if (read_versions(set, kind, form, value_at(spec, "versions"), err) < 0)
         return -EINVAL;
-    kind->custom = !built_in;
     form->generations = form->spec != NULL || kind->custom;
     bool core = kind->group.length == 0;
     kind->qualified = join(set, kind->plural, '.', core ? STR(KIND_CORE_GROUP) : kind->group);

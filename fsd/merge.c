@@ -1,14 +1,5 @@
 #include "fsd/merge.h"
 
-static const struct schema *member_schema(const struct schema *schema, struct str name)
-{
-    if (schema == NULL)
-        return NULL;
-    if (schema->type == SCHEMA_MAP)
-        return schema->items;
-    return schema->type == SCHEMA_OBJECT ? schema_property(schema, name) : NULL;
-}
-
 /* A key that an entry leaves out is its default. */
 static struct value key_of(const struct schema *list, struct value entry, struct str key)
 {
@@ -97,5 +88,5 @@ void merge_apply(const struct schema *schema, struct value last, struct value li
         if (!value_exists(value_get(wanted, value_key(old))))
             value_unset(live, value_key(old));
     value_each (member, wanted)
-        merge_member(member_schema(schema, value_key(member)), last, live, member);
+        merge_member(schema_member(schema, value_key(member)), last, live, member);
 }

@@ -25,8 +25,7 @@ void schema_scaffold(const struct schema *schema, struct value v)
     if (type != VALUE_OBJECT)
         return;
     value_each (member, v) {
-        const struct schema *below =
-            schema->type == SCHEMA_MAP ? schema->items : schema_property(schema, value_key(member));
+        const struct schema *below = schema_member(schema, value_key(member));
         if (below != NULL)
             schema_scaffold(below, member);
     }

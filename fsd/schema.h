@@ -31,6 +31,11 @@ const struct str *schema_set_strings(struct schema_set *set, struct value list, 
 
 /* Reads a schema. NULL and an error when a keyword is unknown or misused: nothing is silently ignored. */
 const struct schema *schema_read(struct schema_set *set, struct value text, struct error **err);
+/* Reads the schema of a CustomResourceDefinition's version: the keywords of JSONSchemaProps, with formats and
+ * patterns as there. Every object has apiVersion, kind and metadata (the definition meta/v1.ObjectMeta),
+ * whether the text mentions them or not. Defaults are checked. Whether the schema is structural all over is
+ * asked by the rules of the object that holds it (fsd/structural.h). */
+const struct schema *schema_read_custom(struct schema_set *set, struct value text, struct error **err);
 /* Reads every definition that hasn't been read: a mistake is found also in one that nothing refers to. */
 int schema_set_read_all(struct schema_set *set, struct error **err);
 

@@ -158,9 +158,7 @@ static void walk_below(struct walk *walk, const struct schema *schema, struct va
     value_each (member, v) {
         size_t length = walk->path.length;
         buf_addf(&walk->path, "/" STR_FORMAT, STR_ARGS(value_key(member)));
-        walk_below(walk,
-                   schema->type == SCHEMA_MAP ? schema->items : schema_property(schema, value_key(member)),
-                   member, visit);
+        walk_below(walk, schema_member(schema, value_key(member)), member, visit);
         walk->path.length = length;
     }
 }

@@ -120,9 +120,7 @@ static struct value counterpart(struct value list, struct value entry, size_t pl
 
 static const struct schema *schema_below(const struct schema *schema, struct str name)
 {
-    if (schema == NULL || schema->type == SCHEMA_MAP || schema->type == SCHEMA_ARRAY)
-        return schema != NULL ? schema->items : NULL;
-    return schema_property(schema, name);
+    return schema != NULL && schema->type == SCHEMA_ARRAY ? schema->items : schema_member(schema, name);
 }
 
 /* Where a walk was before it went down. */

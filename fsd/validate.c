@@ -1,31 +1,11 @@
-#include "fsd/validate.h"
+#include "fsd/validate_private.h"
 
-#include "fsd/check.h"
+#include "fsd/constraints.h"
 #include "fsd/formats.h"
 #include "fsd/rules.h"
-#include "fsd/secret.h"
+#include "fsd/validate.h"
+#include "lib/name.h"
 #include <errno.h>
-
-static void check_value(struct check *check, const struct step *at, const struct schema *schema,
-                        struct value v);
-
-/* ---- sentences ---- */
-
-static void say_given(struct check *check, const struct step *at, const char *wanted, struct value v)
-{
-    autobuf struct buf given = {0};
-    check_quote(&given, v);
-    if (check->discreet)
-        check_say(check, at, "must be %s", wanted);
-    else
-        check_say(check, at, "must be %s, not %s", wanted, given.at);
-}
-
-static void say_malformed(struct check *check, const struct step *at, const char *wanted, struct value v)
-{
-    check->malformed++;
-    say_given(check, at, wanted, v);
-}
 
 static void say_unknown(struct check *check, const struct step *at, const struct schema *schema)
 {
@@ -38,133 +18,6 @@ static void say_unknown(struct check *check, const struct step *at, const struct
                   STR_ARGS(nearest));
     else
         check_say(check, NULL, "unknown field \"%s\"", path.at);
-}
-
-static void say_choices(struct check *check, const struct step *at, const struct schema *schema,
-                        struct value v)
-{
-    autobuf struct buf choices = {0};
-    for (size_t i = 0; i < schema->enumeration_count; i++)
-        if (schema->enumeration[i].length != 0)
-            buf_addf(&choices, "%s" STR_FORMAT, choices.length != 0 ? ", " : "",
-                     STR_ARGS(schema->enumeration[i]));
-    autobuf struct buf wanted = {0};
-    buf_addf(&wanted, "%s%s", schema->enumeration_count > 1 ? "one of " : "", choices.at);
-    say_given(check, at, wanted.at, v);
-}
-
-/* ---- scalars ---- */
-
-static size_t count_characters(struct str text)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < text.length; i++)
-        count += ((unsigned char)text.at[i] & 0xc0) != 0x80;
-    return count;
-}
-
-static bool is_listed(const struct schema *schema, struct str text)
-{
-    for (size_t i = 0; i < schema->enumeration_count; i++)
-        if (str_equal(schema->enumeration[i], text))
-            return true;
-    return false;
-}
-
-static void check_text(struct check *check, const struct step *at, const struct schema *schema,
-                       struct value v)
-{
-    struct str text = value_str(v);
-    if (check->loose)
-        return;
-    if (text.length == 0 && schema->min_length > 0) {
-        check_lacks(check, at, "must not be empty");
-        return;
-    }
-    if (schema->secret && secret_is_sealed(text)) {
-        check_say(check, at, "is encrypted, and can't be read with the key that is here: give it a value");
-        return;
-    }
-    if (schema->enumeration_count != 0 && !is_listed(schema, text))
-        say_choices(check, at, schema, v);
-    if (schema->format_check != NULL && (text.length != 0 || !schema->zero_unset) &&
-        !schema->format_check->check(text))
-        say_given(check, at, schema->format_check->wanted, v);
-    if (schema->pattern_compiled != NULL) {
-        regmatch_t range = {0, (regoff_t)text.length};
-        if (regexec(schema->pattern_compiled, text.at != NULL ? text.at : "", 1, &range, REG_STARTEND) != 0) {
-            autobuf struct buf wanted = {0};
-            buf_addf(&wanted, "of the pattern " STR_FORMAT, STR_ARGS(schema->pattern));
-            say_given(check, at, wanted.at, v);
-        }
-    }
-    if (schema->min_length <= 1 && schema->max_length < 0)
-        return;
-    int64_t length = (int64_t)count_characters(text);
-    if (length < schema->min_length)
-        check_say(check, at, "must have at least %lld characters, not %lld", (long long)schema->min_length,
-                  (long long)length);
-    if (schema->max_length >= 0 && length > schema->max_length)
-        check_say(check, at, "must have at most %lld characters, not %lld", (long long)schema->max_length,
-                  (long long)length);
-}
-
-static void check_bounds(struct check *check, const struct step *at, const struct schema *schema,
-                         struct value v)
-{
-    double number;
-    if (check->loose || !value_number(v, &number))
-        return;
-    autobuf struct buf wanted = {0};
-    if (schema->has_minimum && schema->has_maximum && (number < schema->minimum || number > schema->maximum))
-        buf_addf(&wanted, "between %.15g and %.15g", schema->minimum, schema->maximum);
-    else if (schema->has_minimum && number < schema->minimum)
-        buf_addf(&wanted, "at least %.15g", schema->minimum);
-    else if (schema->has_maximum && number > schema->maximum)
-        buf_addf(&wanted, "at most %.15g", schema->maximum);
-    if (wanted.length != 0)
-        say_given(check, at, wanted.at, v);
-}
-
-static bool is_int32(struct value v)
-{
-    int64_t number;
-    return value_int(v, &number) && number >= INT32_MIN && number <= INT32_MAX;
-}
-
-static void check_integer(struct check *check, const struct step *at, const struct schema *schema,
-                          struct value v)
-{
-    int64_t number;
-    if (value_type(v) != VALUE_NUMBER)
-        say_malformed(check, at, "an integer", v);
-    else if (!value_int(v, &number))
-        say_malformed(check, at, "an integer of at most 64 bits", v);
-    else if (str_is(schema->format, "int32") && !is_int32(v))
-        say_malformed(check, at, "between -2147483648 and 2147483647", v);
-    else
-        check_bounds(check, at, schema, v);
-}
-
-static void check_string(struct check *check, const struct step *at, const struct schema *schema,
-                         struct value v)
-{
-    bool number_counts = value_type(v) == VALUE_NUMBER && str_is(schema->format, "quantity");
-    if (value_type(v) == VALUE_STRING || number_counts)
-        check_text(check, at, schema, v);
-    else
-        say_malformed(check, at, str_is(schema->format, "quantity") ? "a quantity" : "a string", v);
-}
-
-static void check_int_or_string(struct check *check, const struct step *at, const struct schema *schema,
-                                struct value v)
-{
-    if (value_type(v) == VALUE_STRING)
-        check_text(check, at, schema, v);
-    else if (value_type(v) == VALUE_NUMBER && is_int32(v))
-        check_bounds(check, at, schema, v);
-    else
-        say_malformed(check, at, "an integer or a string", v);
 }
 
 /* ---- lists ---- */
@@ -233,14 +86,15 @@ static void check_list(struct check *check, const struct step *at, const struct 
                        struct value list)
 {
     if (value_type(list) != VALUE_ARRAY) {
-        say_malformed(check, at, "a list", list);
+        validate_say_malformed(check, at, "a list", list);
         return;
     }
     size_t malformed = check->malformed;
     int64_t count = 0;
     value_each (element, list) {
         struct step step = STEP_ELEMENT(at, (size_t)count++);
-        check_value(check, &step, schema->items, element);
+        if (schema->items != NULL)
+            validate_value(check, &step, schema->items, element);
     }
     if (check->loose)
         return;
@@ -253,6 +107,7 @@ static void check_list(struct check *check, const struct step *at, const struct 
         check_say(check, at, "must have at most %lld elements, not %lld", (long long)schema->max_items,
                   (long long)count);
     }
+    validate_choice(check, at, schema, list);
     if (check->malformed == malformed)
         check_unique(check, at, schema, list);
 }
@@ -266,11 +121,25 @@ int schema_check_key(const struct schema *map, struct str key, struct error **er
     return error_make(err, EINVAL, "the key must be %s", map->key_check->wanted);
 }
 
+static void check_count(struct check *check, const struct step *at, const struct schema *schema,
+                        struct value object)
+{
+    const struct constraints *more = constraints_of(schema);
+    int64_t count = (int64_t)value_count(object);
+    if (more->min_properties > 0 && count < more->min_properties)
+        check_lacks(check, at, "must have at least %lld members, not %lld", (long long)more->min_properties,
+                    (long long)count);
+    if (more->max_properties >= 0 && count > more->max_properties)
+        check_say(check, at, "must have at most %lld members, not %lld", (long long)more->max_properties,
+                  (long long)count);
+    validate_choice(check, at, schema, object);
+}
+
 static void check_map(struct check *check, const struct step *at, const struct schema *schema,
                       struct value map)
 {
     if (value_type(map) != VALUE_OBJECT) {
-        say_malformed(check, at, "a mapping", map);
+        validate_say_malformed(check, at, "a mapping", map);
         return;
     }
     value_each (member, map) {
@@ -278,83 +147,110 @@ static void check_map(struct check *check, const struct step *at, const struct s
         autoerror struct error *err = NULL;
         if (!check->loose && schema_check_key(schema, value_key(member), &err) < 0)
             check_say(check, &step, "%s", err->message);
-        check_value(check, &step, schema->items, member);
+        validate_value(check, &step, schema->items, member);
     }
+    if (!check->loose)
+        check_count(check, at, schema, map);
+}
+
+static void check_members(struct check *check, const struct step *at, const struct schema *schema,
+                          struct value object)
+{
+    bool others = schema->open || schema->type == SCHEMA_ANY;
+    value_each (member, object) {
+        struct step step = STEP_MEMBER(at, value_key(member));
+        const struct schema *below = schema_property(schema, value_key(member));
+        if (below != NULL)
+            validate_value(check, &step, below, member);
+        else if (!others)
+            say_unknown(check, &step, schema);
+    }
+}
+
+static void check_required(struct check *check, const struct step *at, const struct schema *schema,
+                           struct value object)
+{
+    for (size_t i = 0; i < schema->required_count; i++) {
+        struct step step = STEP_MEMBER(at, schema->required[i]);
+        if (!value_exists(value_get(object, schema->required[i])))
+            check_lacks(check, &step, "is required");
+    }
+}
+
+/* An object inside another says what it is; its name may be open. */
+static void check_resource(struct check *check, const struct step *at, struct value object)
+{
+    static const char *const names[] = {"apiVersion", "kind"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct value given = value_get(object, str_of(names[i]));
+        struct step step = STEP_MEMBER(at, str_of(names[i]));
+        if (!value_exists(given) || value_is(given, ""))
+            check_lacks(check, &step, "is required");
+    }
+    struct str kind = value_str(value_at(object, "kind"));
+    struct step step = STEP_MEMBER(at, STR("kind"));
+    if (kind.length != 0 && !format_find(STR("kind"))->check(kind))
+        validate_say_given(check, &step, format_find(STR("kind"))->wanted, value_at(object, "kind"));
 }
 
 static void check_object(struct check *check, const struct step *at, const struct schema *schema,
                          struct value object)
 {
     if (value_type(object) != VALUE_OBJECT) {
-        say_malformed(check, at, "a mapping", object);
+        validate_say_malformed(check, at, "a mapping", object);
         return;
     }
-    value_each (member, object) {
-        struct step step = STEP_MEMBER(at, value_key(member));
-        const struct schema *below = schema_property(schema, value_key(member));
-        if (below != NULL)
-            check_value(check, &step, below, member);
-        else
-            say_unknown(check, &step, schema);
-    }
-    for (size_t i = 0; i < schema->required_count && !check->loose; i++) {
-        if (value_exists(value_get(object, schema->required[i])))
-            continue;
-        struct step step = STEP_MEMBER(at, schema->required[i]);
-        check_lacks(check, &step, "is required");
-    }
+    check_members(check, at, schema, object);
+    if (check->loose)
+        return;
+    if (schema->embedded)
+        check_resource(check, at, object);
+    check_required(check, at, schema, object);
+    check_count(check, at, schema, object);
 }
 
 /* ---- all of them ---- */
 
-static void check_value(struct check *check, const struct step *at, const struct schema *schema,
+static void check_type(struct check *check, const struct step *at, const struct schema *schema,
+                       struct value v)
+{
+    enum value_type type = value_type(v);
+    bool any = schema->type == SCHEMA_ANY;
+    if (schema->type == SCHEMA_MAP)
+        check_map(check, at, schema, v);
+    else if (schema->type == SCHEMA_OBJECT || (any && type == VALUE_OBJECT))
+        check_object(check, at, schema, v);
+    else if (schema->type == SCHEMA_ARRAY || (any && type == VALUE_ARRAY))
+        check_list(check, at, schema, v);
+    else
+        validate_scalar(check, at, schema, v);
+}
+
+static void check_rules(struct check *check, const struct step *at, const struct schema *schema,
                         struct value v)
+{
+    for (size_t i = 0; schema->rules != NULL && schema->rules[i] != NULL; i++)
+        if (schema->rules[i]->check != NULL)
+            schema->rules[i]->check(check, at, v);
+}
+
+void validate_value(struct check *check, const struct step *at, const struct schema *schema, struct value v)
 {
     size_t malformed = check->malformed;
     bool loose = check->loose;
-    if ((schema->nullable || check->loose) && value_type(v) == VALUE_NULL)
+    if ((schema->nullable || loose) && value_type(v) == VALUE_NULL) {
+        validate_choice(check, at, schema, v); /* where there are choices, null has to be one */
         return;
+    }
     check->discreet = schema->secrets;
     check->loose |= schema->unchecked;
-    switch (schema->type) {
-    case SCHEMA_STRING:
-        check_string(check, at, schema, v);
-        break;
-    case SCHEMA_INTEGER:
-        check_integer(check, at, schema, v);
-        break;
-    case SCHEMA_NUMBER:
-        if (value_type(v) == VALUE_NUMBER)
-            check_bounds(check, at, schema, v);
-        else
-            say_malformed(check, at, "a number", v);
-        break;
-    case SCHEMA_BOOLEAN:
-        if (value_type(v) != VALUE_BOOL)
-            say_malformed(check, at, "true or false", v);
-        break;
-    case SCHEMA_INT_OR_STRING:
-        check_int_or_string(check, at, schema, v);
-        break;
-    case SCHEMA_OBJECT:
-        check_object(check, at, schema, v);
-        break;
-    case SCHEMA_MAP:
-        check_map(check, at, schema, v);
-        break;
-    case SCHEMA_ARRAY:
-        check_list(check, at, schema, v);
-        break;
-    case SCHEMA_ANY:
-        break;
+    check_type(check, at, schema, v);
+    if (check->malformed == malformed && !check->loose) {
+        if (schema->constraints != NULL)
+            validate_branches(check, at, schema, v);
+        check_rules(check, at, schema, v);
     }
-    bool rules_count = schema->rules != NULL && check->malformed == malformed && !check->loose;
     check->loose = loose;
-    if (!rules_count)
-        return;
-    for (size_t i = 0; schema->rules[i] != NULL; i++)
-        if (schema->rules[i]->check != NULL)
-            schema->rules[i]->check(check, at, v);
 }
 
 /* Of built-in kinds only those without a domain are taken that Kubernetes knows. */
@@ -367,7 +263,7 @@ static void check_finalizers(struct check *check, struct value object)
     value_each (finalizer, value_at(object, "metadata", "finalizers")) {
         struct step step = STEP_ELEMENT(&list, index++);
         if (value_type(finalizer) == VALUE_STRING && !format->check(value_str(finalizer)))
-            say_given(check, &step, format->wanted, finalizer);
+            validate_say_given(check, &step, format->wanted, finalizer);
     }
 }
 
@@ -377,9 +273,9 @@ static void check_all(struct check *check, const struct kind *kind, struct value
     if (name.length != 0 && !kind->name_check->check(name)) {
         struct step metadata = STEP_MEMBER(NULL, STR("metadata"));
         struct step step = STEP_MEMBER(&metadata, STR("name"));
-        say_given(check, &step, kind->name_check->wanted, value_at(object, "metadata", "name"));
+        validate_say_given(check, &step, kind->name_check->wanted, value_at(object, "metadata", "name"));
     }
-    check_value(check, NULL, kind_form(kind)->schema, object);
+    validate_value(check, NULL, kind_form(kind)->schema, object);
     if (!kind->custom && !kind->defines)
         check_finalizers(check, object);
 }
@@ -391,10 +287,10 @@ int object_validate(const struct kind *kind, struct value object, bool draft, st
     return check_result(&check, EINVAL, err);
 }
 
-int schema_validate(const struct schema *schema, struct value object, struct error **err)
+int schema_validate(const struct schema *schema, struct value v, struct error **err)
 {
     struct check check = {0};
-    check_value(&check, NULL, schema, object);
+    validate_value(&check, NULL, schema, v);
     return check_result(&check, EINVAL, err);
 }
 
@@ -406,7 +302,7 @@ int schema_check_shape(const struct schema *object, struct value document, const
     const struct schema *schema = schema_property(object, step.name);
     struct value v = value_get(document, step.name);
     if (schema != NULL && value_exists(v))
-        check_value(&check, &step, schema, v);
+        validate_value(&check, &step, schema, v);
     return check_result(&check, EINVAL, err);
 }
 

@@ -24,7 +24,7 @@ void schema_prune_nulls(const struct schema *schema, struct value v);
 int object_validate(const struct kind *kind, struct value object, bool draft, struct error **err);
 
 /* The same of a schema alone: nothing is said of the name. */
-int schema_validate(const struct schema *schema, struct value object, struct error **err);
+int schema_validate(const struct schema *schema, struct value v, struct error **err);
 
 /* May the map have an entry of this key? EINVAL, and what keys must be. */
 int schema_check_key(const struct schema *map, struct str key, struct error **err);

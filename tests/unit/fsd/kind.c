@@ -188,8 +188,11 @@ static void a_wrong_file_is_told_with_its_place(void **state)
          "/things.yaml: spec.versions[0]: additionalPrinterColumns[0]: jsonPath is not understood"},
         {{.kind = HEAD_OF("core")}, "/things.yaml: spec: group: \"core\" stands for no group"},
         {{.types = TYPES ", \"Other\": {}}"}, ": Other: a schema needs a type"},
-        {{.rules = "Loop: {type: object, properties: {a: {x-podtree-ref: Loop}}}\n"},
-         ": Loop: properties: a: refers to itself"},
+        {{.rules = "Loop: {type: object, properties: {a: {x-podtree-ref: Loop, nullable: true}}}\n"},
+         ": Loop: properties: a: Loop refers to itself, and says more"},
+        {{.rules = "Loop: {type: object, properties: {a: {x-podtree-ref: Loop}, b: {type: string, default: "
+                   "c}}}\n"},
+         ": Loop: what refers to itself can have no defaults, secrets or fields that can't be changed"},
         {{.rules = "Thing: {required: [a]}\n"}, "/rules/meta-v1.yaml: Thing: there is no such type"},
         {{.types = TYPES ", \"meta/v1.Thing\": " TYPE "}", .rules = "Thing: {properties: {b: {}}}\n"},
          "/rules/meta-v1.yaml: Thing: b: there is no such field"},
