@@ -127,7 +127,7 @@ const struct rule *rule_find(struct str name)
     static const struct rule *const tables[] = {
         rules_of_all,     rules_of_pods,      rules_of_containers, rules_of_pod_values, rules_of_workloads,
         rules_of_jobs,    rules_of_admission, rules_of_secrets,    rules_of_services,   rules_of_storage,
-        rules_of_network, rules_of_access,    rules_of_scaling};
+        rules_of_network, rules_of_access,    rules_of_scaling,    rules_of_custom};
     for (size_t i = 0; i < COUNT(tables); i++)
         for (const struct rule *rule = tables[i]; rule->name != NULL; rule++)
             if (str_is(name, rule->name))

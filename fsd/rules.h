@@ -44,5 +44,6 @@ extern const struct rule rules_of_storage[];
 extern const struct rule rules_of_network[];
 extern const struct rule rules_of_access[];
 extern const struct rule rules_of_scaling[];
+extern const struct rule rules_of_custom[];
 
 #endif
