@@ -46,7 +46,8 @@ struct controllers {
     size_t event_count;
     int64_t events_due; /* monotonic: when they go out in any case */
     bool started;
-    int attempts; /* failed in a row to reach the tree */
+    bool outdated; /* somebody wants the controllers to be made anew */
+    int attempts;  /* failed in a row to reach the tree */
     int64_t complained;
 };
 
@@ -242,6 +243,7 @@ static void run_pass(struct controllers *c, struct loop_state *loop, struct work
         work_failed(c, loop, work, str_of(error_message(err)));
         return;
     }
+    c->outdated |= pass.anew;
     space_reports(c, loop, work, pass.first);
     if (c->plan.count == pass.first)
         work_done(work);
@@ -500,6 +502,11 @@ int64_t controllers_step(struct controllers *c)
     return c->attempts == 0 || (wait >= 0 && wait < backoff(c->attempts, RETRY_MOST_MS))
                ? wait
                : backoff(c->attempts, RETRY_MOST_MS);
+}
+
+bool controllers_are_outdated(const struct controllers *c)
+{
+    return c->outdated;
 }
 
 /* ---- making ---- */

@@ -63,8 +63,11 @@ void controllers_free(struct controllers *controllers);
  * again, -1 for never, unless the tree has events before that. */
 int64_t controllers_step(struct controllers *controllers);
 
-/* Steps until SIGTERM or SIGINT. What the tree tells of is looked at `gather_ms` later, with all that has
- * come meanwhile: for loops that nobody waits for. */
+/* A pass has asked for them to be made anew (pass_begin_anew()). */
+bool controllers_are_outdated(const struct controllers *controllers);
+
+/* Steps until SIGTERM or SIGINT (0), or until they are outdated (1). What the tree tells of is looked at
+ * `gather_ms` later, with all that has come meanwhile: for loops that nobody waits for. */
 int controllers_run(struct tree *tree, const struct controller *const *list, int64_t gather_ms,
                     struct error **err);
 
@@ -74,7 +77,8 @@ struct controllers_program {
     const char *about;                /* a line for --help */
     const struct option_row *options; /* beside --mount (lib/options.h); NULL: none */
     int64_t gather_ms;                /* see controllers_run() */
-    /* Once the options are known: what to run, ending with NULL; NULL is a failure. */
+    /* Once the options are known, and whenever they are outdated: what to run, ending with NULL; NULL is a
+     * failure. The list that it gave before is not used any more. */
     const struct controller *const *(*controllers)(struct tree *tree, struct error **err);
 };
 int controllers_main(int argc, char **argv, const struct controllers_program *program);

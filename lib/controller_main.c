@@ -55,6 +55,8 @@ int controllers_run(struct tree *tree, const struct controller *const *list, int
     cleanup(cleanup_controllers) struct controllers *controllers = controllers_new(tree, list);
     while (!stopped) {
         int64_t wait = controllers_step(controllers);
+        if (controllers_are_outdated(controllers))
+            return 1;
         int result = loop_turn(loop, wait > INT32_MAX ? INT32_MAX : (int)wait, err);
         if (result < 0)
             return result;
@@ -80,18 +82,25 @@ static int parse(int argc, char **argv, const struct controllers_program *progra
     return options_parse(&usage, argc, argv, &words, &count, err);
 }
 
+static int run_once(const char *mount, const struct controllers_program *program, struct error **err)
+{
+    autotree struct tree *tree = NULL;
+    int result = tree_mount(mount, &tree, err);
+    if (result < 0)
+        return result;
+    const struct controller *const *list = program->controllers(tree, err);
+    return list != NULL ? controllers_run(tree, list, program->gather_ms, err) : -(*err)->number;
+}
+
 static int run(int argc, char **argv, const struct controllers_program *program, struct error **err)
 {
     const char *mount = "/k8s";
     int result = parse(argc, argv, program, &mount, err);
     if (result != 0)
         return result;
-    autotree struct tree *tree = NULL;
-    result = tree_mount(mount, &tree, err);
-    if (result < 0)
-        return result;
-    const struct controller *const *list = program->controllers(tree, err);
-    return list != NULL ? controllers_run(tree, list, program->gather_ms, err) : -(*err)->number;
+    while ((result = run_once(mount, program, err)) > 0)
+        log_info("what is followed has changed: the controllers begin anew");
+    return result;
 }
 
 int controllers_main(int argc, char **argv, const struct controllers_program *program)

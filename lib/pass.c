@@ -58,6 +58,11 @@ const char *pass_failure(const struct pass *pass)
     return pass->failure;
 }
 
+void pass_begin_anew(struct pass *pass)
+{
+    pass->anew = true;
+}
+
 void pass_again(struct pass *pass, int64_t after_ms)
 {
     if (pass->again_ms < 0 || after_ms < pass->again_ms)

@@ -38,6 +38,9 @@ void pass_again(struct pass *pass, int64_t after_ms);
 /* As soon as the cache has all changes of this kind up to that version. */
 void pass_need(struct pass *pass, const struct view *view, int64_t version);
 
+/* What the program follows has changed: it makes its controllers anew after this turn. */
+void pass_begin_anew(struct pass *pass);
+
 /* ---- the plan; documents are taken over ---- */
 
 /* The view says of what kind. */

@@ -41,6 +41,7 @@ struct pass {
     int64_t again_ms; /* -1: not by itself */
     struct need needs[8];
     size_t need_count;
+    bool anew;
 };
 
 void plan_clear(struct plan *plan);

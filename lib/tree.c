@@ -316,18 +316,57 @@ static void close_directory(DIR **directory)
         closedir(*directory);
 }
 
-static int mounted_resources(struct tree *tree, struct buf *names, struct error **err)
+typedef void visit_name(struct buf *names, const char *path, const char *name);
+
+static int each_name(const char *path, visit_name *visit, struct buf *names, struct error **err)
 {
-    struct mounted *m = mounted_of(tree);
-    autofree char *path = path_format("%s/all", m->directory);
     cleanup(close_directory) DIR *directory = opendir(path);
     if (directory == NULL)
         return error_errno(err, errno, "cannot open %s", path);
     const struct dirent *found;
     while ((errno = 0, found = readdir(directory)) != NULL)
         if (found->d_name[0] != '.')
-            buf_addf(names, "%s\n", found->d_name);
+            visit(names, path, found->d_name);
     return errno != 0 ? error_errno(err, errno, "cannot list %s", path) : 0;
+}
+
+static bool has_line(struct str lines, struct str wanted)
+{
+    struct str line;
+    while (str_split(&lines, '\n', &line))
+        if (str_equal(line, wanted))
+            return true;
+    return false;
+}
+
+/* A kind that has several versions comes in each of them. */
+static void add_resource(struct buf *names, const char *version, const char *plural)
+{
+    autofree char *path = str_dup(str_of(version));
+    *strrchr(path, '/') = '\0';
+    const char *group = strrchr(path, '/') + 1;
+    autofree char *resource =
+        strcmp(group, "core") == 0 ? str_dup(str_of(plural)) : path_format("%s.%s", plural, group);
+    if (!has_line(buf_str(names), str_of(resource)))
+        buf_addf(names, "%s\n", resource);
+}
+
+static void add_version(struct buf *names, const char *group, const char *version)
+{
+    autofree char *path = path_format("%s/%s", group, version);
+    (void)each_name(path, add_resource, names, NULL); /* it may go meanwhile */
+}
+
+static void add_group(struct buf *names, const char *api, const char *group)
+{
+    autofree char *path = path_format("%s/%s", api, group);
+    (void)each_name(path, add_version, names, NULL);
+}
+
+static int mounted_resources(struct tree *tree, struct buf *names, struct error **err)
+{
+    autofree char *path = path_format("%s/api", mounted_of(tree)->directory);
+    return each_name(path, add_group, names, err);
 }
 
 static int64_t mounted_wall_ms(struct tree *tree)

@@ -74,7 +74,7 @@ int tree_get(struct tree *tree, const char *resource, const char *namespace, con
  * error says that it is not known what was carried out. */
 int tree_bulk(struct tree *tree, struct str requests, size_t count, struct buf *results, struct error **err);
 
-/* The names of all resources, a line each, at the end of *names. */
+/* The names of all resources (pods, deployments.apps), a line each, at the end of *names. */
 int tree_resources(struct tree *tree, struct buf *names, struct error **err);
 
 /* Milliseconds since 1970; and since some moment, never set back. */

@@ -109,7 +109,7 @@ static bool knows_all_dependents(struct pass *pass, const struct owned *owner)
     return all;
 }
 
-static void plan_without_finalizer(struct pass *pass, const struct owned *owner, const char *name)
+void plan_without_finalizer(struct pass *pass, const struct owned *owner, const char *name)
 {
     struct doc *merge = doc_new();
     struct value metadata = value_set_object(doc_root(merge), STR("metadata"));
@@ -220,7 +220,9 @@ const struct controller *gc_controller(const struct owned_kinds *all)
         indexes[2 * i] = all->kinds[i]->by_uid;
         indexes[2 * i + 1] = all->kinds[i]->by_owner;
     }
+    free((void *)controller.watches); /* of those before */
     controller.watches = watches;
+    free((void *)controller.indexes);
     controller.indexes = indexes;
     return &controller;
 }

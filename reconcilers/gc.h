@@ -1,5 +1,5 @@
-/* The garbage collector: what nobody owns any more goes. And namespaces that are being deleted: first what is
- * in them, then they. Both look at objects of all kinds. */
+/* The garbage collector: what nobody owns any more goes. And namespaces and definitions of kinds that are
+ * being deleted: first what is in them, then they. All of these look at objects of all kinds. */
 #ifndef PODTREE_RECONCILERS_GC_H
 #define PODTREE_RECONCILERS_GC_H
 
@@ -23,5 +23,10 @@ const struct owned_kind *owned_kinds_find(const struct owned_kinds *kinds, struc
 /* The controllers over these kinds; `kinds` stays theirs. */
 const struct controller *gc_controller(const struct owned_kinds *kinds);
 const struct controller *namespace_controller(const struct owned_kinds *kinds);
+/* NULL where there are no definitions. */
+const struct controller *definition_controller(const struct owned_kinds *kinds);
+
+/* The object without that finalizer of its metadata, if it hasn't changed meanwhile. */
+void plan_without_finalizer(struct pass *pass, const struct owned *object, const char *name);
 
 #endif

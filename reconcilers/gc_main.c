@@ -1,4 +1,4 @@
-/* podtree-gc: the garbage collector, and namespaces that are being deleted. */
+/* podtree-gc: the garbage collector, and namespaces and kinds that are being deleted. */
 #include "lib/log.h"
 #include "reconcilers/gc.h"
 #include <time.h>
@@ -20,11 +20,14 @@ static struct owned_kinds *read_kinds(struct tree *tree)
 
 static const struct controller *const *controllers(struct tree *tree, struct error **err)
 {
-    static const struct controller *list[3];
+    static const struct controller *list[4];
+    static struct owned_kinds *kinds;
     (void)err;
-    struct owned_kinds *kinds = read_kinds(tree);
+    owned_kinds_free(kinds);
+    kinds = read_kinds(tree);
     list[0] = namespace_controller(kinds);
     list[1] = gc_controller(kinds);
+    list[2] = definition_controller(kinds);
     return list;
 }
 

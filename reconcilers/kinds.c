@@ -19,6 +19,8 @@ struct owned_kinds *owned_kinds_new(struct str names)
 
 void owned_kinds_free(struct owned_kinds *kinds)
 {
+    if (kinds == NULL)
+        return;
     for (size_t i = 0; i < kinds->count; i++)
         owned_kind_free(kinds->kinds[i]);
     free(kinds->kinds);

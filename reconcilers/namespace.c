@@ -72,7 +72,9 @@ const struct controller *namespace_controller(const struct owned_kinds *all)
         watches[i + 1] = (struct watch){&all->kinds[i]->view, wake_namespace};
         indexes[i] = all->kinds[i]->by_namespace;
     }
+    free((void *)controller.watches); /* of those before */
     controller.watches = watches;
+    free((void *)controller.indexes);
     controller.indexes = indexes;
     return &controller;
 }

@@ -1,0 +1,96 @@
+#include "reconcilers/gc.h"
+
+#include "lib/clock.h"
+
+/* A CustomResourceDefinition that is being deleted: the objects of its kind are deleted, and when none is
+ * left the finalizer is taken away that holds it; then the kind goes with it. Nothing new of the kind comes
+ * meanwhile, so what has been read up to the version of its deletion is all that there ever is. A definition
+ * is named after the resource that it defines.
+ *
+ * Definitions that come and go also change what this program has to follow: then it begins anew. */
+
+#define DEFINITIONS "customresourcedefinitions.apiextensions.k8s.io"
+#define CLEANUP     "customresourcecleanup.apiextensions.k8s.io"
+
+static const struct owned_kinds *kinds;
+static const struct owned_kind *definitions;
+static int64_t read_ms; /* wall clock: when the kinds were read */
+
+static const struct owned_kind *kind_of(struct str resource)
+{
+    for (size_t i = 0; i < kinds->count; i++)
+        if (str_is(resource, kinds->kinds[i]->view.resource))
+            return kinds->kinds[i];
+    return NULL;
+}
+
+static bool waits_for_us(const struct owned *definition)
+{
+    value_each (finalizer, definition->finalizers)
+        if (value_is(finalizer, CLEANUP))
+            return is_terminating(definition);
+    return false;
+}
+
+static void clean_up(struct pass *pass, const struct owned *definition, const struct owned_kind *kind)
+{
+    if (cache_reached(pass_cache(pass), &kind->view) < definition->meta.version) {
+        pass_need(pass, &kind->view, definition->meta.version);
+        return;
+    }
+    const struct owned *object = NULL;
+    bool empty = true;
+    for (; (object = pass_next(pass, &kind->view, object)) != NULL; empty = false)
+        if (!is_terminating(object))
+            plan_delete(pass, &object->meta, -1);
+    if (empty)
+        plan_without_finalizer(pass, definition, CLEANUP);
+}
+
+/* A definition that was there when the kinds were read and that they don't know defines none. */
+static int reconcile(struct pass *pass, struct key key, struct error **err)
+{
+    (void)err;
+    const struct owned *definition = pass_get(pass, &definitions->view, key);
+    const struct owned_kind *kind = kind_of(key.name);
+    bool newer = definition != NULL && definition->meta.created_ms + 1000 > read_ms;
+    if (kind == NULL ? newer : definition == NULL)
+        pass_begin_anew(pass);
+    else if (definition == NULL || !waits_for_us(definition))
+        return 0;
+    else if (kind != NULL)
+        clean_up(pass, definition, kind);
+    else
+        plan_without_finalizer(pass, definition, CLEANUP);
+    return 0;
+}
+
+/* What goes may have been the last of its kind. */
+static void wake_definition(struct keys *keys, const struct controller *controller, const struct cache *cache,
+                            const void *before, const void *now)
+{
+    (void)controller;
+    if (now != NULL)
+        return;
+    struct key key = {STR(""), str_of(meta_of(before)->view->resource)};
+    const struct owned *definition = cache_get(cache, &definitions->view, key);
+    if (definition != NULL && is_terminating(definition))
+        keys_add(keys, key);
+}
+
+const struct controller *definition_controller(const struct owned_kinds *all)
+{
+    static struct controller controller = {.name = "definition", .reconcile = reconcile};
+    kinds = all;
+    definitions = kind_of(STR(DEFINITIONS));
+    read_ms = clock_wall_ms();
+    if (definitions == NULL)
+        return NULL;
+    struct watch *watches = memory_zeroed(all->count + 2, sizeof(*watches));
+    watches[0] = (struct watch){&definitions->view, wake_self};
+    for (size_t i = 0; i < all->count; i++)
+        watches[i + 1] = (struct watch){&all->kinds[i]->view, wake_definition};
+    free((void *)controller.watches); /* of those before */
+    controller.watches = watches;
+    return &controller;
+}
