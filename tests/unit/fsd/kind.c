@@ -218,6 +218,107 @@ static void a_missing_directory_is_an_error(void **state)
     assert_null(made);
 }
 
+/* ---- kinds that come and go ---- */
+
+#define DEFINITION(plural, kind, more)                                                                   \
+    "kind: CustomResourceDefinition\nspec:\n  group: x.io\n  scope: Namespaced\n"                        \
+    "  names: {kind: " kind ", plural: " plural ", singular: " plural "1" more "}\n"                     \
+    "  versions:\n  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, " \
+    "properties: {a: {type: string}}}}}\n"                                                               \
+    "  - {name: v1beta1, served: true, storage: false, schema: {openAPIV3Schema: {type: object}}}\n"     \
+    "  - {name: v1alpha1, served: false, storage: false, schema: {openAPIV3Schema: {type: object}}}\n"
+
+static struct kind_reading *must_define(const char *definition)
+{
+    autodoc struct doc *doc = must_yaml(definition);
+    autoerror struct error *err = NULL;
+    struct kind_reading *reading = kind_reading_new(kinds, doc_root(doc), &err);
+    if (reading == NULL)
+        fail_msg("%s", error_message(err));
+    return reading;
+}
+
+static void a_kind_that_is_defined_is_found_like_others(void **state)
+{
+    (void)state;
+    size_t count = kinds_count(kinds);
+    bool is_new;
+    const struct kind *kind = kinds_put(kinds, must_define(DEFINITION("tabs", "Tab", "")), &is_new);
+    assert_true(is_new && kind->custom && kind_form(kind)->generations);
+    assert_int_equal(kinds_count(kinds), count + 1);
+    assert_ptr_equal(kinds_by_directory(kinds, STR("tabs")), kind);
+    assert_ptr_equal(kinds_by_directory(kinds, STR("tabs.x.io")), kind);
+    assert_int_equal(kind_form(kind)->version_count, 2);
+    assert_str(kind_form(kind)->api_version, "x.io/v1");
+    assert_non_null(schema_property(kind_form(kind)->schema, STR("metadata")));
+    autodoc struct doc *older = must_yaml("{apiVersion: x.io/v1beta1, kind: Tab}"),
+                       *oldest = must_yaml("{apiVersion: x.io/v1alpha1, kind: Tab}");
+    assert_ptr_equal(kinds_by_manifest(kinds, doc_root(older), NULL), kind);
+    assert_null(kinds_by_manifest(kinds, doc_root(oldest), NULL));
+    kinds_remove(kinds, kind);
+    assert_int_equal(kinds_count(kinds), count);
+    assert_null(kinds_by_directory(kinds, STR("tabs")));
+}
+
+static void a_kind_that_comes_again_is_the_same_one_with_another_form(void **state)
+{
+    (void)state;
+    const struct kind *kind = kinds_put(kinds, must_define(DEFINITION("tabs", "Tab", "")), NULL);
+    const struct kind_form *before = kind_form(kind);
+    bool is_new = true;
+    assert_ptr_equal(kinds_put(kinds, must_define(DEFINITION("tabs", "Tab", ", shortNames: [t]")), &is_new),
+                     kind);
+    assert_false(is_new);
+    assert_ptr_not_equal(kind_form(kind), before);
+    assert_int_equal(kind_form(kind)->short_name_count, 1);
+    assert_int_equal(before->short_name_count, 0); /* who has it keeps it */
+    kinds_remove(kinds, kind);
+    assert_ptr_equal(kinds_put(kinds, must_define(DEFINITION("tabs", "Tab", "")), &is_new), kind);
+    assert_true(is_new);
+    kinds_remove(kinds, kind);
+    const struct kind *other = kinds_put(kinds, must_define(DEFINITION("tabs", "Other", "")), NULL);
+    assert_ptr_not_equal(other, kind);
+    assert_true(other->index != kind->index && other->index < kinds_numbers(kinds));
+    kinds_remove(kinds, other);
+}
+
+static void a_bare_plural_that_is_taken_leads_to_the_first(void **state)
+{
+    (void)state;
+    const struct kind *kind = kinds_put(kinds, must_define(DEFINITION("pods", "Pod", "")), NULL);
+    assert_str(kind->directory, "pods.x.io");
+    assert_ptr_not_equal(kinds_by_directory(kinds, STR("pods")), kind);
+    assert_ptr_equal(kinds_by_directory(kinds, STR("pods.x.io")), kind);
+    kinds_remove(kinds, kind);
+}
+
+static void names_belong_to_one_kind_of_a_group(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *definition, *sentence;
+    } rows[] = {
+        {DEFINITION("tabs", "Tab", ", shortNames: [t]"), NULL},
+        {DEFINITION("others", "Tab", ""), "spec.names.kind: \"Tab\" is a name of tabs.x.io"},
+        {DEFINITION("others", "Other", ", shortNames: [t]"),
+         "spec.names.shortNames: \"t\" is a name of tabs.x.io"},
+        {DEFINITION("others", "Other", ", shortNames: [tabs1]"),
+         "spec.names.shortNames: \"tabs1\" is a name of tabs.x.io"},
+        {DEFINITION("others", "Other", ""), NULL},
+    };
+    const struct kind *kind = kinds_put(kinds, must_define(rows[0].definition), NULL);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autoerror struct error *err = NULL;
+        struct kind_reading *reading = must_define(rows[i].definition);
+        assert_int_equal(kinds_check_names(kinds, kind_reading_kind(reading), &err),
+                         rows[i].sentence != NULL ? -EEXIST : 0);
+        if (rows[i].sentence != NULL)
+            assert_string_equal(error_message(err), rows[i].sentence);
+        kind_reading_free(reading);
+    }
+    kinds_remove(kinds, kind);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +328,10 @@ int main(void)
         cmocka_unit_test(an_unknown_kind_is_told_with_what_comes_near),
         cmocka_unit_test(a_wrong_file_is_told_with_its_place),
         cmocka_unit_test(a_missing_directory_is_an_error),
+        cmocka_unit_test(a_kind_that_is_defined_is_found_like_others),
+        cmocka_unit_test(a_kind_that_comes_again_is_the_same_one_with_another_form),
+        cmocka_unit_test(a_bare_plural_that_is_taken_leads_to_the_first),
+        cmocka_unit_test(names_belong_to_one_kind_of_a_group),
     };
     return cmocka_run_group_tests(tests, load_kinds, free_kinds);
 }
