@@ -82,8 +82,8 @@ static int check_metadata(const struct work *work, struct error **err)
     return refuse_type(work, metadata, "metadata: must be a mapping", err);
 }
 
-/* What was written for another version has to be right as that, and then as what it is kept as: that there
- * is no conversion means that only the name of the version changes. */
+/* What was written for another version has to be right as that, and then as what it is kept as: where there
+ * is no conversion, only the name of the version changes. */
 static int check_as_version(const struct kind_version *version, struct value document, struct error **err)
 {
     autodoc struct doc *copy = doc_copy(document);
@@ -126,12 +126,23 @@ static int check_manifest(const struct work *work, struct error **err)
                       STR_ARGS(work->form->api_version));
 }
 
+/* In the form in which objects are kept. */
+static struct doc *copy_manifest(const struct work *work)
+{
+    struct doc *copy = doc_copy(work->edit->document);
+    const struct kind_version *given =
+        kind_version(work->form, value_str(value_get(doc_root(copy), STR("apiVersion"))));
+    if (given != NULL && given->convert != NULL)
+        given->convert(doc_root(copy));
+    return copy;
+}
+
 static int do_replace(struct work *work, struct error **err)
 {
     int result = check_manifest(work, err);
     if (result < 0)
         return result;
-    work->after = doc_copy(work->edit->document);
+    work->after = copy_manifest(work);
     struct value metadata = value_ensure_object(doc_root(work->after), STR("metadata"));
     static const char *const unless_given[] = {"finalizers", "ownerReferences"};
     for (size_t i = 0; i < 2; i++) {
@@ -158,7 +169,7 @@ static int do_apply(struct work *work, struct error **err)
     int result = check_manifest(work, err);
     if (result < 0)
         return result;
-    autodoc struct doc *wanted = doc_copy(work->edit->document);
+    autodoc struct doc *wanted = copy_manifest(work);
     struct value metadata = value_ensure_object(doc_root(wanted), STR("metadata"));
     static const char *const not_wanted[] = {"uid",        "resourceVersion", "creationTimestamp",
                                              "generation", "managedFields",   "selfLink"};
@@ -199,7 +210,7 @@ static int do_create(struct work *work, struct error **err)
     int result = check_manifest(work, err);
     if (result < 0)
         return result;
-    work->after = doc_copy(work->edit->document);
+    work->after = copy_manifest(work);
     return 0;
 }
 

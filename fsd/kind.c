@@ -162,6 +162,19 @@ static int compare_names(const void *a, const void *b)
     return order != 0 ? order : (int)one->kind->index - (int)other->kind->index;
 }
 
+/* What the root and the directory of a namespace call something else: a kind with that plural is found by
+ * plural.group only. */
+static bool is_taken(struct str plural)
+{
+    static const char *const names[] = {"all",    "api",        "apply",   "ctl",      "errors",
+                                        "events", "finalizers", "history", "metadata", "observed",
+                                        "owned",  "spec",       "status"};
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (str_is(plural, names[i]))
+            return true;
+    return false;
+}
+
 /* The bare plural and plural.group of each, and by which of them the directories go of those that have none
  * yet: what has a name keeps it. */
 static void index_names(struct kinds *kinds)
@@ -170,7 +183,8 @@ static void index_names(struct kinds *kinds)
     size_t count = 0;
     for (size_t i = 0; i < kinds->count; i++) {
         const struct kind *kind = kinds->kinds[i];
-        names[count++] = (struct directory_name){kind->plural, kind};
+        if (!is_taken(kind->plural))
+            names[count++] = (struct directory_name){kind->plural, kind};
         names[count++] = (struct directory_name){kind->qualified, kind};
     }
     qsort(names, count, sizeof(*names), compare_names);

@@ -112,10 +112,14 @@ struct verb {
     size_t annotations_depth;
 };
 
+/* Of an object that is right as its version says. */
+typedef void convert_version(struct value object);
+
 /* A version in which objects of a kind may be given, and in which they have that form: v1. */
 struct kind_version {
     struct str name, api_version; /* v1beta1, apps/v1beta1, or v1beta1 for the core group */
     const struct schema *schema;
+    convert_version *convert; /* brings an object into the form in which objects are kept; NULL: it is that */
 };
 
 /* What the objects of a kind look like. */
@@ -212,7 +216,8 @@ void kinds_remove(struct kinds *kinds, const struct kind *kind);
 /* ---- finding ---- */
 
 /* By directory name: the bare plural, or plural.group ("deployments.apps", "pods.core"). NULL if there is
- * none. A bare plural that several have is the core group's, or the first one's. */
+ * none. A bare plural that several have is the core group's, or the first one's; one that the tree has for
+ * something else ("events") is nobody's. */
 const struct kind *kinds_by_directory(const struct kinds *kinds, struct str name);
 /* By a manifest's apiVersion and kind; the sentence of the error says which kinds come near (EINVAL). */
 const struct kind *kinds_by_manifest(const struct kinds *kinds, struct value manifest, struct error **err);

@@ -1,6 +1,7 @@
 #include "fsd/kind_read.h"
 
 #include "fsd/compute.h"
+#include "fsd/convert.h"
 #include "fsd/formats.h"
 #include "fsd/jsonpath.h"
 #include <errno.h>
@@ -181,7 +182,13 @@ static int read_version(struct schema_set *set, const struct kind *kind, struct 
     if (!kind->custom)
         add_common_fields(schema);
     version->schema = kind->custom ? schema_read_custom(set, schema, err) : schema_read(set, schema, err);
-    return version->schema != NULL ? 0 : error_wrap(err, "schema");
+    if (version->schema == NULL)
+        return error_wrap(err, "schema");
+    struct value conversion = value_at(text, "x-podtree-convert");
+    version->convert = convert_find(value_str(conversion));
+    if (value_exists(conversion) && version->convert == NULL)
+        return error_make(err, EINVAL, "there is no conversion " STR_FORMAT, STR_ARGS(value_str(conversion)));
+    return 0;
 }
 
 /* Its objects are kept as that version says. */

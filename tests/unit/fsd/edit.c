@@ -38,6 +38,54 @@ static void a_creation_fills_in_what_the_server_gives(void **state)
          .says = "metadata: must be a mapping, not \"text\""},
         {"configmaps", NULL, .edit = {EDIT_CREATE}, .document = CONF(", dat: {}"), .number = EINVAL,
          .says = "unknown field \"dat\": did you mean \"data\"?"},
+        /* What counts for nothing must be well formed all the same. */
+        {"configmaps", NULL, .edit = {EDIT_CREATE}, .document = CONF(", metadata: {name: {a: b}}"),
+         .number = EINVAL, .says = "metadata.name: must be a string, not a mapping"},
+        {"namespaces", NULL, .edit = {EDIT_CREATE},
+         .document = "{apiVersion: v1, kind: Namespace, status: {phas: Active}}", .number = EINVAL,
+         .says = "unknown field \"status.phas\": did you mean \"phase\"?"},
+    };
+    RUN(rows);
+}
+
+#define CLAIM \
+    "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}, volumeMode: Filesystem}"
+#define PROTECTED "finalizers: [kubernetes.io/pvc-protection]"
+
+static void what_comes_with_creation_may_go_later(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"persistentvolumeclaims", NULL, .edit = {EDIT_CREATE},
+         .document = "{apiVersion: v1, kind: PersistentVolumeClaim, " CLAIM "}",
+         .says = "persistentvolumeclaims/web: created",
+         .changes = "{apiVersion: v1, kind: PersistentVolumeClaim, " CLAIM
+                    ", metadata: {name: web, namespace: default, " PROTECTED ", uid: " UID
+                    ", generation: 1, creationTimestamp: \"" NOW "\"}}"},
+        {"persistentvolumeclaims", "{metadata: {" PROTECTED "}, " CLAIM "}", .edit = {EDIT_MERGE},
+         .document = "metadata: {finalizers: null}", .says = "persistentvolumeclaims/web: metadata/finalizers removed",
+         .changes = "metadata: {finalizers: null}"},
+    };
+    RUN(rows);
+}
+
+#define AUTOSCALER(version) "{apiVersion: autoscaling/" version ", kind: HorizontalPodAutoscaler, "
+#define SCALES              "scaleTargetRef: {kind: Deployment, name: d}, maxReplicas: 3"
+#define BY_CPU(percent)                                                             \
+    "metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, " \
+    "averageUtilization: " percent "}}}]"
+
+static void an_older_version_becomes_the_one_that_is_kept(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"horizontalpodautoscalers", "spec: {" SCALES ", " BY_CPU("50") "}", .edit = {EDIT_REPLACE},
+         .document = AUTOSCALER("v1") "spec: {" SCALES ", targetCPUUtilizationPercentage: 70}}",
+         .says = "horizontalpodautoscalers/web: metrics/Resource/resource/target/averageUtilization 50 -> 70",
+         .changes = "{metadata: {generation: 2}, spec: {" BY_CPU("70") "}}"},
+        {"horizontalpodautoscalers", "spec: {" SCALES "}", .edit = {EDIT_REPLACE},
+         .document = AUTOSCALER("v1") "spec: {" SCALES ", " BY_CPU("70") "}}", .number = EINVAL,
+         .says = "unknown field \"spec.metrics\""},
     };
     RUN(rows);
 }
@@ -369,6 +417,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_creation_fills_in_what_the_server_gives),
+        cmocka_unit_test(what_comes_with_creation_may_go_later),
+        cmocka_unit_test(an_older_version_becomes_the_one_that_is_kept),
         cmocka_unit_test(only_a_component_may_create_with_a_status),
         cmocka_unit_test(a_manifest_replaces_what_should_be_and_nothing_else),
         cmocka_unit_test(a_document_of_an_older_version_is_refused),
