@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define FLOOR 3670
+#define FLOOR 3671
 
 static const char *directory, *only;
 static int64_t floor_wanted;
