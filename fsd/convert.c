@@ -1,5 +1,7 @@
 #include "fsd/convert.h"
 
+#include "fsd/default.h"
+
 /* Before there were metrics of all sorts, there was the use of processors. */
 static void autoscaler_v1(struct value object)
 {
@@ -8,13 +10,7 @@ static void autoscaler_v1(struct value object)
     if (!value_int(percent, &utilization))
         return;
     value_remove(percent);
-    struct value metric = value_append_object(value_ensure_array(spec, STR("metrics")));
-    value_setf(metric, STR("type"), "Resource");
-    struct value resource = value_set_object(metric, STR("resource"));
-    value_setf(resource, STR("name"), "cpu");
-    struct value target = value_set_object(resource, STR("target"));
-    value_setf(target, STR("type"), "Utilization");
-    value_set_int(target, STR("averageUtilization"), utilization);
+    default_add_metric(spec, utilization);
 }
 
 convert_version *convert_find(struct str name)

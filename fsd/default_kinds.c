@@ -236,6 +236,17 @@ static void job_object(struct value object)
         value_set_copy(metadata, STR("labels"), labels);
 }
 
+void default_add_metric(struct value spec, int64_t percent)
+{
+    struct value metric = value_append_object(value_ensure_array(spec, STR("metrics")));
+    value_setf(metric, STR("type"), "Resource");
+    struct value resource = value_set_object(metric, STR("resource"));
+    value_setf(resource, STR("name"), "cpu");
+    struct value target = value_set_object(resource, STR("target"));
+    value_setf(target, STR("type"), "Utilization");
+    value_set_int(target, STR("averageUtilization"), percent);
+}
+
 /* 80 percent of the processors where nothing is said; and how fast it may go. */
 static void autoscaler(struct value spec)
 {
@@ -248,15 +259,8 @@ static void autoscaler(struct value spec)
         } policies[2];
     } rows[] = {{"scaleUp", 0, {{"Pods", 4}, {"Percent", 100}}},
                 {"scaleDown", -1, {{"Percent", 100}, {NULL, 0}}}};
-    if (value_count(value_at(spec, "metrics")) == 0) {
-        struct value metric = value_append_object(value_ensure_array(spec, STR("metrics")));
-        value_setf(metric, STR("type"), "Resource");
-        struct value resource = value_set_object(metric, STR("resource"));
-        value_setf(resource, STR("name"), "cpu");
-        struct value target = value_set_object(resource, STR("target"));
-        value_setf(target, STR("type"), "Utilization");
-        value_set_int(target, STR("averageUtilization"), 80);
-    }
+    if (value_count(value_at(spec, "metrics")) == 0)
+        default_add_metric(spec, 80);
     struct value behavior = value_at(spec, "behavior");
     if (value_type(behavior) != VALUE_OBJECT)
         return;

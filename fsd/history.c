@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <git2/sys/commit.h>
+#include <pthread.h>
 
 #define BRANCH  "refs/heads/main"
 #define TRAILER "Seq: "
@@ -340,10 +341,37 @@ static int open_repository(struct history *history, struct error **err)
     return read_head(history, err);
 }
 
+/* libgit2 counts its beginnings: this one is ended with the history. */
+static struct {
+    pthread_t thread;
+    bool running;
+} preparation;
+
+static void *prepare(void *unused)
+{
+    pthread_setname_np(pthread_self(), "history");
+    git_libgit2_init();
+    return unused;
+}
+
+void history_prepare(void)
+{
+    preparation.running = pthread_create(&preparation.thread, NULL, prepare, NULL) == 0;
+}
+
+static void begin(void)
+{
+    if (preparation.running)
+        pthread_join(preparation.thread, NULL);
+    else
+        git_libgit2_init();
+    preparation.running = false;
+    set_options();
+}
+
 int history_open(const char *path, struct history **history, struct error **err)
 {
-    git_libgit2_init();
-    set_options();
+    begin();
     struct history *made = memory_zeroed(1, sizeof(*made));
     made->path = str_dup(str_of(path));
     made->lock = -1;

@@ -26,6 +26,9 @@ struct history_author {
 /* The cluster itself: it commits, and is the author where several components are. */
 extern const struct history_author history_podtree;
 
+/* libgit2 reads all certificates of the machine when it begins: a thread begins it from now on, while the
+ * caller does something else. The next history_open() waits for it. May be left out. */
+void history_prepare(void);
 /* Opens or makes the bare repository (0700, branch main, fsync on). What a killed process has left is cleared
  * away now or, where that takes long, before the first commit. EBUSY while another process has it open. */
 int history_open(const char *path, struct history **history, struct error **err);

@@ -10,6 +10,7 @@
 #include "fsd/errors.h"
 #include "fsd/exclusive.h"
 #include "fsd/heavy.h"
+#include "fsd/history.h"
 #include "fsd/invalidator.h"
 #include "fsd/logs.h"
 #include "fsd/removal.h"
@@ -136,6 +137,8 @@ static int start(struct daemon *daemon, struct error **err)
     fsd->started_ms = clock_wall_ms();
     fsd->group = identity_people();
     int status = open_descriptors(daemon, err);
+    if (status == 0)
+        history_prepare();
     if (status == 0)
         status = invalidator_start(settings->fuse_fd, daemon->wake_fd, &fsd->invalidator, err);
     if (status == 0)
