@@ -1,7 +1,8 @@
 /* The subset of JSONPath that additionalPrinterColumns use, with and without braces around it and a dot or $
  * before it:
  *
- *     .spec.replicas   ['a.b/c']   [0]   [*]   [?(@.type=="Ready")]   \. in a name
+ *     .spec.replicas   ['a.b/c']   [0]   [-1]   [1:3]   [*]   \. in a name
+ *     [?(@.type=="Ready")]   [?(@.a.b>5)]   [?(@.name)]
  */
 #ifndef PODTREE_JSONPATH_H
 #define PODTREE_JSONPATH_H
