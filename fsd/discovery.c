@@ -118,7 +118,7 @@ static void describe_number(struct value out, struct str key, bool has, double n
     autobuf struct buf text = {0};
     if (!has)
         return;
-    buf_addf(&text, "%.17g", number);
+    buf_addf(&text, "%.15g", number);
     autodoc struct doc *parsed = doc_parse(buf_str(&text), NULL);
     value_set_copy(out, key, doc_root(parsed));
 }

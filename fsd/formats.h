@@ -16,9 +16,9 @@ struct format {
 /* NULL for a name that is not in the table. */
 const struct format *format_find(struct str name);
 
-/* The formats that Kubernetes checks in CustomResourceDefinitions' objects, another table: does it know this
- * one of values of the type? Those that it doesn't know say nothing. */
-bool format_is_published(enum schema_type type, struct str name);
+/* The formats that Kubernetes checks in CustomResourceDefinitions' objects, another table: the name of one of
+ * them that values of the type may have, STR_NONE for any other, which says nothing. */
+struct str format_published(enum schema_type type, struct str name);
 /* NULL for one that isn't known, and for one that every value of the type fits. */
 const struct format *format_find_published(struct str name);
 

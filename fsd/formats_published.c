@@ -418,12 +418,19 @@ const struct format *format_find_published(struct str name)
     return NULL;
 }
 
-bool format_is_published(enum schema_type type, struct str name)
+struct str format_published(enum schema_type type, struct str name)
 {
-    if (type == SCHEMA_INTEGER)
-        return str_is(name, "int32") || str_is(name, "int64");
-    if (type == SCHEMA_NUMBER)
-        return str_is(name, "float") || str_is(name, "double");
-    return (type == SCHEMA_STRING || type == SCHEMA_INT_OR_STRING || type == SCHEMA_ANY) &&
-           format_find_published(name) != NULL;
+    static const struct {
+        enum schema_type type;
+        struct str name;
+    } numbers[] = {{SCHEMA_INTEGER, STR("int32")},
+                   {SCHEMA_INTEGER, STR("int64")},
+                   {SCHEMA_NUMBER, STR("float")},
+                   {SCHEMA_NUMBER, STR("double")}};
+    for (size_t i = 0; i < COUNT(numbers); i++)
+        if (type == numbers[i].type && str_equal(name, numbers[i].name))
+            return numbers[i].name;
+    bool text = type == SCHEMA_STRING || type == SCHEMA_INT_OR_STRING || type == SCHEMA_ANY;
+    const struct format *format = text ? format_find_published(name) : NULL;
+    return format != NULL ? str_of(format->name) : STR_NONE;
 }

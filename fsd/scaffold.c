@@ -2,9 +2,10 @@
 
 #include "fsd/field.h"
 
+/* `schema` is NULL where what is required is no property: a user's schema may say so. */
 static void put_in(const struct schema *schema, struct value object, struct str name)
 {
-    if (value_exists(value_get(object, name)) || schema->server_managed ||
+    if (schema == NULL || value_exists(value_get(object, name)) || schema->server_managed ||
         field_type_of(schema) != FIELD_DIRECTORY)
         return;
     if (schema->type == SCHEMA_ARRAY)

@@ -269,8 +269,8 @@ static int read_format(struct reading *reading, void *place, struct value text, 
     if (schema->dialect == DIALECT_KINDS) {
         schema->format = value_str(text);
         schema->format_check = format_find(schema->format);
-    } else if (format_is_published(schema->type, value_str(text))) {
-        schema->format = value_str(text);
+    } else {
+        schema->format = format_published(schema->type, value_str(text));
         schema->format_check = format_find_published(schema->format);
     }
     return 0;

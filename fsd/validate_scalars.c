@@ -101,7 +101,7 @@ static void check_text(struct check *check, const struct step *at, const struct 
 /* As exactly as Kubernetes has it: numbers of JSON are inexact, and so is what division makes of them. */
 static bool is_multiple(double number, double factor)
 {
-    double quotient = number / factor, most = 9007199254740991.0;
+    double quotient = factor < 1 ? 1 / factor * number : number / factor, most = 9007199254740991.0;
     if (!(quotient >= -most && quotient <= most))
         return false;
     double whole = (double)(int64_t)quotient;
@@ -166,12 +166,19 @@ static void check_string(struct check *check, const struct step *at, const struc
         validate_say_malformed(check, at, str_is(schema->format, "quantity") ? "a quantity" : "a string", v);
 }
 
+/* The type of built-in kinds has 32 bits. */
+static bool is_int_of(const struct schema *schema, struct value v)
+{
+    int64_t number;
+    return schema->dialect == DIALECT_KINDS ? is_int32(v) : value_int(v, &number);
+}
+
 static void check_int_or_string(struct check *check, const struct step *at, const struct schema *schema,
                                 struct value v)
 {
     if (value_type(v) == VALUE_STRING)
         check_text(check, at, schema, v);
-    else if (value_type(v) == VALUE_NUMBER && is_int32(v))
+    else if (value_type(v) == VALUE_NUMBER && is_int_of(schema, v))
         check_bounds(check, at, schema, v);
     else
         validate_say_malformed(check, at, "an integer or a string", v);
