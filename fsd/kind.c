@@ -239,7 +239,7 @@ void kinds_free(struct kinds *kinds)
 struct kind_reading *kind_reading_new(const struct kinds *kinds, struct value definition, struct error **err)
 {
     struct kind_reading *reading = memory_zeroed(1, sizeof(*reading));
-    struct doc *doc = doc_copy(definition);
+    struct doc *doc = schema_copy_definition(definition);
     reading->set = schema_set_new(kinds->set);
     schema_set_keep(reading->set, doc);
     if (kind_read(reading->set, doc_root(doc), false, &reading->kind, err) == 0)

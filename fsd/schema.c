@@ -368,6 +368,35 @@ const struct schema *schema_read_custom(struct schema_set *set, struct value tex
     return NULL;
 }
 
+/* ---- definitions ---- */
+
+/* Takes out what only people read, and rules that aren't carried out. A property may be called like a
+ * keyword. */
+static void strip(struct value schema)
+{
+    static const char *const words[] = {"description", "title", "example", "externalDocs",
+                                        "x-kubernetes-validations"};
+    static const char *const contents[] = {"properties", "allOf", "anyOf", "oneOf"};
+    static const char *const schemas[] = {"items", "additionalProperties", "not"};
+    if (value_type(schema) != VALUE_OBJECT)
+        return;
+    for (size_t i = 0; i < COUNT(words); i++)
+        value_unset(schema, str_of(words[i]));
+    for (size_t i = 0; i < COUNT(contents); i++)
+        value_each (below, value_get(schema, str_of(contents[i])))
+            strip(below);
+    for (size_t i = 0; i < COUNT(schemas); i++)
+        strip(value_get(schema, str_of(schemas[i])));
+}
+
+struct doc *schema_copy_definition(struct value definition)
+{
+    autodoc struct doc *stripped = doc_copy(definition);
+    value_each (version, value_at(doc_root(stripped), "spec", "versions"))
+        strip(value_at(version, "schema", "openAPIV3Schema"));
+    return doc_copy(doc_root(stripped)); /* without the holes */
+}
+
 int schema_set_define(struct schema_set *set, struct value texts, struct error **err)
 {
     return definitions_add(&set->definitions, texts, err);

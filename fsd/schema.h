@@ -36,6 +36,9 @@ const struct schema *schema_read(struct schema_set *set, struct value text, stru
  * whether the text mentions them or not. Defaults are checked. Whether the schema is structural all over is
  * asked by the rules of the object that holds it (fsd/structural.h). */
 const struct schema *schema_read_custom(struct schema_set *set, struct value text, struct error **err);
+/* A copy of a CustomResourceDefinition to be given to schema_set_keep(): without what reading it doesn't
+ * need, its descriptions above all, which are most of it. */
+struct doc *schema_copy_definition(struct value definition);
 /* Reads every definition that hasn't been read: a mistake is found also in one that nothing refers to. */
 int schema_set_read_all(struct schema_set *set, struct error **err);
 
