@@ -26,6 +26,7 @@ struct check {
     size_t count;       /* findings */
     bool discreet;      /* what was given must not be said */
     size_t malformed;   /* of which the type is wrong, or the name unknown: rules can't be asked below */
+    unsigned slow;      /* patterns that took long to match: pattern.h */
     bool loose;         /* names and types are all that is looked at */
     bool draft;         /* what is required may be missing … */
     struct buf missing; /* … and is listed here: the paths */

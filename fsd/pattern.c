@@ -4,16 +4,18 @@
 #include <errno.h>
 #include <pcre2.h>
 
-/* Steps of backtracking, and KiB of memory, that one match may cost: a few milliseconds at most. Patterns
- * that do their work take a few steps for each character. */
-#define STEPS_AT_MOST  200000
+/* Steps of backtracking that one match may cost, at first and when it is tried again: some hundred
+ * microseconds, and some milliseconds. Patterns that do their work take a few steps for each character of a
+ * repeated group, and one for a run of characters. And KiB of memory. */
+#define STEPS_AT_FIRST 4000
+#define STEPS_AT_MOST  50000
 #define MEMORY_AT_MOST 4096
 /* RE2's own bound for what a quantifier counts. */
 #define REPEATED_AT_MOST 1000
 
 struct pattern {
     pcre2_code *code;
-    pcre2_match_context *limits;
+    pcre2_match_context *first, *most; /* the limits */
 };
 
 /* ---- what RE2 has ---- */
@@ -183,6 +185,16 @@ static pcre2_code *compile(struct str text, struct error **err)
     return code;
 }
 
+static pcre2_match_context *limits(uint32_t steps)
+{
+    pcre2_match_context *context = pcre2_match_context_create(NULL);
+    if (context == NULL)
+        abort();
+    pcre2_set_match_limit(context, steps);
+    pcre2_set_heap_limit(context, MEMORY_AT_MOST);
+    return context;
+}
+
 struct pattern *pattern_compile(struct str text, struct error **err)
 {
     size_t place;
@@ -196,23 +208,28 @@ struct pattern *pattern_compile(struct str text, struct error **err)
     if (code == NULL)
         return NULL;
     struct pattern *pattern = memory_zeroed(1, sizeof(*pattern));
-    pattern->code = code;
-    pattern->limits = pcre2_match_context_create(NULL);
-    if (pattern->limits == NULL)
-        abort();
-    pcre2_set_match_limit(pattern->limits, STEPS_AT_MOST);
-    pcre2_set_heap_limit(pattern->limits, MEMORY_AT_MOST);
+    *pattern = (struct pattern){code, limits(STEPS_AT_FIRST), limits(STEPS_AT_MOST)};
     return pattern;
 }
 
-bool pattern_matches(const struct pattern *pattern, struct str text)
+static int match(const struct pattern *pattern, struct str text, pcre2_match_context *limits)
 {
-    pcre2_match_data *match = pcre2_match_data_create(1, NULL); /* of this call: others match too */
-    if (match == NULL)
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL); /* of this call: others match too */
+    if (data == NULL)
         abort();
     int result = pcre2_match(pattern->code, (PCRE2_SPTR)(text.at != NULL ? text.at : ""), text.length, 0, 0,
-                             match, pattern->limits);
-    pcre2_match_data_free(match);
+                             data, limits);
+    pcre2_match_data_free(data);
+    return result;
+}
+
+bool pattern_matches(const struct pattern *pattern, struct str text, unsigned *slow)
+{
+    int result = match(pattern, text, pattern->first);
+    if (result == PCRE2_ERROR_MATCHLIMIT && *slow < PATTERN_SLOW_AT_MOST) {
+        (*slow)++;
+        result = match(pattern, text, pattern->most);
+    }
     return result >= 0;
 }
 
@@ -221,6 +238,7 @@ void pattern_free(struct pattern *pattern)
     if (pattern == NULL)
         return;
     pcre2_code_free(pattern->code);
-    pcre2_match_context_free(pattern->limits);
+    pcre2_match_context_free(pattern->first);
+    pcre2_match_context_free(pattern->most);
     free(pattern);
 }

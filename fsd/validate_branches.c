@@ -9,12 +9,13 @@
 #include <errno.h>
 
 /* Does the value fit? If not, and `reasons` is not NULL, why it doesn't is added there. */
-static bool fits(const struct check *check, const struct step *at, const struct schema *branch,
-                 struct value v, struct buf *reasons)
+static bool fits(struct check *check, const struct step *at, const struct schema *branch, struct value v,
+                 struct buf *reasons)
 {
-    struct check own = {.discreet = check->discreet};
+    struct check own = {.discreet = check->discreet, .slow = check->slow};
     autoerror struct error *err = NULL;
     validate_value(&own, at, branch, v);
+    check->slow = own.slow;
     if (check_result(&own, EINVAL, &err) == 0)
         return true;
     if (reasons != NULL)
@@ -22,7 +23,7 @@ static bool fits(const struct check *check, const struct step *at, const struct 
     return false;
 }
 
-static size_t count_fitting(const struct check *check, const struct step *at, const struct branches *branches,
+static size_t count_fitting(struct check *check, const struct step *at, const struct branches *branches,
                             struct value v, struct buf *reasons)
 {
     size_t count = 0;

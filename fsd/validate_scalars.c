@@ -82,7 +82,7 @@ static void check_text(struct check *check, const struct step *at, const struct 
     if (schema->format_check != NULL && (text.length != 0 || !schema->zero_unset) &&
         !schema->format_check->check(text))
         validate_say_given(check, at, schema->format_check->wanted, v);
-    if (schema->pattern_compiled != NULL && !pattern_matches(schema->pattern_compiled, text)) {
+    if (schema->pattern_compiled != NULL && !pattern_matches(schema->pattern_compiled, text, &check->slow)) {
         autobuf struct buf wanted = {0};
         buf_addf(&wanted, "of the pattern " STR_FORMAT, STR_ARGS(schema->pattern));
         validate_say_given(check, at, wanted.at, v);

@@ -44,7 +44,8 @@ static void patterns_mean_what_they_mean_in_go(void **state)
         struct pattern *pattern = pattern_compile(str_of(rows[i].pattern), &err);
         if (pattern == NULL)
             fail_msg("%s", error_message(err));
-        if (pattern_matches(pattern, str_of(rows[i].text)) != rows[i].matches)
+        unsigned slow = 0;
+        if (pattern_matches(pattern, str_of(rows[i].text), &slow) != rows[i].matches || slow != 0)
             fail_msg("%s and %s", rows[i].pattern, rows[i].text);
         pattern_free(pattern);
     }
@@ -88,11 +89,24 @@ static void a_text_that_would_hold_us_up_does_not_match(void **state)
 {
     (void)state;
     struct pattern *pattern = pattern_compile(STR("^(a+)+$"), NULL);
+    unsigned slow = 0;
+    for (unsigned i = 0; i < PATTERN_SLOW_AT_MOST + 2; i++) {
+        assert_false(pattern_matches(pattern, STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"), &slow));
+        assert_int_equal(slow, i < PATTERN_SLOW_AT_MOST ? i + 1 : PATTERN_SLOW_AT_MOST);
+    }
+    pattern_free(pattern);
+}
+
+static void a_long_text_may_take_its_time(void **state)
+{
+    (void)state;
+    struct pattern *pattern = pattern_compile(STR("^([a-z]x?)+$"), NULL);
     autobuf struct buf text = {0};
-    for (int i = 0; i < 4000; i++)
+    for (int i = 0; i < 10000; i++)
         buf_add_char(&text, 'a');
-    buf_add_char(&text, 'b');
-    assert_false(pattern_matches(pattern, buf_str(&text)));
+    unsigned slow = 0;
+    assert_true(pattern_matches(pattern, buf_str(&text), &slow));
+    assert_int_equal(slow, 1);
     pattern_free(pattern);
 }
 
@@ -100,8 +114,9 @@ static void a_text_that_is_no_utf_8_is_no_trouble(void **state)
 {
     (void)state;
     struct pattern *pattern = pattern_compile(STR("^.+$"), NULL);
-    assert_false(pattern_matches(pattern, STR("\xff")));
-    assert_true(pattern_matches(pattern, STR("a")));
+    unsigned slow = 0;
+    assert_false(pattern_matches(pattern, STR("\xff"), &slow));
+    assert_true(pattern_matches(pattern, STR("a"), &slow));
     pattern_free(pattern);
 }
 
@@ -111,6 +126,7 @@ int main(void)
         cmocka_unit_test(patterns_mean_what_they_mean_in_go),
         cmocka_unit_test(what_go_does_not_have_is_refused),
         cmocka_unit_test(a_text_that_would_hold_us_up_does_not_match),
+        cmocka_unit_test(a_long_text_may_take_its_time),
         cmocka_unit_test(a_text_that_is_no_utf_8_is_no_trouble),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
