@@ -9,8 +9,12 @@ static int refuse_kind(const char *mount, struct str name, struct str known, str
 {
     struct name_search search = name_search(name);
     struct str rest = known, kind;
-    while (str_split(&rest, '\n', &kind))
+    while (str_split(&rest, '\n', &kind)) {
+        struct str qualified = kind, plural = STR_NONE;
+        if (str_split(&qualified, '.', &plural))
+            name_search_try(&search, plural);
         name_search_try(&search, kind);
+    }
     if (search.name.length != 0)
         return error_make(err, ENOENT, "there is no kind " STR_FORMAT ": did you mean " STR_FORMAT "?",
                           STR_ARGS(name), STR_ARGS(search.name));

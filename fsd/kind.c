@@ -162,8 +162,8 @@ static int compare_names(const void *a, const void *b)
     return order != 0 ? order : (int)one->kind->index - (int)other->kind->index;
 }
 
-/* What the root and the directory of a namespace call something else: a kind with that plural is found by
- * plural.group only. */
+/* What the root and the directory of a namespace call something else: there a kind with that plural is
+ * plural.group. */
 static bool is_taken(struct str plural)
 {
     static const char *const names[] = {"all",    "api",        "apply",   "ctl",      "errors",
@@ -183,8 +183,7 @@ static void index_names(struct kinds *kinds)
     size_t count = 0;
     for (size_t i = 0; i < kinds->count; i++) {
         const struct kind *kind = kinds->kinds[i];
-        if (!is_taken(kind->plural))
-            names[count++] = (struct directory_name){kind->plural, kind};
+        names[count++] = (struct directory_name){kind->plural, kind};
         names[count++] = (struct directory_name){kind->qualified, kind};
     }
     qsort(names, count, sizeof(*names), compare_names);
@@ -197,8 +196,9 @@ static void index_names(struct kinds *kinds)
     for (size_t i = 0; i < kinds->count; i++) {
         struct kind *kind = kinds->kinds[i];
         if (kind->directory.at == NULL)
-            kind->directory =
-                kinds_by_directory(kinds, kind->plural) == kind ? kind->plural : kind->qualified;
+            kind->directory = kinds_by_directory(kinds, kind->plural) == kind && !is_taken(kind->plural)
+                                  ? kind->plural
+                                  : kind->qualified;
     }
 }
 

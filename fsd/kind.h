@@ -143,7 +143,8 @@ struct kind {
     struct str group, name, plural; /* apps, Deployment, deployments */
     struct str resource;            /* plural.group, or the bare plural of the core group: unique */
     struct str qualified; /* plural.group, of the core group plural.core: always leads to its directories */
-    struct str directory; /* what these are called: the plural, or qualified where that is another's */
+    struct str directory; /* what these are called: the plural, or qualified where that is another's, or means
+                           * something else in the tree ("events") */
     const struct format *name_check; /* what a name must be */
     bool custom;                     /* a user's */
     bool namespaced;
@@ -216,8 +217,7 @@ void kinds_remove(struct kinds *kinds, const struct kind *kind);
 /* ---- finding ---- */
 
 /* By directory name: the bare plural, or plural.group ("deployments.apps", "pods.core"). NULL if there is
- * none. A bare plural that several have is the core group's, or the first one's; one that the tree has for
- * something else ("events") is nobody's. */
+ * none. A bare plural that several have is the core group's, or the first one's. */
 const struct kind *kinds_by_directory(const struct kinds *kinds, struct str name);
 /* By a manifest's apiVersion and kind; the sentence of the error says which kinds come near (EINVAL). */
 const struct kind *kinds_by_manifest(const struct kinds *kinds, struct value manifest, struct error **err);

@@ -152,7 +152,7 @@ static void volumes_and_what_is_shared_out(void **state)
          "{volumes: [{name: v, gcePersistentDisk: {pdName: p}}], containers: [{name: a, image: b}]}}}",
          "spec.template.spec.volumes[0].gcePersistentDisk.readOnly: must be true where there are several "
          "pods"},
-        {"events.core", "{metadata: {namespace: a}, involvedObject: {namespace: b}}",
+        {"events", "{metadata: {namespace: a}, involvedObject: {namespace: b}}",
          "involvedObject.namespace: must be \"a\", as the event's, not \"b\""},
     };
     assert_rows(rows, COUNT(rows));
