@@ -157,14 +157,16 @@ static int read_items(struct reading *reading, void *place, struct value text, s
     return 0;
 }
 
-/* Of true and false, and of what they mean, settle_type() knew. */
+/* Of true and false, and of what they mean, settle_type() knew. On what is no object it means nothing. */
 static int read_additional(struct reading *reading, void *place, struct value text, struct error **err)
 {
     if (value_type(text) == VALUE_BOOL)
         return 0;
-    if (reading->schema->type != SCHEMA_MAP)
-        return error_make(err, EINVAL, "only an object without properties can have them");
-    return read_items(reading, place, text, err);
+    if (reading->schema->type == SCHEMA_OBJECT)
+        return error_make(err, EINVAL, "and properties exclude each other");
+    if (reading->schema->type == SCHEMA_MAP)
+        return read_items(reading, place, text, err);
+    return read_below(reading, text, err) != NULL ? 0 : -EINVAL;
 }
 
 static int read_required(struct reading *reading, void *place, struct value text, struct error **err)

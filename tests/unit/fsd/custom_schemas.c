@@ -103,6 +103,7 @@ static void objects_have_the_members_that_they_may_have(void **state)
         {"{type: object, additionalProperties: false}", "{a: 1}", "unknown field \"spec.a\""},
         {"{additionalProperties: {type: integer}, type: object}", "{a: b}",
          "spec[a]: must be an integer, not \"b\""},
+        {"{type: string, additionalProperties: {type: integer}}", "a", "\"a\""},
         {"{type: object, x-kubernetes-preserve-unknown-fields: true}", "{a: {b: 1}}", "{\"a\":{\"b\":1}}"},
         {"{type: object, x-kubernetes-preserve-unknown-fields: true}", "[]",
          "spec: must be a mapping, not a list"},
