@@ -82,9 +82,10 @@ static void on_started(void *context, struct error *error)
 
 static bool is_unsupported(struct pod *pod, struct container_record *container)
 {
-    autobuf struct buf fields = {0};
-    effect_refused(&fields, pod_document(pod));
-    if (fields.length == 0)
+    autobuf struct buf lines = {0}, fields = {0};
+    effect_refused(&lines, pod_document(pod));
+    struct str rest = buf_str(&lines);
+    if (!effect_next(&rest, STR_NONE, SIZE_MAX, &fields))
         return false;
     autofree char *complaint = path_format("not possible on this node: %s", fields.at);
     hold_back(pod, container, "CreateContainerConfigError", complaint);
