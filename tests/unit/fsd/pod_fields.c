@@ -1,5 +1,6 @@
 /* doc/pod-fields.md, which says what nodes make of each field of a pod, against the schema of pods: it has a
- * row for every field, none for another, names tests that there are, and has counted well. */
+ * row for every field, none for another, calls nothing honoured that nobody reads, names tests that there
+ * are, and has counted well. */
 #include "tests/unit/lib/pod_fields.h"
 #include "tests/unit/fsd/kinds.h"
 
@@ -108,6 +109,88 @@ static void each_field_has_a_row_and_each_row_is_of_a_field(void **state)
         }
 }
 
+/* By its own row, else by those of its parts, else by the nearest that it is part of. FATES: there is no such
+ * field. */
+static enum field_fate find_fate(const struct fields *all, const char *path)
+{
+    size_t nearest = 0;
+    enum field_fate fate = FATES, of_parts = FATES;
+    for (size_t i = 0; find_schema(str_of(path)) != NULL && i < all->count; i++) {
+        const struct field *field = &all->fields[i];
+        if (contains(field->path, path) && strlen(field->path) > nearest) {
+            nearest = strlen(field->path);
+            fate = field->fate;
+        } else if (contains(path, field->path)) {
+            of_parts = of_parts == FATES || of_parts == field->fate ? field->fate : FATE_PARTLY;
+        }
+    }
+    return of_parts != FATES && nearest < strlen(path) ? of_parts : fate;
+}
+
+/* ---- what is honoured ---- */
+
+static void add_sources(struct buf *text, const char *folder)
+{
+    const char *source = getenv("srcdir");
+    autofree char *directory = path_format("%s/%s", source != NULL ? source : ".", folder);
+    autobuf struct buf names = {0};
+    assert_int_equal(directory_names(directory, &names, NULL), 0);
+    names_each(name, names)
+    {
+        autofree char *path = path_format("%s/%s", directory, name);
+        autobuf struct buf one = {0};
+        if (!str_ends(str_of(name), STR(".c")) || strcmp(name, "effect.c") == 0)
+            continue;
+        assert_int_equal(file_read(path, &one, NULL), 0);
+        buf_add_str(text, buf_str(&one));
+    }
+}
+
+/* Another section's, or made of the same. */
+static bool is_looked_at_apart(const char *path, const char *place)
+{
+    bool apart = strcmp(path, "spec.initContainers") == 0;
+    for (size_t i = 0; i < COUNT(field_sections); i++)
+        for (size_t k = 0; k < COUNT(field_sections[i].places); k++) {
+            const char *other = field_sections[i].places[k];
+            apart |= other != NULL && strcmp(other, place) != 0 && strcmp(other, path) == 0;
+        }
+    return apart;
+}
+
+/* Its name has to stand in the code of those who could read it. */
+static void check_read(const struct fields *all, const char *sources, const char *place, const char *path)
+{
+    const struct schema *schema = find_schema(str_of(path));
+    for (size_t i = 0; i < schema->property_count; i++) {
+        autofree char *inside = path_format("%s." STR_FORMAT, path, STR_ARGS(schema->properties[i].name));
+        if (!is_looked_at_apart(inside, place))
+            check_read(all, sources, place, inside);
+    }
+    if (schema->property_count != 0 || find_fate(all, path) != FATE_YES)
+        return;
+    autofree char *literal = path_format("\"%s\"", strrchr(path, '.') + 1);
+    if (strstr(sources, literal) == NULL)
+        fail_msg("%s: nobody reads it", path);
+}
+
+static void what_is_honoured_is_read_by_somebody(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {"fsd", "lib", "lib/view", "nodeagent", "reconcilers"};
+    autofree char *text = read_pod_fields();
+    autobuf struct buf sources = {0};
+    cleanup(fields_free) struct fields all = read_fields(text);
+    for (size_t i = 0; i < COUNT(folders); i++)
+        add_sources(&sources, folders[i]);
+    for (size_t i = 0; i < COUNT(field_sections); i++)
+        for (size_t k = 0; k < COUNT(field_sections[i].places); k++) {
+            const char *place = field_sections[i].places[k];
+            if (place != NULL)
+                check_read(&all, sources.at, place, place);
+        }
+}
+
 /* ---- tests ---- */
 
 static bool is_there(const char *format, struct str name)
@@ -178,24 +261,6 @@ static const char of_podman_containers[] =
     "securityContext.windowsOptions.hostProcess securityContext.windowsOptions.runAsUserName stdin "
     "stdinOnce tty";
 
-/* By its own row, else by those of its parts, else by the nearest that it is part of. FATES: there is no such
- * field. */
-static enum field_fate find_fate(const struct fields *all, const char *path)
-{
-    size_t nearest = 0;
-    enum field_fate fate = FATES, of_parts = FATES;
-    for (size_t i = 0; find_schema(str_of(path)) != NULL && i < all->count; i++) {
-        const struct field *field = &all->fields[i];
-        if (contains(field->path, path) && strlen(field->path) > nearest) {
-            nearest = strlen(field->path);
-            fate = field->fate;
-        } else if (contains(path, field->path)) {
-            of_parts = of_parts == FATES || of_parts == field->fate ? field->fate : FATE_PARTLY;
-        }
-    }
-    return of_parts != FATES && nearest < strlen(path) ? of_parts : fate;
-}
-
 static void count_listed(const struct fields *all, const char *place, const char *list,
                          unsigned counts[FATES + 1])
 {
@@ -242,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_field_has_a_row_and_each_row_is_of_a_field),
+        cmocka_unit_test(what_is_honoured_is_read_by_somebody),
         cmocka_unit_test(the_tests_that_it_names_are_there),
         cmocka_unit_test(it_has_counted_well),
     };
