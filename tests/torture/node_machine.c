@@ -189,6 +189,8 @@ void machine_stop(void)
 /* The runtime, but that it hangs when it is told to: for so many seconds, or until it is killed. */
 static void write_runtime(void)
 {
+    autofree char *directory = path_format("%s/runtime", node.directory);
+    demand(mkdir(directory, 0755) == 0 || errno == EEXIST, "mkdir %s", directory);
     autobuf struct buf script = {0};
     buf_addf(&script,
              "#!/bin/sh\n"
@@ -300,36 +302,43 @@ static void choose(void *context, pid_t pid)
         choice->chosen = pid;
 }
 
-static bool kill_one(const char *kind, const char *program, int64_t for_ms)
+static void kill_each(void *context, pid_t pid)
+{
+    struct choice *choice = context;
+    if (choice->program == NULL || is_program(pid, choice->program))
+        choice->count += kill(pid, SIGKILL) == 0;
+}
+
+static bool kill_some(const char *kind, const char *program, int64_t for_ms)
 {
     int64_t until = clock_ms() + for_ms;
     do {
         struct choice choice = {.program = program};
-        look_at_processes(kind, choose, &choice);
-        if (choice.chosen > 0)
-            return kill(choice.chosen, SIGKILL) == 0;
+        look_at_processes(kind, node.all_at_once ? kill_each : choose, &choice);
+        if (choice.count > 0)
+            return node.all_at_once || kill(choice.chosen, SIGKILL) == 0;
     } while (clock_ms() < until);
     return false;
 }
 
 bool kill_monitor(void)
 {
-    return kill_one("monitor", "conmon", 0);
+    return kill_some("monitor", "conmon", 0);
 }
 
 bool kill_runtime(void)
 {
-    return kill_one("monitor", node.oci, CATCH_MS);
+    return kill_some("monitor", node.oci_name, CATCH_MS);
 }
 
 bool kill_container(void)
 {
-    return kill_one("container", NULL, 0);
+    return kill_some("container", NULL, 0);
 }
 
 bool kill_sandbox(void)
 {
-    return kill_one("sandbox", NULL, 0);
+    return kill_some("sandbox", NULL, 0);
 }
 
 bool hang_runtime(void)
