@@ -660,10 +660,12 @@ processes_in_web() {
     run -1 in_web -c other web true
     [[ $output == *"the pod has no container other: it has main"* ]]
 
-    # a terminal of the same size, which passes everything through
-    run -5 timeout "$patience" script -qec "stty rows 21 cols 43; $podtree exec -it web -- sh -c \
-        'until [ \"\$(stty size)\" = \"21 43\" ]; do sleep 0.05; done; test -t 1 && tty; echo \$TERM; exit 5'" /dev/null
-    [[ $output == *"/dev/pts/0"*xterm* ]]
+    # a terminal of the same size, now and whenever ours changes, which passes everything through
+    run -5 timeout "$patience" script -qec "stty rows 21 cols 43
+        (until $podtree exec web ls /tmp/sized 2>&1; do sleep 0.05; done; stty -F /dev/tty rows 33 cols 77) >/dev/null &
+        $podtree exec -it web -- sh -c 'until [ \"\$(stty size)\" = \"21 43\" ]; do sleep 0.05; done
+            test -t 1 && tty; echo \$TERM; trap \"stty size; exit 5\" WINCH; touch /tmp/sized; while :; do sleep 0.05; done'" /dev/null
+    [[ $output == *"/dev/pts/0"*xterm*"33 77"* ]]
 
     # signals come through, the agent may die, and who is killed takes the command along
     mkfifo "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
