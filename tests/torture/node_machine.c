@@ -186,7 +186,9 @@ void machine_stop(void)
 
 /* ---- before and after ---- */
 
-/* The runtime, but that it hangs when it is told to: for so many seconds, or until it is killed. */
+/* The runtime, but that it hangs when it is told to: for so many seconds, or until it is killed, and not
+ * longer than there is somebody to look: one that an agent left behind when it was killed would keep our
+ * output open. */
 static void write_runtime(void)
 {
     autofree char *directory = path_format("%s/runtime", node.directory);
@@ -196,11 +198,11 @@ static void write_runtime(void)
              "#!/bin/sh\n"
              "if mv %s %s.$$ 2>/dev/null; then\n"
              "    read -r seconds <%s.$$; rm %s.$$\n"
-             "    [ \"$seconds\" != 0 ] || exec sleep 100000\n"
+             "    [ \"$seconds\" != 0 ] || exec tail -f --pid=%d /dev/null\n"
              "    sleep \"$seconds\"\n"
              "fi\n"
              "exec %s \"$@\"\n",
-             node.hang, node.hang, node.hang, node.hang, node.oci);
+             node.hang, node.hang, node.hang, node.hang, (int)getpid(), node.oci);
     demand(file_write(node.runtime, buf_str(&script), 0755, NULL) == 0, "write %s", node.runtime);
     demand(chmod(node.runtime, 0755) == 0, "chmod %s", node.runtime);
 }
