@@ -8,6 +8,7 @@
 #include "nodeagent/discard.h"
 #include "nodeagent/log_rotation.h"
 #include "nodeagent/node.h"
+#include "nodeagent/static_pod.h"
 #include <errno.h>
 #include <sys/epoll.h>
 
@@ -151,7 +152,9 @@ static void on_pod_changed(struct agent *agent, const void *before, const void *
     if (pod == NULL)
         pod = pod_new(agent, record_new(new->object, clock_wall_ms()));
     record_identify(pod->record, new->object, clock_wall_ms());
-    pod_set_document(pod, doc_copy(new->object));
+    struct doc *document = doc_copy(new->object);
+    static_pod_disclaim(doc_root(document));
+    pod_set_document(pod, document);
 }
 
 /* Somebody has removed the node, or put another in its place. */

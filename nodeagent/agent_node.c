@@ -86,6 +86,8 @@ static void on_runtime_status(void *context, const struct runtime_status *status
         log_warning("the runtime is not ready: %s", status->complaint);
         agent->runtime_timer = loop_timer(agent->loop, ASK_AGAIN_MS, ask_runtime, agent);
     }
+    for (struct pod *pod = NULL; status->ready && (pod = agent_next_pod(agent, pod)) != NULL;)
+        pod_retry(pod); /* some may wait for what it can do */
     say_node_status(agent);
 }
 

@@ -70,6 +70,7 @@ struct agent {
     bool changed[AGENT_FOLLOWS], read_all;
     struct loop_source *tree_source, *read_timer, *read_all_timer, *lease_timer, *node_timer, *logs_timer,
         *runtime_timer;
+    bool dns_said;     /* that there is none for the cluster */
     int64_t report_ms; /* when to say again what the end waits for */
     char *runtime_version, *runtime_complaint;
     struct doc *node_status; /* what was last said of the node */
@@ -316,6 +317,9 @@ struct doc *pod_variables(struct pod *pod, struct value container, struct error 
 /* `type` is Normal or Warning. */
 __attribute__((format(printf, 4, 5))) void pod_say_event(struct pod *pod, const char *type,
                                                          const char *reason, const char *format, ...);
+/* Says which of its fields have no effect, those that it hasn't said yet: each is said once in a pod's life.
+ */
+void pod_say_what_has_no_effect(struct pod *pod);
 /* Says how it is, if that is not what was said last. */
 void pod_say_status(struct pod *pod, int64_t now_ms);
 /* The tree would not have it, because another has changed the pod meanwhile or for a reason of its own: it is

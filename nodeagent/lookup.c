@@ -24,6 +24,7 @@ struct question {
 /* What it says, in one piece. */
 struct answer {
     int failure; /* of getaddrinfo; 0: none */
+    int number;  /* errno, where that was EAI_SYSTEM */
     union address address;
 };
 
@@ -46,6 +47,7 @@ static void *ask(void *argument)
     struct addrinfo *found = NULL;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     answer.failure = getaddrinfo(question->host, NULL, &hints, &found);
+    answer.number = errno;
     if (answer.failure == 0) {
         choose(found, &answer.address);
         freeaddrinfo(found);
@@ -84,8 +86,9 @@ static void on_answer(void *context, uint32_t events)
     struct answer answer;
     (void)events;
     if (recv(lookup->socket, &answer, sizeof(answer), 0) != sizeof(answer))
-        answer.failure = EAI_SYSTEM;
-    autofree char *why = str_dup(str_of(gai_strerror(answer.failure)));
+        answer = (struct answer){.failure = EAI_SYSTEM, .number = EIO};
+    autofree char *why = str_dup(
+        str_of(answer.failure == EAI_SYSTEM ? strerror(answer.number) : gai_strerror(answer.failure)));
     why[0] = (char)tolower((unsigned char)why[0]);
     bool unknown = answer.failure == EAI_NONAME || answer.failure == EAI_NODATA;
     loop_remove(take_pointer(lookup->source));

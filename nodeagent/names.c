@@ -89,6 +89,13 @@ void names_hosts(struct buf *out, struct value pod, const char *hostname, const 
 
 /* ---- /etc/resolv.conf ---- */
 
+bool names_asks_cluster(struct value pod)
+{
+    struct str policy = in_spec(pod, "dnsPolicy");
+    bool first = policy.length == 0 || str_is(policy, "ClusterFirst");
+    return str_is(policy, "ClusterFirstWithHostNet") || (first && !in_machines_network(pod));
+}
+
 /* What there are several of, and Kubernetes' limits: what is beyond them is left out, and that is said. */
 enum list { SERVERS, SEARCHES, LISTS };
 static const struct {

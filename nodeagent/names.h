@@ -21,6 +21,11 @@ int names_hostname(struct value pod, const char *machine, char hostname[NAMES_HO
 void names_hosts(struct buf *out, struct value pod, const char *hostname, const char *address,
                  struct str machine);
 
+/* Does it ask for the cluster's DNS, which there isn't? (ClusterFirst in the machine's network means
+ * Default.)
+ */
+bool names_asks_cluster(struct value pod);
+
 /* Adds /etc/resolv.conf: with dnsPolicy None what dnsConfig says, else the machine's with dnsConfig behind
  * it; options of one name are said once, the pod's. What is more than Kubernetes allows is left out, and
  * *left_out says so: the sentence of an event DNSConfigForming. */

@@ -200,15 +200,25 @@ static bool has_other_metadata(struct value before, struct value now)
                         value_at(now, "metadata", "annotations"));
 }
 
+/* A pod that runs may be given tolerations and containers for debugging. */
+static bool asks_for_other_things(const struct pod *pod, struct value now)
+{
+    return pod->record->admitted && !pod->record->over && value_exists(now) &&
+           !value_equal(value_get(pod_document(pod), STR("spec")), value_get(now, STR("spec")));
+}
+
 void pod_set_document(struct pod *pod, struct doc *document)
 {
     bool differs = pod->document != NULL && has_other_metadata(pod_document(pod), doc_root(document));
+    bool asks = asks_for_other_things(pod, doc_root(document));
     doc_free(pod->document);
     pod->document = document;
     if (differs)
         pod_update_volumes(pod);
     if (document != NULL)
         record_learn(pod->record, pod_document(pod));
+    if (asks)
+        pod_say_what_has_no_effect(pod);
     pod_sync_later(pod, 0);
 }
 

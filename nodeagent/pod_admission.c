@@ -8,14 +8,22 @@
 #include "nodeagent/preemption.h"
 #include "nodeagent/quality.h"
 
-/* Those that the node has taken and that have not ended. */
+static bool makes_room(const struct pod_record *record)
+{
+    return record->failure_reason != NULL && strcmp(record->failure_reason, PREEMPTION_REASON) == 0;
+}
+
+/* Those that the node has taken and that have not ended. A critical pod waits until they have gone that make
+ * room, for whichever other (pod_is_held): so they take nothing from it, and nobody else has to go as long as
+ * that is enough. */
 static struct pod **other_pods(const struct pod *pod, size_t *count)
 {
     const struct agent *agent = pod->agent;
+    bool critical = quality_is_critical(pod_document(pod));
     struct pod **others = memory_zeroed(agent->pods.count + 1, sizeof(*others));
     for (struct pod *other = NULL; (other = agent_next_pod(agent, other)) != NULL;)
         if (other != pod && other->record->admitted && other->document != NULL &&
-            !document_has_ended(pod_document(other)))
+            !document_has_ended(pod_document(other)) && !(critical && makes_room(other->record)))
             others[(*count)++] = other;
     return others;
 }
@@ -105,8 +113,7 @@ void pod_admit(struct pod *pod)
 
 static bool is_ending_for_another(const struct pod_record *record)
 {
-    const char *reason = record->failure_reason;
-    return reason != NULL && strcmp(reason, PREEMPTION_REASON) == 0 && !record_is_at_rest(record);
+    return makes_room(record) && !record_is_at_rest(record);
 }
 
 /* As in a graceful shutdown of a node in Kubernetes. */

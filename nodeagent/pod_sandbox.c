@@ -5,7 +5,6 @@
 #include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/log.h"
-#include "nodeagent/effect.h"
 #include "nodeagent/limits.h"
 #include "nodeagent/namespaces.h"
 #include "nodeagent/quality.h"
@@ -48,9 +47,12 @@ static void on_run(void *context, struct error *error)
         free(take_pointer(pod->record->sandbox_complaint));
         pod_say_event(
             pod, "Normal", "SandboxCreated",
-            "Created the pod's sandbox in %lld ms: directories in %lld ms, control group in %lld ms",
+            "Created the pod's sandbox in %lld ms: directories in %lld ms, control group in %lld ms%s",
             (long long)taken_ms, (long long)pod->sandbox_times.directories_us / 1000,
-            (long long)pod->sandbox_times.cgroup_us / 1000);
+            (long long)pod->sandbox_times.cgroup_us / 1000,
+            names_asks_cluster(pod_document(pod))
+                ? "; names are asked of the machine's DNS, the cluster has none"
+                : "");
     }
     pod_sync(pod);
 }
@@ -70,12 +72,17 @@ const char *pod_hostname(const struct pod *pod, char hostname[NAMES_HOSTNAME])
     return hostname;
 }
 
-static void say_what_has_no_effect(struct pod *pod)
+/* The kubelet warns of it in the events of the node and of each pod (pkg/kubelet/network/dns). But it is
+ * every pod's default, so pods are told in passing (on_run). */
+static void say_what_dns_there_is(struct pod *pod)
 {
-    autobuf struct buf fields = {0};
-    effect_missing(&fields, pod_document(pod));
-    if (fields.length != 0)
-        pod_say_event(pod, "Warning", "WithoutEffect", "without effect on this node: %s", fields.at);
+    struct agent *agent = pod->agent;
+    if (agent->dns_said || agent->outbox == NULL || !names_asks_cluster(pod_document(pod)))
+        return;
+    agent->dns_said = true;
+    agent_say_of_node(agent, "Warning", "MissingClusterDNS",
+                      "there is no cluster DNS: dnsPolicy ClusterFirst, which is the default, and "
+                      "ClusterFirstWithHostNet are as Default");
 }
 
 /* Empty where it can't be read: a machine without resolver has pods without. */
@@ -131,8 +138,8 @@ void pod_run_sandbox(struct pod *pod)
     char hostname[NAMES_HOSTNAME];
     autosysctls struct sysctls sysctls = {0};
     autoerror struct error *error = NULL;
-    if (pod->record->sandbox_failures == 0)
-        say_what_has_no_effect(pod);
+    pod_say_what_has_no_effect(pod);
+    say_what_dns_there_is(pod);
     record_renew_sandbox(pod->record); /* before there is one: an agent that finds it must know */
     if (sysctls_of_pod(&sysctls, pod_document(pod), &error) < 0 || find_hostname(pod, hostname, &error) < 0)
         fail_to_make(pod, error);

@@ -1,9 +1,11 @@
 /* What one pod tells the tree: its events, its status where that has changed, and that nothing is left of it.
  * All goes into the agent's outbox, where a newer status takes the place of one that waits. */
+#include "lib/file.h"
 #include "lib/mirror.h"
 #include "lib/utf8.h"
 #include "nodeagent/agent_private.h"
 #include "nodeagent/document.h"
+#include "nodeagent/effect.h"
 #include "nodeagent/status.h"
 
 /* After another has changed the pod: by then that has been seen. After what the tree can't do at present. */
@@ -74,6 +76,28 @@ void pod_say_event(struct pod *pod, const char *type, const char *reason, const 
         outbox_put(pod->agent->outbox, MESSAGE_EVENT, pod->record->uid, request);
     else
         hold_event(pod, request);
+}
+
+void pod_say_what_has_no_effect(struct pod *pod)
+{
+    static const char beginning[] = "without effect on this node: ";
+    struct pod_record *record = pod->record;
+    if (pod->agent->outbox == NULL || pod->document == NULL)
+        return;
+    struct str known = str_of(record->said_in_vain);
+    autobuf struct buf lines = {0}, some = {0};
+    effect_missing(&lines, pod_document(pod));
+    struct str rest = buf_str(&lines);
+    bool news = false;
+    while (effect_next(&rest, known, SENTENCE_AT_MOST - sizeof(beginning), &some)) {
+        pod_say_event(pod, "Warning", "WithoutEffect", "%s%s", beginning, some.at);
+        news = true;
+    }
+    if (!news)
+        return;
+    free(record->said_in_vain);
+    record->said_in_vain = buf_take(&lines);
+    pod_save(pod);
 }
 
 /* A mirror that has been made anew has to be told all. */

@@ -13,6 +13,9 @@
 #include <errno.h>
 #include <linux/capability.h>
 
+/* It calls when it has; this is only to look again some time. */
+#define RUNTIME_ANSWERS_MS 30000
+
 static void fail_to_make(struct pod *pod, struct container_record *container, const char *message)
 {
     record_end(container, 128, clock_wall_ms(), "StartError", message);
@@ -79,9 +82,10 @@ static void on_started(void *context, struct error *error)
 
 static bool is_unsupported(struct pod *pod, struct container_record *container)
 {
-    autobuf struct buf fields = {0};
-    effect_refused(&fields, pod_document(pod));
-    if (fields.length == 0)
+    autobuf struct buf lines = {0}, fields = {0};
+    effect_refused(&lines, pod_document(pod));
+    struct str rest = buf_str(&lines);
+    if (!effect_next(&rest, STR_NONE, SIZE_MAX, &fields))
         return false;
     autofree char *complaint = path_format("not possible on this node: %s", fields.at);
     hold_back(pod, container, "CreateContainerConfigError", complaint);
@@ -120,6 +124,16 @@ static int oom_score(const struct pod *pod, struct value container)
     return attainable_score(quality_oom_score(pod_document(pod), container, memory));
 }
 
+/* Right after the agent's start it isn't known yet whether the OCI runtime can do what the mounts ask for:
+ * that is no complaint. When it has answered, pods are tried again. */
+static bool awaits_runtime(struct pod *pod, struct container_record *container, struct value spec)
+{
+    bool awaits = runtime_recursive_read_only(pod->agent->runtime, spec, NULL) == -EAGAIN;
+    if (awaits)
+        container->retry_ms = clock_wall_ms() + RUNTIME_ANSWERS_MS;
+    return awaits;
+}
+
 /* What a container is made of: all of it has to be there before an attempt counts. */
 struct parts {
     struct value spec;
@@ -136,7 +150,7 @@ static void parts_clear(struct parts *parts)
 static bool gather(struct pod *pod, struct container_record *container, struct parts *parts)
 {
     autoerror struct error *error = NULL;
-    if (is_unsupported(pod, container))
+    if (is_unsupported(pod, container) || awaits_runtime(pod, container, parts->spec))
         return false;
     parts->image = pod_image(pod, container, parts->spec);
     if (parts->image == NULL || is_insecure(pod, container, parts->spec, doc_root(parts->image)))

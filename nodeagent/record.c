@@ -421,5 +421,6 @@ void record_free(struct pod_record *record)
     free(record->sandbox_complaint);
     free(record->failure_reason);
     free(record->failure_message);
+    free(record->said_in_vain);
     free(record);
 }

@@ -91,6 +91,7 @@ struct pod_record {
     char *failure_reason,
         *failure_message;          /* why it has failed, where it is not for what its containers did */
     int64_t failure_grace_seconds; /* what its containers get then at most; 0: what the pod says */
+    char *said_in_vain; /* the lines of its fields without effect (effect.h) that its events have; or NULL */
     /* not kept: */
     enum sandbox_state sandbox;
     bool sandbox_busy;

@@ -183,6 +183,7 @@ static const struct field pod_fields[] = {
     FIELD(pod_record, failure_reason, "failureReason"),
     FIELD(pod_record, failure_message, "failureMessage"),
     FIELD(pod_record, failure_grace_seconds, "failureGraceSeconds"),
+    FIELD(pod_record, said_in_vain, "saidInVain"),
 };
 
 static void write_fields(struct value object, const struct field *fields, size_t count, const void *from)

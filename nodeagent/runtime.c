@@ -415,6 +415,7 @@ enum runtime_state runtime_adopt_container(struct runtime *runtime, const struct
         return RUNTIME_ABSENT;
     if (!read_end(runtime, uid, name, attempt, end))
         end_lost(runtime, uid, name, attempt, end);
-    end->never_ran = waits;
+    /* Only now can it not go on any more: a runtime that the earlier agent asked may have been about to. */
+    end->never_ran = waits && waits_at(fifo, asked);
     return RUNTIME_ENDED;
 }

@@ -134,6 +134,13 @@ void static_pod_delete(struct value pod, int64_t now_ms)
                   value_int_or(value_at(pod, "spec", "terminationGracePeriodSeconds"), 30));
 }
 
+void static_pod_disclaim(struct value pod)
+{
+    struct value annotations = value_at(pod, "metadata", "annotations");
+    if (value_exists(value_get(annotations, STR(MIRROR_SOURCE))))
+        value_set_str(annotations, STR(MIRROR_SOURCE), STR("api"));
+}
+
 /* ---- its mirror ---- */
 
 enum mirror_step static_pod_mirror_step(struct value pod, struct value mirror, struct str node_uid)

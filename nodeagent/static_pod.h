@@ -22,6 +22,10 @@ int static_pod_make(struct value manifest, const char *node, const char *path, i
 /* Marks it as one that is to go, gracefully, as deleted pods in the tree are. */
 void static_pod_delete(struct value pod, int64_t now_ms);
 
+/* It comes from the tree, whatever somebody has written into its annotations: static pods are critical. (The
+ * kubelet, too, says itself where a pod comes from: pkg/kubelet/config/config.go.) */
+void static_pod_disclaim(struct value pod);
+
 /* What has to be done about the mirror of a pod. */
 enum mirror_step {
     MIRROR_KEEP,

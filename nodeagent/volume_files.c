@@ -305,12 +305,11 @@ int volume_files_make(struct value volume, const struct volume_world *world, str
     return result;
 }
 
-const char *volume_files_unsupported(struct value volume)
+const char *volume_files_unsupported(struct value source)
 {
     static const char *const sources[] = {"serviceAccountToken", "clusterTrustBundle"};
-    value_each (source, value_at(volume, "projected", "sources"))
-        for (size_t i = 0; i < COUNT(sources); i++)
-            if (value_exists(value_get(source, str_of(sources[i]))))
-                return sources[i];
+    for (size_t i = 0; i < COUNT(sources); i++)
+        if (value_exists(value_get(source, str_of(sources[i]))))
+            return sources[i];
     return NULL;
 }

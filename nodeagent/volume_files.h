@@ -38,7 +38,7 @@ struct volume_world {
 int volume_files_make(struct value volume, const struct volume_world *world, struct volume_files *files,
                       struct error **err);
 
-/* The name of a source that the volume asks for and that adds no file yet, or NULL. */
-const char *volume_files_unsupported(struct value volume);
+/* What a projected volume's source is of, where that adds no file yet, or NULL. */
+const char *volume_files_unsupported(struct value source);
 
 #endif

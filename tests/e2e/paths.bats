@@ -166,15 +166,17 @@ path_of() {
     for word in "${!names[@]}"; do path=${path/<$word>/${names[$word]}}; done
 }
 
-# each_row COMMAND…: the command, with form, of, type, value, new, and the seven results; $heard is for it to look at
-each_row() {
-    local form of type value new heard results
+# each_row COMMAND…: the command, with form, of, type, value, new, and the seven results; $heard is for it to look at.
+# In a shell of its own, in which bats doesn't follow each command: that would take most of the time.
+each_row() (
+    trap - DEBUG
+    set +T
     while read -r form of type value new heard results; do
         case $form in '' | '#'*) continue ;; esac
         # shellcheck disable=SC2086 # the results are words
         "$@" "$form" "$of" "$type" "$value" "$new" $results
     done <"$table"
-}
+)
 
 # try_row ROOT COMMAND… -- FORM OF TYPE VALUE NEW: what try says, with the command in front of it. It is started in
 # the root: the directories above are for whoever runs the tests alone.

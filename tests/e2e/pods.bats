@@ -282,6 +282,8 @@ YAML
 
     wait_until "$K8S/pods/ordered/status" is_phase ordered Succeeded
     grep -q "Normal Admitted .*Admitted by node node-a in [0-9]* ms" "$K8S/pods/ordered/events"
+    grep -q "Normal SandboxCreated .*; names are asked of the machine's DNS, the cluster has none" "$K8S/pods/ordered/events"
+    grep -q "Warning MissingClusterDNS " "$K8S/nodes/node-a/events"
     diff -u - <(grep -o "Started container [a-z]*" "$K8S/pods/ordered/events") <<'TEXT'
 Started container first
 Started container side
@@ -453,6 +455,11 @@ YAML
     local all='resources: {requests: {cpu: '$(nproc)'}}, command:'
     pod web '[sleep, "1000"]' | sed "s/command:/$all/; s/Seconds: 1/Seconds: 2/" | apply
     wait_until "$K8S/pods/web/status" says web Running
+    # Nobody ends for a pod that only says of itself that it is static.
+    pod vain '[sleep, "1000"]' '  nodeName: node-a' |
+        sed "s/command:/$all/; s/name: vain/&, annotations: {kubernetes.io\/config.source: file}/" | apply
+    wait_until "$K8S/pods/vain/status" says vain OutOfcpu
+    rmdir "$K8S/pods/vain"
     pod crit '[sleep, "1000"]' $'  nodeName: node-a\n  priorityClassName: system-node-critical' | sed "s/command:/$all/" | apply
     wait_until "$K8S/pods/crit/status" says crit Running
     [ "$(cat "$K8S/pods/web/observed/phase" "$K8S/pods/web/observed/reason")" = $'Failed\nPreempting' ]
@@ -653,10 +660,12 @@ processes_in_web() {
     run -1 in_web -c other web true
     [[ $output == *"the pod has no container other: it has main"* ]]
 
-    # a terminal of the same size, which passes everything through
-    run -5 timeout "$patience" script -qec "stty rows 21 cols 43; $podtree exec -it web -- sh -c \
-        'until [ \"\$(stty size)\" = \"21 43\" ]; do sleep 0.05; done; test -t 1 && tty; echo \$TERM; exit 5'" /dev/null
-    [[ $output == *"/dev/pts/0"*xterm* ]]
+    # a terminal of the same size, now and whenever ours changes, which passes everything through
+    run -5 timeout "$patience" script -qec "stty rows 21 cols 43
+        (until $podtree exec web ls /tmp/sized 2>&1; do sleep 0.05; done; stty -F /dev/tty rows 33 cols 77) >/dev/null &
+        $podtree exec -it web -- sh -c 'until [ \"\$(stty size)\" = \"21 43\" ]; do sleep 0.05; done
+            test -t 1 && tty; echo \$TERM; trap \"stty size; exit 5\" WINCH; touch /tmp/sized; while :; do sleep 0.05; done'" /dev/null
+    [[ $output == *"/dev/pts/0"*xterm*"33 77"* ]]
 
     # signals come through, the agent may die, and who is killed takes the command along
     mkfifo "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"

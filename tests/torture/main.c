@@ -149,7 +149,7 @@ static void kill_at_fault_point(void)
     static unsigned turn;
     unsigned point = turn++ % COUNT(fault_points);
     autofree char *path = path_format("%s/fault", plan.directory);
-    set_fault(path, fault_points[point].name, fault_points[point].passes);
+    set_fault(path, fault_points[point].name, fault_points[point].passes, NULL);
     pid_t killed = kill_one("fsd"), pid;
     int64_t until = clock_ms() + FAULT_MS;
     while (((pid = pid_of("fsd")) == 0 || pid == killed) && clock_ms() < until)

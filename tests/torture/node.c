@@ -3,10 +3,10 @@
  *     node --podtree build/bin/podtree --dir /tmp/somewhere --kills 100
  *     node … --victims agent,monitor,runtime,container,sandbox,disk,hang,reboot
  *
- * Something befalls the node every now and then; with --faults the agent dies at its fault points
- * (lib/fault.h), or what it has just begun does, one after the other. All the while no container may run
- * twice at the same time, nor one at all twice that is to be run once; every pod must come to what it is for;
- * of one that is removed nothing may stay. Ends with 0 when all that was so. */
+ * Something befalls the node every now and then; with --faults when the agent has come to one of its fault
+ * points (node_faults.c), one after the other: the agent dies there, or with --victims others do. All the
+ * while no container may run twice at the same time, nor one at all twice that is to be run once; every pod
+ * must come to what it is for; of one that is removed nothing may stay. Ends with 0 when all that was so. */
 #include "tests/torture/node.h"
 #include "tests/torture/plan.h"
 
@@ -30,72 +30,13 @@ static struct {
 } settings;
 static pid_t processes[MOST_SLOTS + 1]; /* the last looks for doubles */
 
-static const struct adversity {
-    const char *name;
-    unsigned often;
-    bool takes_outcomes; /* of containers with it */
-    bool (*befall)(void);
-} adversities[] = {
+const struct adversity adversities[ADVERSITIES] = {
     {"agent", 8, false, kill_agent},     {"monitor", 3, true, kill_monitor},
     {"runtime", 3, false, kill_runtime}, {"container", 2, true, kill_container},
     {"sandbox", 2, true, kill_sandbox},  {"disk", 1, true, fill_disk},
     {"hang", 2, false, hang_runtime},    {"reboot", 1, true, reboot},
 };
-static unsigned befell[COUNT(adversities)];
-
-/* Where the agent dies, or (the first ones) what it has just begun; the count is up to how often a pod or two
- * pass there. */
-static const struct {
-    const char *name;
-    unsigned passes;
-} fault_points[] = {
-    {"monitor", 3},
-    {"runtime", 3},
-    {"sandbox", 3},
-    {"volumes-made", 2},
-    {"pod-recorded", 2},
-    {"sandbox-file", 5},
-    {"sandbox-grouped", 2},
-    {"sandbox-born", 2},
-    {"sandbox-ready", 2},
-    {"sandbox-recorded", 2},
-    {"sandbox-made", 2},
-    {"volumes-bound", 3},
-    {"container-recorded", 3},
-    {"bundle-made", 3},
-    {"rootfs-mounted", 3},
-    {"config-written", 3},
-    {"monitor-begun", 3},
-    {"container-made", 3},
-    {"container-created", 3},
-    {"start-asked", 3},
-    {"start-opened", 3},
-    {"start-answered", 3},
-    {"started", 3},
-    {"start-recorded", 3},
-    {"hook-begun", 1},
-    {"hook-ended", 1},
-    {"end-asked", 2},
-    {"signalled", 2},
-    {"killed", 2},
-    {"ended", 2},
-    {"end-recorded", 2},
-    {"runtime-begun", 2},
-    {"group-removed", 6},
-    {"state-removed", 3},
-    {"bundle-removed", 3},
-    {"layer-removed", 3},
-    {"removal-recorded", 2},
-    {"sandbox-stopped", 2},
-    {"sandbox-ungrouped", 2},
-    {"sandbox-removed", 2},
-    {"volumes-removed", 2},
-    {"saying", 10},
-    {"said", 10},
-    {"finish-answered", 2},
-    {"pod-forgotten", 2},
-};
-static unsigned faults_met[COUNT(fault_points)];
+static unsigned befell[ADVERSITIES];
 
 bool going_on(void)
 {
@@ -114,29 +55,7 @@ static bool podtree(const char *verb)
 
 /* ---- what befalls it ---- */
 
-/* The next agent finds what it or its child is to die of, and is given some time to come there. */
-static void meet_fault_point(void)
-{
-    static unsigned turn;
-    if (turn == 0)
-        turn = random_below(COUNT(fault_points)); /* a short run meets some of them */
-    unsigned point = turn++ % COUNT(fault_points);
-    while (settings.point != NULL && strcmp(fault_points[point].name, settings.point) != 0)
-        point = turn++ % COUNT(fault_points);
-    set_fault(node.fault, fault_points[point].name, fault_points[point].passes);
-    pid_t before = machine_agent();
-    kill_agent();
-    int64_t until = clock_ms() + FAULT_MS;
-    while ((machine_agent() == before || machine_agent() == 0) && clock_ms() < until)
-        nap(1000);
-    pid_t agent = machine_agent();
-    while (machine_agent() == agent && clock_ms() < until)
-        nap(2000);
-    faults_met[point] += machine_agent() != agent;
-    (void)unlink(node.fault);
-}
-
-static bool is_victim(const struct adversity *adversity)
+bool is_victim(const struct adversity *adversity)
 {
     return is_among(plan.victims, adversity->name);
 }
@@ -144,11 +63,11 @@ static bool is_victim(const struct adversity *adversity)
 static void let_something_befall(void)
 {
     unsigned total = 0;
-    for (size_t i = 0; i < COUNT(adversities); i++)
+    for (size_t i = 0; i < ADVERSITIES; i++)
         total += is_victim(&adversities[i]) ? adversities[i].often : 0;
     demand(total > 0, "torture: nothing is to befall");
     unsigned drawn = random_below(total);
-    for (size_t i = 0; i < COUNT(adversities); i++) {
+    for (size_t i = 0; i < ADVERSITIES; i++) {
         unsigned often = is_victim(&adversities[i]) ? adversities[i].often : 0;
         if (drawn < often) {
             befell[i] += adversities[i].befall();
@@ -176,7 +95,7 @@ static bool torment(void)
     while ((int64_t)atomic_load(&torture->kills) < plan.kills) {
         nap(random_below(BETWEEN_US));
         if (plan.faults)
-            meet_fault_point();
+            meet_fault_point(settings.point);
         else
             let_something_befall();
         atomic_fetch_add(&torture->kills, 1);
@@ -253,11 +172,11 @@ static void report(int64_t from_ms)
 {
     printf("%llu adversities in %.1f s, %llu pods\n", (unsigned long long)atomic_load(&torture->kills),
            (double)(clock_ms() - from_ms) / 1000, (unsigned long long)atomic_load(&torture->done[0]));
-    for (size_t i = 0; !plan.faults && i < COUNT(adversities); i++)
+    for (size_t i = 0; !plan.faults && i < ADVERSITIES; i++)
         if (is_victim(&adversities[i]))
             printf("  %-10s %u\n", adversities[i].name, befell[i]);
-    for (size_t i = 0; plan.faults && i < COUNT(fault_points); i++)
-        printf("  at %-19s %u\n", fault_points[i].name, faults_met[i]);
+    if (plan.faults)
+        report_fault_points();
 }
 
 static void find_places(void)
@@ -267,9 +186,11 @@ static void find_places(void)
     demand(real != NULL, "find %s", plan.podtree);
     demand(directory_make(directory, 0755, NULL) == 0, "mkdir %s", directory);
     char *slash = strrchr(real, '/');
+    const char *runtime_slash = strrchr(settings.runtime, '/');
     node = (struct node){
         .podtree = plan.podtree,
         .oci = settings.runtime,
+        .oci_name = runtime_slash != NULL ? runtime_slash + 1 : settings.runtime,
         .directory = str_dup(str_of(directory)),
         .mount = path_format("%s/tree", directory),
         .control_state = path_format("%s/control", directory),
@@ -280,20 +201,21 @@ static void find_places(void)
         .run = path_format("%s/run.disk/run", directory),
         .said = path_format("%s/said", directory),
         .agent_program = path_format("%.*s/../libexec/podtree/podtree-nodeagent", (int)(slash - real), real),
-        .runtime = path_format("%s/runtime", directory),
         .hang = path_format("%s/hang", directory),
         .fault = path_format("%s/fault", directory),
+        .gate = path_format("%s/gate", directory),
         .token = path_format("tortured%d", (int)getpid()),
         .strict = true,
+        .all_at_once = plan.faults,
     };
-    for (size_t i = 0; !plan.faults && i < COUNT(adversities); i++)
+    node.runtime = path_format("%s/runtime/%s", directory, node.oci_name);
+    for (size_t i = 0; i < ADVERSITIES; i++)
         node.strict &= !is_victim(&adversities[i]) || !adversities[i].takes_outcomes;
     tree = node.mount;
 }
 
 int main(int argc, char **argv)
 {
-    plan.victims = "agent,monitor,runtime,container,sandbox,disk,hang,reboot";
     settings.runtime = "runc";
     plan.kills = 100;
     settings.slots = 4;
@@ -301,7 +223,7 @@ int main(int argc, char **argv)
         PLAN_OPTIONS,
         {.name = "victims", .argument = "NAME,…", .help = "what befalls the node", .text = &plan.victims},
         {.name = "runtime", .argument = "NAME", .help = "the OCI runtime (runc)", .text = &settings.runtime},
-        {.name = "faults", .help = "the agent dies at its fault points", .flag = &plan.faults},
+        {.name = "faults", .help = "that befalls it at the agent's fault points", .flag = &plan.faults},
         {.name = "point", .argument = "NAME", .help = "only at this one", .text = &settings.point},
         {.name = "slots", .argument = "N", .help = "pods at a time", .number = &settings.slots},
         {0}};
@@ -309,6 +231,8 @@ int main(int argc, char **argv)
                                 .about = "Tortures a node agent with real containers.\n",
                                 .options = options};
     begin(&usage, argc, argv);
+    if (plan.victims == NULL)
+        plan.victims = plan.faults ? "agent" : "agent,monitor,runtime,container,sandbox,disk,hang,reboot";
     demand(settings.slots > 0 && settings.slots <= MOST_SLOTS, "1 to %d slots are possible", MOST_SLOTS);
     find_places();
     machine_prepare();

@@ -14,15 +14,38 @@
 /* Set before anything is forked. */
 struct node {
     const char *podtree;
-    const char *oci;                                       /* the OCI runtime behind `runtime` */
+    const char *oci, *oci_name; /* the OCI runtime behind `runtime`, which is called like it: to the agent
+                                   names make a difference (nodeagent/maker.h) */
     char *directory, *mount, *control_state, *control_run; /* of fsd */
     char *disk, *run_disk, *state, *run;                   /* of the agent */
     char *said;                                            /* where containers write, through a hostPath */
-    char *agent_program, *runtime, *hang, *fault, *cgroup; /* cgroup: below each hierarchy's mount */
+    char *agent_program, *runtime, *hang, *cgroup;         /* cgroup: below each hierarchy's mount */
+    char *fault, *gate;                                    /* lib/fault.h */
     char *token; /* what the names of this torture's pods begin with, and their containers have in TORTURE */
     bool strict; /* nothing is killed that may take the outcome of a container with it */
+    bool all_at_once; /* every process of a kind is killed, not one drawn by lot */
 };
 extern struct node node;
+
+/* ---- node.c ---- */
+
+/* What may befall it. `befall` returns false when there was nothing to be done it to. */
+struct adversity {
+    const char *name;
+    unsigned often;
+    bool takes_outcomes; /* of containers with it */
+    bool (*befall)(void);
+};
+#define ADVERSITIES 8
+extern const struct adversity adversities[ADVERSITIES];
+/* Has it been asked for? */
+bool is_victim(const struct adversity *adversity);
+
+/* ---- node_faults.c: the same at chosen moments ---- */
+
+/* The next of the agent's fault points with the next of what is asked for; `only` may name a point. */
+void meet_fault_point(const char *only);
+void report_fault_points(void);
 
 /* ---- node_machine.c ---- */
 
@@ -36,7 +59,7 @@ pid_t machine_agent(void);
 /* Has it ended in another way than by being killed? Says it. */
 bool machine_has_crashed(void);
 
-/* Adversities: each does one, and returns false when there was nothing to be done it to. */
+/* Adversities. */
 bool kill_agent(void);
 bool kill_monitor(void);
 bool kill_runtime(void);

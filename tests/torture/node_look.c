@@ -249,7 +249,7 @@ bool look_for_remains(const char *uid, struct buf *what)
     struct remains remains = {uid, what};
     buf_clear(what);
     const char *const places[][2] = {
-        {node.run, "pods"}, {node.run, "runc"}, {node.run, "exits"}, {node.state, "pods"}};
+        {node.run, "pods"}, {node.run, node.oci_name}, {node.run, "exits"}, {node.state, "pods"}};
     for (size_t i = 0; i < COUNT(places); i++)
         look_in_directory(&remains, places[i][0], places[i][1]);
     look_at_mounts(&remains);

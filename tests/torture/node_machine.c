@@ -186,19 +186,23 @@ void machine_stop(void)
 
 /* ---- before and after ---- */
 
-/* The runtime, but that it hangs when it is told to: for so many seconds, or until it is killed. */
+/* The runtime, but that it hangs when it is told to: for so many seconds, or until it is killed, and not
+ * longer than there is somebody to look: one that an agent left behind when it was killed would keep our
+ * output open. */
 static void write_runtime(void)
 {
+    autofree char *directory = path_format("%s/runtime", node.directory);
+    demand(mkdir(directory, 0755) == 0 || errno == EEXIST, "mkdir %s", directory);
     autobuf struct buf script = {0};
     buf_addf(&script,
              "#!/bin/sh\n"
              "if mv %s %s.$$ 2>/dev/null; then\n"
              "    read -r seconds <%s.$$; rm %s.$$\n"
-             "    [ \"$seconds\" != 0 ] || exec sleep 100000\n"
+             "    [ \"$seconds\" != 0 ] || exec tail -f --pid=%d /dev/null\n"
              "    sleep \"$seconds\"\n"
              "fi\n"
              "exec %s \"$@\"\n",
-             node.hang, node.hang, node.hang, node.hang, node.oci);
+             node.hang, node.hang, node.hang, node.hang, (int)getpid(), node.oci);
     demand(file_write(node.runtime, buf_str(&script), 0755, NULL) == 0, "write %s", node.runtime);
     demand(chmod(node.runtime, 0755) == 0, "chmod %s", node.runtime);
 }
@@ -300,36 +304,43 @@ static void choose(void *context, pid_t pid)
         choice->chosen = pid;
 }
 
-static bool kill_one(const char *kind, const char *program, int64_t for_ms)
+static void kill_each(void *context, pid_t pid)
+{
+    struct choice *choice = context;
+    if (choice->program == NULL || is_program(pid, choice->program))
+        choice->count += kill(pid, SIGKILL) == 0;
+}
+
+static bool kill_some(const char *kind, const char *program, int64_t for_ms)
 {
     int64_t until = clock_ms() + for_ms;
     do {
         struct choice choice = {.program = program};
-        look_at_processes(kind, choose, &choice);
-        if (choice.chosen > 0)
-            return kill(choice.chosen, SIGKILL) == 0;
+        look_at_processes(kind, node.all_at_once ? kill_each : choose, &choice);
+        if (choice.count > 0)
+            return node.all_at_once || kill(choice.chosen, SIGKILL) == 0;
     } while (clock_ms() < until);
     return false;
 }
 
 bool kill_monitor(void)
 {
-    return kill_one("monitor", "conmon", 0);
+    return kill_some("monitor", "conmon", 0);
 }
 
 bool kill_runtime(void)
 {
-    return kill_one("monitor", node.oci, CATCH_MS);
+    return kill_some("monitor", node.oci_name, CATCH_MS);
 }
 
 bool kill_container(void)
 {
-    return kill_one("container", NULL, 0);
+    return kill_some("container", NULL, 0);
 }
 
 bool kill_sandbox(void)
 {
-    return kill_one("sandbox", NULL, 0);
+    return kill_some("sandbox", NULL, 0);
 }
 
 bool hang_runtime(void)

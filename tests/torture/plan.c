@@ -61,9 +61,9 @@ bool podtree_does(const char *const *argv)
     return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-void set_fault(const char *path, const char *point, unsigned passes)
+void set_fault(const char *path, const char *point, unsigned passes, const char *gate)
 {
     autobuf struct buf text = {0};
-    buf_addf(&text, "%s %u\n", point, 1 + random_below(passes));
+    buf_addf(&text, "%s %u %s\n", point, 1 + random_below(passes), gate != NULL ? gate : "");
     demand(file_write(path, buf_str(&text), 0600, NULL) == 0, "write %s", path);
 }

@@ -35,7 +35,7 @@ bool is_among(const char *list, const char *name);
 /* Runs podtree without its output; did it succeed? argv as for execv. */
 bool podtree_does(const char *const *argv);
 /* What starts next, with the file in PODTREE_FAULT, dies when it passes the fault point for a time drawn by
- * lot: the first to the one given. */
-void set_fault(const char *path, const char *point, unsigned passes);
+ * lot, the first to the one given; or waits there at a gate, if that isn't NULL. */
+void set_fault(const char *path, const char *point, unsigned passes, const char *gate);
 
 #endif

@@ -487,13 +487,45 @@ static void test_an_agent_knows_what_its_predecessor_has_made_of_which_image(voi
     wait_for_container("state.waiting.reason", "ImagePullBackOff");
 }
 
+static void wait_for_events(const char *reason, size_t count)
+{
+    int64_t until = clock_ms() + PATIENCE_MS;
+    while (world_events(world, reason) < count) {
+        if (clock_ms() >= until)
+            fail_msg("%s is said %zu times, not %zu", reason, world_events(world, reason), count);
+        turn();
+    }
+}
+
+static void give(const char *field)
+{
+    autofree char *yaml = path_format("apiVersion: v1\n"
+                                      "kind: Pod\n"
+                                      "metadata: {name: web, namespace: default}\n"
+                                      "spec: {%s}\n",
+                                      field);
+    world_apply(world, yaml);
+}
+
 static void test_what_can_not_be_done_is_said_and_not_left_out(void **state)
 {
     (void)state;
-    make_pod(SLEEPS, "  runtimeClassName: other\n");
+    make_pod(SLEEPS, "  runtimeClassName: other\n  hostUsers: false\n");
     wait_for_container("state.waiting.reason", "CreateContainerConfigError");
     assert_says(container_says("state.waiting.message"),
                 "not possible on this node: spec.runtimeClassName (the node has one runtime)");
+    assert_int_equal(world_events(world, "WithoutEffect"), 1);
+    /* what comes later: while the agent looks, or doesn't; and each but once */
+    give("ephemeralContainers: [{name: e, image: \"podtree/demo:1\"}]");
+    wait_for_events("WithoutEffect", 2);
+    stop_agent();
+    give("tolerations: [{key: a, effect: NoExecute, tolerationSeconds: 5}]");
+    start_agent(false);
+    wait_for_events("WithoutEffect", 3);
+    kill(pid_of_sandbox(), SIGKILL);
+    wait_for_events("SandboxCreated", 2);
+    assert_int_equal(world_events(world, "WithoutEffect"), 3);
+    assert_int_equal(world_events(world, "MissingClusterDNS"), 2); /* by each of both agents */
 }
 
 static void test_containers_survive_their_agent(void **state)

@@ -1,7 +1,9 @@
 /* From manifests to static pods and their mirrors. */
 #include "nodeagent/static_pod.h"
+#include "lib/file.h"
 #include "lib/mirror.h"
 #include "lib/yaml.h"
+#include "nodeagent/quality.h"
 #include "tests/unit/lib/test.h"
 #include <errno.h>
 
@@ -55,6 +57,26 @@ static void test_a_pod_is_called_after_its_node_and_says_where_it_is_from(void *
     assert_str(value_str(value_at(doc_root(pod), "spec", "nodeName")), "Node-A");
     struct value toleration = value_element(value_at(doc_root(pod), "spec", "tolerations"), 0);
     assert_str(value_str(value_get(toleration, STR("effect"))), "NoExecute");
+}
+
+static void test_a_pod_of_the_tree_is_none_whatever_it_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *annotations, *then;
+    } rows[] = {
+        {"{\"kubernetes.io/config.source\":\"file\",\"a\":\"b\"}",
+         "{\"kubernetes.io/config.source\":\"api\",\"a\":\"b\"}"},
+        {"{\"a\":\"b\"}", "{\"a\":\"b\"}"},
+        {"null", "null"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        autofree char *text = path_format("{\"metadata\":{\"annotations\":%s}}", rows[i].annotations);
+        autodoc struct doc *pod = must_parse(text);
+        static_pod_disclaim(doc_root(pod));
+        assert_json(value_at(doc_root(pod), "metadata", "annotations"), rows[i].then);
+        assert_false(quality_is_critical(doc_root(pod)));
+    }
 }
 
 /* The order of members is none of it, and neither is a status. */
@@ -152,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_manifests_are_read),
         cmocka_unit_test(test_a_pod_is_called_after_its_node_and_says_where_it_is_from),
+        cmocka_unit_test(test_a_pod_of_the_tree_is_none_whatever_it_says),
         cmocka_unit_test(test_the_uid_is_that_of_what_is_said_where_and_in_which_file),
         cmocka_unit_test(test_a_pod_that_needs_other_objects_is_refused),
         cmocka_unit_test(test_a_mirror_is_made_and_kept_for_its_pod_alone),

@@ -215,8 +215,8 @@ static void test_projected_sources_are_put_together_and_the_later_wins(void **st
 static void test_tokens_are_said_to_be_unsupported(void **state)
 {
     (void)state;
-    autodoc struct doc *with = must_parse("{\"projected\":{\"sources\":[{\"serviceAccountToken\":{}}]}}");
-    autodoc struct doc *without = must_parse("{\"projected\":{\"sources\":[{\"secret\":{}}]}}");
+    autodoc struct doc *with = must_parse("{\"serviceAccountToken\":{}}");
+    autodoc struct doc *without = must_parse("{\"secret\":{}}");
     assert_string_equal(volume_files_unsupported(doc_root(with)), "serviceAccountToken");
     assert_null(volume_files_unsupported(doc_root(without)));
 }
