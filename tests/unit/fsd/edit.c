@@ -63,7 +63,8 @@ static void what_comes_with_creation_may_go_later(void **state)
                     ", metadata: {name: web, namespace: default, " PROTECTED ", uid: " UID
                     ", generation: 1, creationTimestamp: \"" NOW "\"}}"},
         {"persistentvolumeclaims", "{metadata: {" PROTECTED "}, " CLAIM "}", .edit = {EDIT_MERGE},
-         .document = "metadata: {finalizers: null}", .says = "persistentvolumeclaims/web: metadata/finalizers removed",
+         .document = "metadata: {finalizers: null}",
+         .says = "persistentvolumeclaims/web: metadata/finalizers removed",
          .changes = "metadata: {finalizers: null}"},
     };
     RUN(rows);
