@@ -433,7 +433,8 @@ static void visit_properties(const struct field *directory, const struct schema 
     for (size_t i = 0; schema != NULL && i < schema->property_count; i++) {
         struct str name = schema->properties[i].name;
         struct field child = field_child(directory, name, NULL);
-        bool other = directory->root_part != PART_INSIDE && !child.in_spec; /* of that name in the directory */
+        bool other =
+            directory->root_part != PART_INSIDE && !child.in_spec; /* of that name in the directory */
         if (child.type != FIELD_NONE && !other && child.set)
             visit(context, name, child.type);
     }
