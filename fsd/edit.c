@@ -126,14 +126,19 @@ static int check_manifest(const struct work *work, struct error **err)
                       STR_ARGS(work->form->api_version));
 }
 
-/* In the form in which objects are kept. */
+/* Into the form in which objects are kept. */
+static void convert(const struct work *work, struct value manifest)
+{
+    const struct kind_version *given =
+        kind_version(work->form, value_str(value_get(manifest, STR("apiVersion"))));
+    if (given != NULL && given->convert != NULL)
+        given->convert(manifest);
+}
+
 static struct doc *copy_manifest(const struct work *work)
 {
     struct doc *copy = doc_copy(work->edit->document);
-    const struct kind_version *given =
-        kind_version(work->form, value_str(value_get(doc_root(copy), STR("apiVersion"))));
-    if (given != NULL && given->convert != NULL)
-        given->convert(doc_root(copy));
+    convert(work, doc_root(copy));
     return copy;
 }
 
@@ -193,8 +198,13 @@ static int do_apply(struct work *work, struct error **err)
     } else {
         struct value kept = value_at(work_metadata_before(work), "annotations", MERGE_LAST_APPLIED);
         autodoc struct doc *last = value_exists(kept) ? doc_parse(value_str(kept), NULL) : NULL;
+        convert(work, doc_root(last));
         work->after = doc_copy(work->before);
-        merge_apply(work->form->schema, doc_root(last), doc_root(work->after), doc_root(wanted));
+        /* One is always wanted, the one below: others' stay, also where the manifest has none any more. */
+        if (value_type(value_get(metadata, STR("annotations"))) <= VALUE_NULL)
+            value_set_object(metadata, STR("annotations"));
+        merge_apply(work->base->kind->custom ? NULL : work->form->schema, doc_root(last),
+                    doc_root(work->after), doc_root(wanted));
     }
     metadata = value_ensure_object(doc_root(work->after), STR("metadata"));
     enum value_type annotations = value_type(value_get(metadata, STR("annotations")));

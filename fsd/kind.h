@@ -41,6 +41,13 @@ enum schema_dialect {
 
 enum list_type { LIST_ATOMIC, LIST_SET, LIST_MAP };
 
+/* What apply does to a field (merge.h); nothing said: objects are merged, lists replaced. */
+enum patch_strategy {
+    PATCH_MERGE = 1,      /* a list is merged entry by entry */
+    PATCH_REPLACE = 2,    /* an object is replaced whole */
+    PATCH_RETAIN_KEYS = 4 /* members that aren't wanted go, whosever they are */
+};
+
 struct property {
     struct str name;
     const struct schema *schema;
@@ -56,6 +63,8 @@ struct schema {
     enum list_type list_type;
     const struct str *list_keys; /* LIST_MAP: the first one names directory entries */
     size_t list_key_count;
+    unsigned patch_strategy;    /* enum patch_strategy, of a field */
+    struct str patch_merge_key; /* PATCH_MERGE, of objects: the member by which entries are found again */
     bool repeatable; /* x-podtree-repeatable: keys may come more than once, the last one counts (env) */
     const struct str *required;
     size_t required_count;

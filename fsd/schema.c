@@ -231,6 +231,13 @@ static int check_consistent(const struct schema *schema, struct error **err)
         if (schema_property(schema->items, schema->list_keys[i]) == NULL)
             return error_make(err, EINVAL, "list-map-keys: " STR_FORMAT " is no property of the items",
                               STR_ARGS(schema->list_keys[i]));
+    if ((schema->patch_strategy & PATCH_MERGE) != 0 && schema->type == SCHEMA_ARRAY &&
+        schema->items->type == SCHEMA_OBJECT && schema->patch_merge_key.length == 0)
+        return error_make(err, EINVAL, "a list of objects that is merged needs x-kubernetes-patch-merge-key");
+    if (schema->patch_merge_key.length != 0 &&
+        schema_property(schema->items, schema->patch_merge_key) == NULL)
+        return error_make(err, EINVAL, "patch-merge-key: " STR_FORMAT " is no property of the items",
+                          STR_ARGS(schema->patch_merge_key));
     bool any_name = schema->type != SCHEMA_OBJECT || schema->dialect != DIALECT_KINDS;
     for (size_t i = 0; i < schema->required_count && !any_name; i++)
         if (schema_property(schema, schema->required[i]) == NULL)

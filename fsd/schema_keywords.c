@@ -348,6 +348,36 @@ static int read_not(struct reading *reading, void *place, struct value text, str
     return *not != NULL ? 0 : -EINVAL;
 }
 
+/* ---- what apply does ---- */
+
+static int read_patch_strategy(struct reading *reading, void *place, struct value text, struct error **err)
+{
+    (void)reading;
+    static const char *const names[] = {"merge", "replace", "retainKeys"}; /* as enum patch_strategy */
+    unsigned *strategy = place;
+    struct str rest = value_str(text), name;
+    if (value_type(text) != VALUE_STRING)
+        return wrong(err, "a string");
+    *strategy = 0;
+    while (str_split(&rest, ',', &name)) {
+        size_t i = 0;
+        while (i < COUNT(names) && !str_is(name, names[i]))
+            i++;
+        if (i == COUNT(names))
+            return wrong(err, "merge, replace or retainKeys");
+        *strategy |= 1U << i;
+    }
+    return 0;
+}
+
+static int read_patch_merge_key(struct reading *reading, void *place, struct value text, struct error **err)
+{
+    (void)reading;
+    struct str *key = place;
+    *key = value_str(text);
+    return key->length != 0 ? 0 : wrong(err, "the name of a property");
+}
+
 /* ---- what is podtree's own ---- */
 
 static const struct rule *const *read_rule_names(struct reading *reading, struct value text,
@@ -414,8 +444,6 @@ static const struct keyword {
     {"example", NULL, NOWHERE, 0},
     {"externalDocs", NULL, NOWHERE, 0},
     {"x-kubernetes-map-type", NULL, NOWHERE, 0},
-    {"x-kubernetes-patch-strategy", NULL, NOWHERE, 0},
-    {"x-kubernetes-patch-merge-key", NULL, NOWHERE, 0},
     {"x-kubernetes-validations", NULL, NOWHERE, 0}, /* kept in the object, and not carried out */
     {"uniqueItems", NULL, NOWHERE, 0},              /* never true: fsd/structural.h */
     {"properties", read_properties, NOWHERE, 0},
@@ -445,6 +473,8 @@ static const struct keyword {
     {"x-kubernetes-embedded-resource", read_flag, SCHEMA(embedded)},
     {"x-kubernetes-list-type", read_list_type, NOWHERE, 0},
     {"x-kubernetes-list-map-keys", read_list_keys, SCHEMA(list_keys)},
+    {"x-kubernetes-patch-strategy", read_patch_strategy, SCHEMA(patch_strategy)},
+    {"x-kubernetes-patch-merge-key", read_patch_merge_key, SCHEMA(patch_merge_key)},
     {"x-podtree-keys", read_keys, NOWHERE, 0},
     {"x-podtree-content", read_flag, SCHEMA(content)},
     {"x-podtree-long", read_flag, SCHEMA(long_text)},

@@ -26,6 +26,20 @@ teardown() {
     grep -q 'kind: Deployment' "$K8S/deployments/web/manifest.yaml"
 }
 
+@test "what is applied again is merged with what others have changed" {
+    local web=$K8S/deployments/web
+    deployment web 2 | apply
+    mkdir -p "$web/template/spec/containers/main/env/EXTRA"
+    touch "$web/metadata/labels/tier"
+    [ "$(cat "$web/strategy/rollingUpdate/maxSurge")" = 25% ]
+    deployment web 2 | sed 's/replicas: 2/strategy: {type: Recreate}/; s/demo:1/demo:2/' | apply
+    [ -d "$web/template/spec/containers/main/env/EXTRA" ]
+    [ -e "$web/metadata/labels/tier" ]
+    [ ! -e "$web/strategy/rollingUpdate" ]
+    [ "$(cat "$web/replicas")" = 1 ]
+    [ "$(cat "$web/template/spec/containers/main/image")" = podtree/demo:2 ]
+}
+
 @test "several documents in one apply are all carried out" {
     { deployment web; echo ---; configmap conf; } | apply
     [ -d "$K8S/deployments/web" ]

@@ -211,6 +211,59 @@ static void apply_merges_three_ways(void **state)
     RUN(rows);
 }
 
+/* An object that came from a cluster of Kubernetes, a backup say: it has kubectl's annotation, which says
+ * more than a manifest does, and ends with a newline. */
+static void what_kubectl_has_applied_goes_on_as_it_was(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"deployments",
+         "{" WEB ", status: {replicas: 2}, " LAST(
+             "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"annotations\":{},"
+             "\"creationTimestamp\":null,\"labels\":{\"a\":\"1\"},\"name\":\"web\",\"namespace\":\"default\"}"
+             ","
+             "\"spec\":{\"paused\":true,\"replicas\":2},\"status\":{}}\n\n") ", x: y}, labels: {a: \"1\", b: "
+                                                                             "\"2\"}}}",
+         .edit = {EDIT_APPLY},
+         .document = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, labels: {c: d}}, "
+                     "spec: {replicas: 3}}",
+         .says = "deployments/web: metadata/labels/a removed, metadata/labels/c d, replicas 2 -> 3",
+         .changes = "{spec: {replicas: 3}, " LAST(
+             "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\",\"labels\":{"
+             "\"c\":\"d\"}},\"spec\":{\"replicas\":3}}") "}, labels: {a: null, c: d}, generation: 2}}"},
+    };
+    RUN(rows);
+}
+
+#define WIDGET                                                                                            \
+    "{kind: CustomResourceDefinition, metadata: {name: widgets.example.com}, spec: {group: example.com, " \
+    "scope: Namespaced, names: {kind: Widget, plural: widgets, singular: widget}, versions: [{name: v1, " \
+    "served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: "    \
+    "object, properties: {parts: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: " \
+    "[name], items: {type: object, required: [name], properties: {name: {type: string}, size: {type: "    \
+    "integer}}}}}}}}}}]}}"
+
+/* Of a user's kind kubectl doesn't know what its lists are. */
+static void of_a_users_kind_a_list_is_replaced(void **state)
+{
+    (void)state;
+    autoerror struct error *err = NULL;
+    autodoc struct doc *definition = must_yaml(WIDGET);
+    struct kind_reading *reading = kind_reading_new(kinds, doc_root(definition), &err);
+    if (reading == NULL)
+        fail_msg("%s", error_message(err));
+    kinds_put(kinds, reading, NULL);
+    static const struct row rows[] = {
+        {"widgets", "{spec: {parts: [{name: a, size: 1}, {name: b}]}}", .edit = {EDIT_APPLY},
+         .document = "{apiVersion: example.com/v1, kind: Widget, spec: {parts: [{name: a}]}}",
+         .says = "widgets/web: parts/a/size removed, parts/b removed",
+         .changes = "{spec: {parts: [{name: a}]}, " LAST(
+             "{\"apiVersion\":\"example.com/v1\",\"kind\":\"Widget\",\"spec\":{\"parts\":[{\"name\":\"a\"}]},"
+             "\"metadata\":{}}") "}, generation: 2}}"},
+    };
+    RUN(rows);
+}
+
 #define SECRET(rest) "{apiVersion: v1, kind: Secret" rest "}"
 
 static void values_of_secrets_are_kept_nowhere_else(void **state)
@@ -424,6 +477,8 @@ int main(void)
         cmocka_unit_test(a_manifest_replaces_what_should_be_and_nothing_else),
         cmocka_unit_test(a_document_of_an_older_version_is_refused),
         cmocka_unit_test(apply_merges_three_ways),
+        cmocka_unit_test(what_kubectl_has_applied_goes_on_as_it_was),
+        cmocka_unit_test(of_a_users_kind_a_list_is_replaced),
         cmocka_unit_test(values_of_secrets_are_kept_nowhere_else),
         cmocka_unit_test(a_merge_changes_what_it_mentions),
         cmocka_unit_test(a_status_is_no_new_generation),
