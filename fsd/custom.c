@@ -1,12 +1,27 @@
 #include "fsd/custom.h"
 
+#include "fsd/audit.h"
 #include "fsd/documents.h"
 #include "fsd/tell.h"
+#include "fsd/txn.h"
 #include "lib/log.h"
 
 int custom_admit(const struct fsd *fsd, const struct kind_reading *reading, struct error **err)
 {
     return reading != NULL ? kinds_check_names(fsd->kinds, kind_reading_kind(reading), err) : 0;
+}
+
+void custom_say(struct fsd *fsd, const struct object *definition, const struct kind_reading *reading)
+{
+    const struct asker self = {.identity = IDENTITY_FSD};
+    struct str in_vain = reading != NULL ? kind_reading_in_vain(reading) : STR("");
+    if (in_vain.length == 0)
+        return;
+    autobuf struct buf message = {0};
+    autoerror struct error *error = NULL;
+    buf_addf(&message, "kept and without effect: " STR_FORMAT, STR_ARGS(in_vain));
+    if (txn_event(fsd, &self, definition, "Warning", STR("WithoutEffect"), buf_str(&message), &error) < 0)
+        log_warning("%s: %s", definition->name, error_message(error));
 }
 
 /* ---- its directories ---- */
@@ -95,6 +110,8 @@ static void put(struct fsd *fsd, const struct object *definition, struct kind_re
     objects_add_kind(fsd->objects, kind);
     if (tells && is_new)
         tell_kind(fsd, kind, false);
+    else if (tells)
+        audit_kind(fsd, kind);
 }
 
 static void note_end(struct fsd *fsd, const struct object *definition)

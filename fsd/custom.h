@@ -16,6 +16,8 @@
 
 /* May what was read be a kind, beside those that there are? 0 or EEXIST and a sentence. NULL is fine. */
 int custom_admit(const struct fsd *fsd, const struct kind_reading *reading, struct error **err);
+/* Says in the definition's events what of it has no effect, in the filling batch. NULL is fine. */
+void custom_say(struct fsd *fsd, const struct object *definition, const struct kind_reading *reading);
 /* From the store at start. */
 void custom_load(struct fsd *fsd, const struct object *definition);
 /* The definition has been published; `before` is what readers saw until now, NULL if there was nothing. */

@@ -28,6 +28,7 @@ struct fsd {
     struct logs *logs;               /* of containers, and who reads them: logs.h */
     struct snapshot *snapshots;      /* of large objects, being taken: snapshot.h */
     struct returns *returns;         /* of memory to the host: returns.h */
+    struct audit *audit;             /* what today's kinds would refuse: audit.h */
     struct session *session;         /* FUSE: session.h */
     struct stream events;            /* /k8s/events: the last lines of all objects */
     int64_t events_time_ms;

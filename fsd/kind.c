@@ -15,6 +15,7 @@ struct directory_name {
 struct kind_reading {
     struct schema_set *set;
     struct kind *kind;
+    struct buf in_vain;
 };
 
 /* Nobody counts who looks at a kind, or at a form that it had: both stay, with the texts that they were read
@@ -242,6 +243,7 @@ struct kind_reading *kind_reading_new(const struct kinds *kinds, struct value de
     struct doc *doc = schema_copy_definition(definition);
     reading->set = schema_set_new(kinds->set);
     schema_set_keep(reading->set, doc);
+    kind_read_in_vain(definition, &reading->in_vain);
     if (kind_read(reading->set, doc_root(doc), false, &reading->kind, err) == 0)
         return reading;
     kind_reading_free(reading);
@@ -253,12 +255,18 @@ void kind_reading_free(struct kind_reading *reading)
     if (reading == NULL)
         return;
     schema_set_free(reading->set);
+    buf_free(&reading->in_vain);
     free(reading);
 }
 
 const struct kind *kind_reading_kind(const struct kind_reading *reading)
 {
     return reading->kind;
+}
+
+struct str kind_reading_in_vain(const struct kind_reading *reading)
+{
+    return buf_str(&reading->in_vain);
 }
 
 static bool is_same(const struct kind *a, const struct kind *b)
@@ -335,8 +343,8 @@ const struct kind *kinds_put(struct kinds *kinds, struct kind_reading *reading, 
     size_t grave = place_in(kinds->gone, kinds->gone_count, kind);
     bool adds = place == kinds->count;
     array_grow(kinds->others, kinds->other_count, kinds->other_capacity);
-    kinds->others[kinds->other_count++] = reading->set;
-    free(reading);
+    kinds->others[kinds->other_count++] = take_pointer(reading->set);
+    kind_reading_free(reading);
     if (!adds) {
         reform(kinds->kinds[place], kind);
         kind = kinds->kinds[place];

@@ -212,6 +212,8 @@ struct kind_reading;
 struct kind_reading *kind_reading_new(const struct kinds *kinds, struct value definition, struct error **err);
 void kind_reading_free(struct kind_reading *reading);
 const struct kind *kind_reading_kind(const struct kind_reading *reading);
+/* In words, what of it has no effect; empty where all has. */
+struct str kind_reading_in_vain(const struct kind_reading *reading);
 
 /* Would a name of the kind be somebody else's in its group? EEXIST, and a sentence. */
 int kinds_check_names(const struct kinds *kinds, const struct kind *kind, struct error **err);

@@ -4,6 +4,7 @@
 #include "fsd/convert.h"
 #include "fsd/formats.h"
 #include "fsd/jsonpath.h"
+#include "fsd/structural.h"
 #include <errno.h>
 #include <stdio.h>
 
@@ -259,4 +260,27 @@ int kind_read(struct schema_set *set, struct value manifest, bool built_in, stru
     atomic_init(&kind->form, form);
     *out = kind;
     return 0;
+}
+
+void kind_read_in_vain(struct value manifest, struct buf *out)
+{
+    struct value spec = value_at(manifest, "spec");
+    struct step at_spec = STEP_MEMBER(NULL, STR("spec")), list = STEP_MEMBER(&at_spec, STR("versions"));
+    autobuf struct buf first = {0};
+    size_t count = 0, index = 0;
+    value_each (version, value_at(spec, "versions")) {
+        struct step at_version = STEP_ELEMENT(&list, index++);
+        struct step at_schema = STEP_MEMBER(&at_version, STR("schema"));
+        struct step at = STEP_MEMBER(&at_schema, STR("openAPIV3Schema"));
+        autobuf struct buf where = {0};
+        count += structural_validations(&at, value_at(version, "schema", "openAPIV3Schema"), &where);
+        if (first.length == 0)
+            buf_add_str(&first, buf_str(&where));
+    }
+    if (count != 0)
+        buf_addf(out, "%zu rule%s in CEL (x-kubernetes-validations, the first at %s)", count,
+                 count != 1 ? "s" : "", first.at);
+    if (value_is(value_at(spec, "conversion", "strategy"), "Webhook"))
+        buf_addf(out, "%sspec.conversion (between versions only the apiVersion changes)",
+                 count != 0 ? ", " : "");
 }

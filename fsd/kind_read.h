@@ -11,4 +11,7 @@
 int kind_read(struct schema_set *set, struct value manifest, bool built_in, struct kind **kind,
               struct error **err);
 
+/* Adds in words what of a user's definition has no effect here; nothing where all has. */
+void kind_read_in_vain(struct value manifest, struct buf *out);
+
 #endif

@@ -5,6 +5,7 @@
  * by others: the committer (disk), the historian (git), the invalidator (locks of the kernel), the notifier
  * (the mount), the log reader (what containers write), the log's thread (what fsd itself has to say). */
 #include "fsd/announce.h"
+#include "fsd/audit.h"
 #include "fsd/custom.h"
 #include "fsd/documents.h"
 #include "fsd/errors.h"
@@ -151,6 +152,7 @@ static int start(struct daemon *daemon, struct error **err)
     fsd->objects = objects_new(fsd->kinds);
     fsd->documents = documents_new();
     fsd->exclusive = exclusive_new();
+    fsd->audit = audit_new();
     status = txn_open(fsd, settings->state, daemon->wake_fd, err);
     if (status == 0)
         status = session_open(fsd, settings->fuse_fd, &fsd->session, err);
@@ -176,6 +178,8 @@ static int start(struct daemon *daemon, struct error **err)
     session_take_over(fsd->session);
     fault_point("taken-over");
     nodes_sweep(fsd->nodes);
+    if (fsd->memory->fresh)
+        audit_all(fsd);
     return 0;
 }
 
@@ -281,6 +285,7 @@ static int serve(struct daemon *daemon, struct error **err)
         meter_step(meter, "announcements");
         returns_turn(fsd);
         slots_turn(fsd->slots, fsd->worker);
+        audit_turn(fsd);
         tick(daemon);
         meter_step(meter, "what is done each second");
         invalidator_turn(fsd->invalidator);
@@ -301,6 +306,7 @@ static void stop(struct fsd *fsd)
     announcer_free(fsd->announcer);
     session_close(fsd->session);
     exclusive_free(fsd->exclusive);
+    audit_free(fsd->audit);
     vacancies_free(fsd->vacancies);
     documents_free(fsd->documents);
     objects_free(fsd->objects);

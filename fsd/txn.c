@@ -1,5 +1,6 @@
 #include "fsd/txn.h"
 
+#include "fsd/audit.h"
 #include "fsd/authorize.h"
 #include "fsd/batch.h"
 #include "fsd/custom.h"
@@ -142,6 +143,7 @@ static struct object *apply(struct fsd *fsd, const struct asker *asker, const st
     batch_add(txn->filling, object, version, was_pending, story);
     if (result->status_new)
         add_status_line(fsd, object, result->status, now_ms);
+    custom_say(fsd, object, version->defines);
     if (drafts_go)
         drafts_drop(fsd, asker, change->name);
     return object;
@@ -219,6 +221,11 @@ int txn_event(struct fsd *fsd, const struct asker *asker, const struct object *o
     add_event(fsd, object, &own);
     add_event(fsd, NULL, &all);
     return 0;
+}
+
+void txn_status_line(struct fsd *fsd, struct object *object, const char *status)
+{
+    add_status_line(fsd, object, status, clock_wall_ms());
 }
 
 void txn_promise(struct fsd *fsd, const struct promise *promise)
@@ -307,6 +314,8 @@ static void publish_some(struct fsd *fsd, struct batch *batch, size_t from, size
         fsd->txn->published = entry->version->number;
         if (object != NULL)
             tell_object(fsd, object, before, entry->version);
+        if (object != NULL)
+            audit_object(fsd, object);
         if (object != NULL && object->kind->defines)
             custom_published(fsd, object, before);
         version_drop(before);

@@ -48,6 +48,9 @@ int txn_change(struct fsd *fsd, const struct asker *asker, const struct change *
 int txn_event(struct fsd *fsd, const struct asker *asker, const struct object *object, const char *type,
               struct str reason, struct str message, struct error **err);
 
+/* A line in the object's status, behind the time, in the filling batch. */
+void txn_status_line(struct fsd *fsd, struct object *object, const char *status);
+
 /* With the filling batch it becomes durable that a field will be removed, or (redeemed) that this has been
  * done. */
 void txn_promise(struct fsd *fsd, const struct promise *promise);

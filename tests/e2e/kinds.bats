@@ -114,9 +114,15 @@ remove_definition() {
     definition '{type: object, properties: {cronSpec: {type: string, maxLength: 3}, suspend: {type: boolean, default: false}}}' | apply
     # What was right before stays readable, and may be changed where it is not wrong.
     [ "$(cat "$K8S/crontabs/mine/cronSpec")" = '* * * * */5' ]
+    last_status() { tail -n 1 "$K8S/crontabs/mine/status"; }
+    said_to_be_wrong() { [[ $(last_status) == *'invalid="spec.cronSpec: must have at most 3'* ]]; }
+    wait_until "$K8S/crontabs/mine" said_to_be_wrong
     echo true >"$K8S/crontabs/mine/suspend"
     run ! tee "$K8S/crontabs/mine/cronSpec" <<<'* * * * *'
+    said_to_be_wrong
     echo now >"$K8S/crontabs/mine/cronSpec"
+    said_to_be_right() { [[ $(last_status) != *invalid=* ]]; }
+    wait_until "$K8S/crontabs/mine" said_to_be_right
     rmdir "$K8S/crontabs/mine"
     remove_definition
 }

@@ -11,7 +11,7 @@
     "---\n{op: delete, resource: pods, name: " name ", namespace: default, uid: uid-" name ", rv: '" #rv \
     "'}\n"
 
-static const struct controller *gc, *namespaces;
+static const struct controller *gc, *namespaces, *definitions;
 
 static int64_t expect(const char *owner, const char *objects, const char *plan)
 {
@@ -159,12 +159,56 @@ static void a_namespace_that_stays_is_left_alone(void **state)
         "{apiVersion: v1, kind: Namespace, metadata: {name: foo}, spec: {finalizers: [kubernetes]}}", "");
 }
 
+/* ---- definitions of kinds ---- */
+
+#define ENDING "deletionTimestamp: '2026-01-01T00:00:00Z', "
+#define DEFINITION(name, more)                                                                          \
+    "---\n{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: " name \
+    ", creationTimestamp: '2020-01-01T00:00:00Z', " more                                                \
+    "finalizers: [customresourcecleanup.apiextensions.k8s.io, example.com/wait]}}\n"
+#define TAB(name, more) "---\n{apiVersion: x.io/v1, kind: Tab, metadata: {name: " name more "}}\n"
+
+static void expect_of_definition(const char *name, const char *objects, const char *plan)
+{
+    expect_plan(&(struct given){.controller = definitions, .namespace = "", .name = name, .objects = objects},
+                plan);
+}
+
+static void a_definition_that_is_deleted_takes_the_objects_of_its_kind_along(void **state)
+{
+    (void)state;
+    expect_of_definition("tabs.x.io",
+                         DEFINITION("tabs.x.io", ENDING) TAB("a", "") TAB("b", ", " ENDING "labels: {}"),
+                         "---\n{op: delete, resource: tabs.x.io, name: a, namespace: default, uid: uid-a}\n");
+}
+
+static void a_definition_is_held_until_the_last_object_has_gone(void **state)
+{
+    (void)state;
+    expect_of_definition("tabs.x.io", DEFINITION("tabs.x.io", ENDING) TAB("b", ", " ENDING "labels: {}"), "");
+    expect_of_definition("tabs.x.io", DEFINITION("tabs.x.io", ENDING),
+                         "---\n{op: patch, resource: customresourcedefinitions.apiextensions.k8s.io, name: "
+                         "tabs.x.io, uid: uid-tabs.x.io, rv: '1', merge: {metadata: {finalizers: "
+                         "[example.com/wait]}}}\n");
+}
+
+static void a_definition_that_stays_is_left_alone(void **state)
+{
+    (void)state;
+    expect_of_definition("tabs.x.io", DEFINITION("tabs.x.io", "") TAB("a", ""), "");
+}
+
 int main(void)
 {
-    struct owned_kinds *kinds = owned_kinds_new(STR("pods\nreplicasets.apps\n"));
+    struct owned_kinds *kinds = owned_kinds_new(
+        STR("pods\nreplicasets.apps\ntabs.x.io\ncustomresourcedefinitions.apiextensions.k8s.io\n"));
+    definitions = definition_controller(kinds);
     gc = gc_controller(kinds);
     namespaces = namespace_controller(kinds);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_definition_that_is_deleted_takes_the_objects_of_its_kind_along),
+        cmocka_unit_test(a_definition_is_held_until_the_last_object_has_gone),
+        cmocka_unit_test(a_definition_that_stays_is_left_alone),
         cmocka_unit_test(an_object_whose_owner_is_gone_is_deleted),
         cmocka_unit_test(an_object_whose_owner_lives_stays),
         cmocka_unit_test(an_object_with_another_owner_only_forgets_the_one_that_is_gone),

@@ -22,8 +22,11 @@ static void set_unless_there(struct value metadata, const char *key, struct str 
 
 static bool has_namespace(struct value object)
 {
-    return !value_is(value_get(object, STR("kind")), "Node") &&
-           !value_is(value_get(object, STR("kind")), "Namespace");
+    static const char *const without[] = {"Node", "Namespace", "CustomResourceDefinition"};
+    for (size_t i = 0; i < COUNT(without); i++)
+        if (value_is(value_get(object, STR("kind")), without[i]))
+            return false;
+    return true;
 }
 
 static void complete(struct value object, int place)
