@@ -111,7 +111,7 @@ remove_definition() {
 @test "what a definition says may change, and objects are looked at as it says now" {
     definition | apply
     crontab mine | apply
-    definition '{type: object, properties: {cronSpec: {type: string, maxLength: 3}, suspend: {type: boolean, default: false}}}' | apply
+    definition '{type: object, properties: {cronSpec: {type: string, maxLength: 3}, replicas: {type: integer}, suspend: {type: boolean, default: false}}}' | apply
     # What was right before stays readable, and may be changed where it is not wrong.
     [ "$(cat "$K8S/crontabs/mine/cronSpec")" = '* * * * */5' ]
     last_status() { tail -n 1 "$K8S/crontabs/mine/status"; }
