@@ -272,7 +272,7 @@ static void take_back(struct batch *batch, struct objects *objects, struct batch
         object->batch_place = 0;
     }
     if (undo->pending != NULL && !is_published(object, undo->pending)) {
-        object_change(object, undo->pending);
+        object_change(objects, object, undo->pending);
     } else {
         version_drop(undo->pending);
         object_discard(objects, object);

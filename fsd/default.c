@@ -110,42 +110,6 @@ static void host_ports(struct value container)
             value_set_copy(port, STR("hostPort"), value_at(port, "containerPort"));
 }
 
-/* As Kubernetes adds them to every pod; nobody drives pods away from a node that isn't well. */
-static void tolerate(struct value spec, const char *key)
-{
-    value_each (toleration, value_at(spec, "tolerations")) {
-        struct value effect = value_at(toleration, "effect");
-        struct value its_key = value_at(toleration, "key");
-        if ((value_str(its_key).length == 0 || value_is(its_key, key)) &&
-            (value_str(effect).length == 0 || value_is(effect, "NoExecute")))
-            return;
-    }
-    if (!default_is_or_absent(value_at(spec, "tolerations"), VALUE_ARRAY))
-        return;
-    struct value added = value_append_object(value_ensure_array(spec, STR("tolerations")));
-    value_setf(added, STR("key"), "%s", key);
-    value_setf(added, STR("operator"), "Exists");
-    value_setf(added, STR("effect"), "NoExecute");
-    value_set_int(added, STR("tolerationSeconds"), 300);
-}
-
-static void pod_priority(struct value spec)
-{
-    static const struct {
-        const char *name;
-        int64_t priority;
-    } classes[] = {{"", 0}, {"system-cluster-critical", 2000000000}, {"system-node-critical", 2000001000}};
-    struct str name = value_str(value_at(spec, "priorityClassName"));
-    for (size_t i = 0; i < COUNT(classes); i++) {
-        if (!str_is(name, classes[i].name))
-            continue;
-        if (!value_exists(value_at(spec, "priority")))
-            value_set_int(spec, STR("priority"), classes[i].priority);
-        if (!value_exists(value_at(spec, "preemptionPolicy")))
-            value_setf(spec, STR("preemptionPolicy"), "PreemptLowerPriority");
-    }
-}
-
 /* What is filled in for a pod, and not for a template, which becomes one. */
 static void pod(struct value spec)
 {
@@ -160,9 +124,6 @@ static void pod(struct value spec)
             if (value_true(value_at(spec, "hostNetwork")))
                 host_ports(container);
         }
-    pod_priority(spec);
-    tolerate(spec, "node.kubernetes.io/not-ready");
-    tolerate(spec, "node.kubernetes.io/unreachable");
 }
 
 /* A volume that doesn't say what it is is an empty directory. */
@@ -326,11 +287,6 @@ static void fill_in(const struct schema *schema, struct value v, bool unchecked)
         if (below != NULL)
             fill_in(below, member, unchecked);
     }
-}
-
-void schema_default_creation(const struct schema *schema, struct value object)
-{
-    apply_rules(schema->birth_rules, object);
 }
 
 void schema_default(const struct schema *schema, struct value v)

@@ -24,6 +24,9 @@ static inline bool default_is_or_absent(struct value v, enum value_type type)
 /* Of the spec of an autoscaler: so much of the processors that pods ask for is to be used. */
 void default_add_metric(struct value spec, int64_t percent);
 
+/* Gives an object, unless it is being deleted, a finalizer that keeps it from going. */
+void default_finalizer(struct value object, const char *finalizer);
+
 /* NULL for a name that is not in the tables. */
 const struct default_rule *default_rule_find(struct str name);
 

@@ -1,8 +1,7 @@
 /* Named defaults of the kinds beside pods: services, storage, network, access, limits. */
 #include "fsd/default.h"
 
-/* A finalizer that keeps what is in use from going; the controllers take it away, once it is to go. */
-static void protect(struct value object, const char *finalizer)
+void default_finalizer(struct value object, const char *finalizer)
 {
     struct value metadata = value_at(object, "metadata");
     struct value list = value_at(metadata, "finalizers");
@@ -13,16 +12,6 @@ static void protect(struct value object, const char *finalizer)
         if (value_is(each, finalizer))
             return;
     value_append_str(value_ensure_array(metadata, STR("finalizers")), str_of(finalizer));
-}
-
-static void volume_finalizer(struct value object)
-{
-    protect(object, "kubernetes.io/pv-protection");
-}
-
-static void claim_finalizer(struct value object)
-{
-    protect(object, "kubernetes.io/pvc-protection");
 }
 
 static void default_text(struct value v, const char *member, const char *text)
@@ -335,7 +324,7 @@ static void definition(struct value object)
         !default_is_or_absent(status, VALUE_OBJECT))
         return;
     definition_names(names);
-    protect(object, "customresourcecleanup.apiextensions.k8s.io");
+    default_finalizer(object, "customresourcecleanup.apiextensions.k8s.io");
     definition_condition(object, "NamesAccepted", "NoConflicts", "no conflicts found");
     definition_condition(object, "Established", "InitialNamesAccepted",
                          "the initial names have been accepted");
@@ -352,8 +341,6 @@ const struct default_rule default_rules_of_kinds[] = {
     {"job", job},
     {"jobObject", job_object},
     {"autoscaler", autoscaler},
-    {"volumeFinalizer", volume_finalizer},
-    {"claimFinalizer", claim_finalizer},
     {"service", service},
     {"servicePort", service_port},
     {"replicationController", replication_controller},

@@ -1,5 +1,6 @@
 #include "fsd/edit_private.h"
 
+#include "fsd/admission.h"
 #include "fsd/check.h"
 #include "fsd/columns.h"
 #include "fsd/field.h"
@@ -567,6 +568,22 @@ static int read_definition(const struct work *work, struct edit_result *result, 
     return result->defines != NULL ? 0 : -EINVAL;
 }
 
+/* Drafts aren't acted upon: they are admitted when they become objects. */
+static bool is_admitted(const struct work *work)
+{
+    return !work->draft && work->edit->type != EDIT_STATUS && !edits[work->edit->type].trusts;
+}
+
+static struct review review_of(const struct work *work, bool is_new)
+{
+    return (struct review){.kind = work->base->kind,
+                           .policies = work->base->policies,
+                           .namespace = work->base->namespace,
+                           .name = work->base->name,
+                           .before = is_new ? VALUE_ABSENT : work->before,
+                           .object = doc_root(work->after)};
+}
+
 /* Defaults, then all the rules. What is too large is refused as that, whatever else is wrong with it. */
 static int complete_and_check(struct work *work, bool was_draft, struct error **err)
 {
@@ -577,14 +594,18 @@ static int complete_and_check(struct work *work, bool was_draft, struct error **
     secrets_blank_applied(schema, work_metadata(work));
     if (work->draft)
         schema_scaffold(schema, root);
-    if (!value_exists(work->before) || was_draft)
-        schema_default_creation(schema, root);
     schema_default(schema, root);
-    int status = check_object(work, root, was_draft, err);
-    if (status == 0 && value_exists(work->before) && !was_draft)
+    bool is_new = !value_exists(work->before) || was_draft, admitted = is_admitted(work);
+    const struct review review = review_of(work, is_new);
+    int status = admitted ? admission_complete(&review, err) : 0;
+    if (status == 0)
+        status = check_object(work, root, was_draft, err);
+    if (status == 0 && !is_new)
         status = object_validate_update(kind, work->before, root, err);
     if (status == 0)
         status = edit_check_finalizers(work, err);
+    if (status == 0 && admitted)
+        status = admission_check(&review, err);
     if (status == 0)
         return 0;
     autobuf struct buf text = {0};

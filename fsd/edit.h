@@ -1,14 +1,15 @@
 /* Edits: a change as data, and what an object becomes by it.
  *
- * edit_compute() is a pure function of the object's last version, the edit and the clock. All that
- * Kubernetes' API server does between a request and its storage happens here, in this order: preconditions,
- * the edit itself, what the server manages is put back, defaults, validation, deletion (graceful,
- * finalizers), generation; then what the change means in words. */
+ * edit_compute() is a pure function of the object's last version, the policies, the edit and the clock. All
+ * that Kubernetes' API server does between a request and its storage happens here, in this order:
+ * preconditions, the edit itself, what the server manages is put back, defaults, admission, validation,
+ * deletion (graceful, finalizers), generation; then what the change means in words. */
 #ifndef PODTREE_EDIT_H
 #define PODTREE_EDIT_H
 
 #include "fsd/kind.h"
 #include "fsd/objects.h"
+#include "fsd/policies.h"
 
 #define OBJECT_LIMIT (1u << 20)
 
@@ -51,6 +52,7 @@ struct edit_base {
     const struct version *before; /* NULL: there is none */
     struct value document;        /* its document, if it is at hand: else its text is parsed */
     struct str new_uid;           /* for an object that the edit makes */
+    struct policies *policies;    /* what others have to say of it; NULL: there are none */
 };
 
 struct edit_result {

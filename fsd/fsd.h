@@ -16,6 +16,7 @@ struct fsd {
     struct handles *handles;
     struct kinds *kinds;
     struct objects *objects;
+    struct policies *policies;       /* what some of them say of others: policies.h */
     struct documents *documents;     /* parsed versions and rendered manifests: documents.h */
     struct vacancies *vacancies;     /* fields that are being taken away, or replaced: vacancy.h */
     struct txn *txn;                 /* changes on their way: txn.h */

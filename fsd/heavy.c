@@ -24,6 +24,7 @@ struct computing {
     const struct kind *kind;
     char *namespace, *name, *new_uid, *path, *to_path, *bytes, *if_uid;
     struct version *before;
+    struct policies *policies;
     struct doc *document; /* of the edit */
     struct edit edit;
     int64_t now_ms;
@@ -235,7 +236,8 @@ static void compute(struct job *job)
                                    .name = str_of(computing->name),
                                    .before = computing->before,
                                    .document = doc_root(computing->document_before),
-                                   .new_uid = str_of(computing->new_uid)};
+                                   .new_uid = str_of(computing->new_uid),
+                                   .policies = computing->policies};
     computing->status =
         edit_compute(&base, &computing->edit, computing->now_ms, &computing->result, &computing->err);
     struct edit_result *result = &computing->result;
@@ -260,6 +262,7 @@ static void computing_free(struct computing *computing)
     free(computing->bytes);
     free(computing->if_uid);
     version_drop(computing->before);
+    policies_drop(computing->policies);
     doc_free(computing->document);
     doc_free(computing->document_before);
     edit_result_free(&computing->result);
@@ -286,6 +289,7 @@ static struct computing *computing_new(const struct call *call, const struct edi
     keep(call, &computing->name, base->name);
     keep(call, &computing->new_uid, base->new_uid);
     computing->before = version_hold((struct version *)base->before);
+    computing->policies = policies_hold(base->policies);
     computing->edit = *edit;
     computing->edit.path = keep(call, &computing->path, edit->path);
     computing->edit.to_path = keep(call, &computing->to_path, edit->to_path);

@@ -45,7 +45,7 @@ const struct kind_version *kind_version(const struct kind_form *form, struct str
 bool kind_is_permanent(const struct kind *kind, struct str name)
 {
     for (size_t i = 0; i < kind->permanent_count; i++)
-        if (str_equal(kind->permanent[i], name))
+        if (str_equal(kind->permanent[i].name, name))
             return true;
     return false;
 }

@@ -97,7 +97,6 @@ struct schema {
     bool guarded;        /* it or something below it is immutable, write-once or has update rules */
     bool wants_defaults; /* it or something below it has defaults or a quantity to bring in form */
     const struct default_rule *const *default_rules; /* x-podtree-defaults: end with NULL; NULL: none */
-    const struct default_rule *const *birth_rules;   /* x-podtree-creation-defaults: of an object's schema */
     const struct rule *const *rules;                 /* x-podtree-rules */
     const struct rule *const *update_rules;          /* x-podtree-update-rules */
 };
@@ -148,6 +147,12 @@ struct kind_form {
     size_t short_name_count;
 };
 
+/* An object that is made at start where it isn't there. */
+struct permanent {
+    struct str name;
+    struct value manifest; /* what it says beside apiVersion and kind; absent: nothing but its name */
+};
+
 struct kind {
     struct str group, name, plural; /* apps, Deployment, deployments */
     struct str resource;            /* plural.group, or the bare plural of the core group: unique */
@@ -164,7 +169,7 @@ struct kind {
     const struct kind_form *_Atomic form; /* kind_form() */
     const struct verb *verbs;
     size_t verb_count;
-    const struct str *permanent; /* x-podtree-permanent: names of objects that every cluster has */
+    const struct permanent *permanent; /* x-podtree-permanent: objects that every cluster has */
     size_t permanent_count;
     struct str node_field; /* x-podtree-node-field: the member of spec that names the node it is bound to; or
                             * empty. Deleting a bound object is graceful: it goes when its node says so */

@@ -133,11 +133,21 @@ static int read_permanent(struct schema_set *set, struct kind *kind, struct valu
 {
     if (!value_exists(list))
         return 0;
-    if (kind->namespaced || !kind->live_when_empty)
+    struct permanent *permanent = schema_set_memory(set, value_count(list) + 1, sizeof(*permanent));
+    if (kind->namespaced || value_type(list) != VALUE_ARRAY)
         return error_make(err, EINVAL,
-                          "x-podtree-permanent: only where objects are live when empty, and not namespaced");
-    kind->permanent = schema_set_strings(set, list, &kind->permanent_count, err);
-    return kind->permanent != NULL ? 0 : error_wrap(err, "x-podtree-permanent");
+                          "x-podtree-permanent: must be a list, and only where objects are not namespaced");
+    value_each (object, list) {
+        bool named = value_type(object) == VALUE_STRING;
+        struct str name = value_str(named ? object : value_at(object, "metadata", "name"));
+        if (name.length == 0 || (named && !kind->live_when_empty))
+            return error_make(err, EINVAL,
+                              "x-podtree-permanent: must be objects with metadata.name, or only names where "
+                              "objects are live when empty");
+        permanent[kind->permanent_count++] = (struct permanent){name, named ? VALUE_ABSENT : object};
+    }
+    kind->permanent = permanent;
+    return 0;
 }
 
 static int read_flags(struct kind *kind, struct value spec, struct error **err)

@@ -82,8 +82,16 @@ static int make_permanent(struct fsd *fsd, const struct kind *kind, struct error
 {
     const struct asker asker = {.identity = IDENTITY_FSD};
     for (size_t i = 0; i < kind->permanent_count; i++) {
-        struct change change = {
-            .kind = kind, .namespace = STR(""), .name = kind->permanent[i], .edit = {.type = EDIT_DRAFT}};
+        const struct permanent *permanent = &kind->permanent[i];
+        autodoc struct doc *manifest = doc_new();
+        if (value_exists(permanent->manifest))
+            value_replace(doc_root(manifest), permanent->manifest);
+        value_set_str(doc_root(manifest), STR("apiVersion"), kind_form(kind)->api_version);
+        value_set_str(doc_root(manifest), STR("kind"), kind->name);
+        struct change change = {.kind = kind,
+                                .namespace = STR(""),
+                                .name = permanent->name,
+                                .edit = {.type = EDIT_CREATE, .document = doc_root(manifest)}};
         if (object_newest(fsd->objects, kind, STR(""), change.name) != NULL)
             continue;
         int status = txn_change(fsd, &asker, &change, NULL, err);

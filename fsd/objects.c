@@ -25,6 +25,8 @@ struct objects {
     struct map by_id;
     struct object *oldest_grave, *newest_grave; /* tombstones in the order of versions, linked by `older` */
     size_t tombstones;
+    newest_changed *changed; /* NULL: nobody wants to know */
+    void *observer;
 };
 
 /* ---- interned texts and numbers ---- */
@@ -255,6 +257,19 @@ void objects_forget(struct objects *objects, const struct kind *kind, int64_t ve
 
 /* ---- changing ---- */
 
+void objects_observe(struct objects *objects, newest_changed *changed, void *context)
+{
+    objects->changed = changed;
+    objects->observer = context;
+}
+
+static void tell_newest(const struct objects *objects, const struct object *object,
+                        const struct version *before, const struct version *after)
+{
+    if (objects->changed != NULL && before != after)
+        objects->changed(objects->observer, object, before, after);
+}
+
 static struct object *make_object(struct objects *objects, int64_t id, const struct kind *kind,
                                   struct str namespace, struct str name, struct str uid)
 {
@@ -308,13 +323,16 @@ struct object *object_create(struct objects *objects, int64_t id, const struct k
     struct object *object = make_object(objects, id, kind, namespace, name, uid);
     object->pending = pending;
     collect(objects, object);
+    tell_newest(objects, object, NULL, pending);
     return object;
 }
 
-void object_change(struct object *object, struct version *pending)
+void object_change(struct objects *objects, struct object *object, struct version *pending)
 {
-    version_drop(object->pending);
+    struct version *was_pending = object->pending;
+    tell_newest(objects, object, object_newest_version(object), pending);
     object->pending = pending;
+    version_drop(was_pending);
 }
 
 static void note_version(struct objects *objects, struct object *object)
@@ -384,6 +402,7 @@ void object_publish(struct objects *objects, struct object *object, struct versi
 
 void object_discard(struct objects *objects, struct object *object)
 {
+    tell_newest(objects, object, object_newest_version(object), object->committed);
     version_drop(object->pending);
     object->pending = NULL;
     if (object->committed != NULL)
@@ -404,6 +423,7 @@ struct object *object_load(struct objects *objects, int64_t id, const struct kin
         bury(objects, object);
     count_live(objects, object, NULL);
     note_version(objects, object);
+    tell_newest(objects, object, NULL, committed);
     return object;
 }
 

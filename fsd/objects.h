@@ -157,13 +157,21 @@ int64_t objects_forgotten(const struct objects *objects, const struct kind *kind
 /* Nothing is known of what happened up to this version. */
 void objects_forget(struct objects *objects, const struct kind *kind, int64_t version);
 
+/* Is told whenever another version is the newest of an object: by a change, by one that is taken back or
+ * refused by the disk, and when objects are loaded; not when what is pending becomes durable. So what it
+ * reckons is always true of what the next change is computed upon. Before or after, NULL where there is none,
+ * may be drafts and tombstones. */
+typedef void newest_changed(void *context, const struct object *object, const struct version *before,
+                            const struct version *after);
+void objects_observe(struct objects *objects, newest_changed *changed, void *context);
+
 /* ---- changing: main's txn only ---- */
 
 /* A new object with its first pending version, which is taken over. */
 struct object *object_create(struct objects *objects, int64_t id, const struct kind *kind,
                              struct str namespace, struct str name, struct str uid, struct version *pending);
 /* Another pending version (taken over). */
-void object_change(struct object *object, struct version *pending);
+void object_change(struct objects *objects, struct object *object, struct version *pending);
 /* `version` is durable: readers see it from now on. */
 void object_publish(struct objects *objects, struct object *object, struct version *version);
 /* The disk refused what was pending. The object goes if it had no committed version. */

@@ -488,7 +488,6 @@ static const struct keyword {
     {"x-podtree-rules", read_rules, SCHEMA(rules)},
     {"x-podtree-update-rules", read_rules, SCHEMA(update_rules)},
     {"x-podtree-defaults", read_default_rules, SCHEMA(default_rules)},
-    {"x-podtree-creation-defaults", read_default_rules, SCHEMA(birth_rules)},
 };
 
 /* What is podtree's own is said of its own kinds only. */

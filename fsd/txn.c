@@ -134,7 +134,7 @@ static struct object *apply(struct fsd *fsd, const struct asker *asker, const st
         object = object_create(fsd->objects, ++txn->given->id, change->kind, change->namespace, change->name,
                                new_uid, version);
     else
-        object_change(object, version);
+        object_change(fsd->objects, object, version);
     struct batch_story story = {.person = asker->identity == IDENTITY_NONE};
     if ((result->flags & VERSION_DRAFT) == 0 && !change->kind->memory_only && result->subject != NULL) {
         story.author = strdup(asker_name(asker));
@@ -166,7 +166,8 @@ int txn_change(struct fsd *fsd, const struct asker *asker, const struct change *
                              .namespace = change->namespace,
                              .name = change->name,
                              .before = object != NULL ? object_newest_version(object) : NULL,
-                             .new_uid = object == NULL ? str_of(uid) : STR_NONE};
+                             .new_uid = object == NULL ? str_of(uid) : STR_NONE,
+                             .policies = fsd->policies};
     if (object != NULL && base.before->length <= HEAVY_BYTES)
         base.document = document_of(fsd->documents, (struct version *)base.before);
     int64_t now_ms = clock_wall_ms();

@@ -116,12 +116,22 @@ static void load_promise(void *context, const struct promise *promise)
     vacancy_inherit(loading->fsd, promise);
 }
 
+static void note_newest(void *context, const struct object *object, const struct version *before,
+                        const struct version *after)
+{
+    struct fsd *fsd = context;
+    (void)before;
+    policies_note(&fsd->policies, object, after);
+}
+
 int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err)
 {
     struct txn *txn = fsd->txn = memory_zeroed(1, sizeof(*txn));
     struct loading loading = {.fsd = fsd};
     txn->filling = batch_new();
     fsd->secrets = secrets_new(state);
+    fsd->policies = policies_new();
+    objects_observe(fsd->objects, note_newest, fsd);
     struct store *store;
     int result = store_open(state, &store, err);
     if (result < 0)
@@ -172,6 +182,8 @@ void txn_close(struct fsd *fsd)
         struct history_entry *entry = queue_take(&txn->recorded);
         entry->release(entry);
     }
+    objects_observe(fsd->objects, NULL, NULL);
+    policies_drop(take_pointer(fsd->policies));
     batch_free(txn->filling);
     batch_free(txn->publishing);
     free_all(txn->ended);

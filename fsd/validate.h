@@ -8,9 +8,6 @@
  * quantities into their one form. To be done before the check of types: what is malformed is left alone. */
 void schema_default(const struct schema *schema, struct value v);
 
-/* What an object gets when it is made, and may lose later (the finalizers of what is in use). */
-void schema_default_creation(const struct schema *schema, struct value object);
-
 /* Takes out members that are null, as Kubernetes does for built-in kinds, or, where the schema says
  * x-podtree-zero-unset, the zero of their type; in lists and maps null becomes the zero. For documents that
  * come from outside. */

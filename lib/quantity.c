@@ -136,18 +136,38 @@ void quantity_format_bytes(int64_t bytes, char out[32])
     write_binary(bytes, out, 32);
 }
 
-bool quantity_canonical(struct str text, char out[QUANTITY_TEXT])
+static void write_canonical(__int128 nano, enum family family, char out[QUANTITY_TEXT])
 {
     const __int128 one = 1000000000, kibi = one * 1024;
+    if (family == BINARY && nano % one == 0 && (nano >= kibi || nano <= -kibi))
+        write_binary(nano / one, out, QUANTITY_TEXT);
+    else if (family == EXPONENT)
+        write_exponent(nano, 0, out, QUANTITY_TEXT);
+    else /* also what is too small or too odd for a binary suffix */
+        write_decimal(nano, 0, out, QUANTITY_TEXT);
+}
+
+bool quantity_canonical(struct str text, char out[QUANTITY_TEXT])
+{
     struct quantity quantity;
     if (!read_quantity(text, NANO, &quantity))
         return false;
-    __int128 number = quantity.number;
-    if (quantity.family == BINARY && number % one == 0 && (number >= kibi || number <= -kibi))
-        write_binary(number / one, out, QUANTITY_TEXT);
-    else if (quantity.family == EXPONENT)
-        write_exponent(number, 0, out, QUANTITY_TEXT);
-    else /* also what is too small or too odd for a binary suffix */
-        write_decimal(number, 0, out, QUANTITY_TEXT);
+    write_canonical(quantity.number, quantity.family, out);
     return true;
+}
+
+bool quantity_nano(struct str text, __int128 *nano)
+{
+    struct quantity quantity;
+    if (!read_quantity(text, NANO, &quantity))
+        return false;
+    *nano = quantity.number;
+    return true;
+}
+
+void quantity_format_nano(__int128 nano, struct str like, char out[QUANTITY_TEXT])
+{
+    struct quantity quantity = {.family = DECIMAL};
+    (void)read_quantity(like, NANO, &quantity);
+    write_canonical(nano, quantity.family, out);
 }

@@ -18,4 +18,10 @@ void quantity_format_bytes(int64_t bytes, char out[32]);
 #define QUANTITY_TEXT 64
 bool quantity_canonical(struct str text, char out[QUANTITY_TEXT]);
 
+/* In billionths, the smallest that Kubernetes keeps, for whoever compares and adds exactly: some 29 digits in
+ * front of them fit. */
+bool quantity_nano(struct str text, __int128 *nano);
+/* The canonical text of so many billionths, with suffixes of the family that `like` is written in. */
+void quantity_format_nano(__int128 nano, struct str like, char out[QUANTITY_TEXT]);
+
 #endif

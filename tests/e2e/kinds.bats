@@ -149,3 +149,43 @@ remove_definition() {
     [[ $(tail -n 1 "$K8S/errors") == *'"CronTab" is a name of crontabs.stable.example.com'* ]]
     remove_definition
 }
+
+# ---- objects that have a say in others ----
+
+# manifest KIND NAME REST: in the group's only version
+manifest() {
+    local version=v1
+    [ "$1" != PriorityClass ] || version=scheduling.k8s.io/v1
+    printf '{apiVersion: %s, kind: %s, metadata: {name: %s}, %s}\n' "$version" "$1" "$2" "$3"
+}
+
+refused() { # SENTENCE: what is read is refused so
+    run ! apply
+    [[ $(tail -n 1 "$K8S/errors") == *"$1"* ]]
+}
+
+@test "classes and limits count for what comes after them, in one document or later, and after a kill of fsd" {
+    local pods=$K8S/namespaces/limited/pods containers='containers: [{name: a, image: b}]'
+    [ "$(cat "$K8S/priorityclasses/system-node-critical/value")" = 2000001000 ]
+    run ! rmdir "$K8S/priorityclasses/system-node-critical"
+    mkdir "$K8S/namespaces/limited"
+    manifest Pod early "spec: {priorityClassName: high, $containers}" | refused 'no PriorityClass with name high was found'
+    { manifest PriorityClass high 'value: 1000' && echo --- &&
+        manifest Pod first "spec: {priorityClassName: high, $containers}"; } | apply
+    [ "$(cat "$K8S/pods/first/priority")" = 1000 ]
+    manifest LimitRange limits 'spec: {limits: [{type: Container, default: {memory: 64Mi}, max: {memory: 128Mi}}]}' \
+        >"$BATS_TEST_TMPDIR/limits"
+    mkdir "$K8S/namespaces/limited/limitranges/limits"
+    cp "$BATS_TEST_TMPDIR/limits" "$K8S/namespaces/limited/limitranges/limits/manifest.yaml"
+    kill_component fsd
+    # A draft is admitted when it becomes an object.
+    mkdir "$pods/web" "$pods/web/containers/a"
+    echo b >"$pods/web/containers/a/image"
+    [ ! -e "$pods/web/priority" ]
+    echo high >"$pods/web/priorityClassName"
+    echo live >"$pods/web/ctl"
+    [ "$(cat "$pods/web/priority" "$pods/web/containers/a/resources/requests/memory")" = $'1000\n64Mi' ]
+    mkdir "$pods/large"
+    run ! cp <(manifest Pod large 'spec: {containers: [{name: a, image: b, resources: {limits: {memory: 1Gi}}}]}') "$pods/large/manifest.yaml"
+    [[ $(tail -n 1 "$K8S/errors") == *'maximum memory usage per Container is 128Mi, but limit is 1Gi'* ]]
+}

@@ -474,7 +474,7 @@ YAML
     pod web '[sh, -c, "trap \"sleep 2; echo >/out/ended; exit\" TERM; while :; do sleep 0.1; done"]' "$out" |
         sed "s/Seconds: 1/Seconds: 4/; s#command:#$hook, &#" | apply
     pod crit '[sh, -c, "trap \"ls /out >/out/seen; exit\" TERM; while :; do sleep 0.1; done"]' "$out" |
-        sed 's#command:#volumeMounts: [{name: out, mountPath: /out}], &#; s/^  volumes/  priority: 2000000000\n&/' | apply
+        sed 's#command:#volumeMounts: [{name: out, mountPath: /out}], &#; s/^  volumes/  priorityClassName: system-cluster-critical\n&/' | apply
     wait_until "$K8S/pods/web/status" says web Running
     wait_until "$K8S/pods/crit/status" says crit Running
     run -0 "$podtree" down --pods

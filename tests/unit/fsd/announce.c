@@ -302,7 +302,7 @@ static struct version *version_of(struct scene *scene, uint32_t flags)
 static void publish(struct scene *scene, struct object *object, uint32_t flags)
 {
     struct version *before = version_hold(object->committed), *now = version_of(scene, flags);
-    object_change(object, version_hold(now));
+    object_change(scene->fsd.objects, object, version_hold(now));
     object_publish(scene->fsd.objects, object, now);
     announce_links(scene->fsd.announcer, object, before, now);
     version_drop(before);

@@ -45,7 +45,7 @@ static void apply(struct work *work, const char *name, const char *text, const c
         object =
             object_create(work->objects, ++work->id, kind, STR("default"), str_of(name), STR("u"), version);
     else
-        object_change(object, version);
+        object_change(work->objects, object, version);
     struct batch_story story = {.person = person};
     if (author != NULL) {
         struct buf subject = {0};

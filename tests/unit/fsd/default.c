@@ -91,16 +91,11 @@ static void a_pod_gets_what_a_template_does_not(void **state)
 {
     (void)state;
     static const char manifest[] =
-        "spec: {hostNetwork: true, serviceAccount: x, tolerations: [{key: node.kubernetes.io/not-ready}],"
+        "spec: {hostNetwork: true, serviceAccount: x,"
         " containers: [{name: a, ports: [{containerPort: 80}], resources: {limits: {cpu: 1, memory: 1024Mi},"
         " requests: {cpu: 0.5}}}]}";
     assert_filled_in("pods", manifest, PATH("spec", "enableServiceLinks"), "true");
-    assert_filled_in("pods", manifest, PATH("spec", "priority"), "0");
     assert_filled_in("pods", manifest, PATH("spec", "serviceAccountName"), "\"x\"");
-    assert_filled_in(
-        "pods", manifest, PATH("spec", "tolerations"),
-        "[{\"key\":\"node.kubernetes.io/not-ready\"},{\"key\":\"node.kubernetes.io/unreachable\","
-        "\"operator\":\"Exists\",\"effect\":\"NoExecute\",\"tolerationSeconds\":300}]");
     const struct kind *kind = must_kind("pods");
     autodoc struct doc *doc = must_yaml(manifest);
     schema_default(kind_form(kind)->schema, doc_root(doc));

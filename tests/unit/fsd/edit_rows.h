@@ -2,6 +2,7 @@
 #ifndef PODTREE_TEST_EDIT_ROWS_H
 #define PODTREE_TEST_EDIT_ROWS_H
 
+#include "fsd/admission.h"
 #include "fsd/edit.h"
 #include "fsd/validate.h"
 #include "lib/clock.h"
@@ -63,6 +64,10 @@ static inline struct version *version_before(const struct kind *kind, const char
         value_set_int(metadata, STR("generation"), 1);
     value_set_str(metadata, STR("resourceVersion"), STR("7"));
     schema_default(kind_form(kind)->schema, root);
+    /* What is filled in at every change. */
+    const struct review review = {.kind = kind, .before = root, .object = root};
+    if (!draft)
+        assert_int_equal(admission_complete(&review, NULL), 0);
     value_sort(root);
     autobuf struct buf text = {0};
     value_write(&text, root);

@@ -82,7 +82,7 @@ static struct object *create_durable(const struct kind *kind, const char *name)
 
 static void change(struct object *object, uint32_t flags)
 {
-    object_change(object, new_version(object->kind, flags, ""));
+    object_change(objects, object, new_version(object->kind, flags, ""));
 }
 
 static struct object *newest(const char *name)

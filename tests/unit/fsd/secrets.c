@@ -220,7 +220,7 @@ static struct object *change(struct objects *objects, struct batch *batch, const
               : object_newest(objects, kind, STR("default"), STR("db"));
     struct version *was_pending = first ? NULL : version_hold(object->pending);
     if (!first)
-        object_change(object, version);
+        object_change(objects, object, version);
     batch_add(batch, object, version, was_pending,
               (struct batch_story){.author = strdup("root"), .subject = strdup("s"), .person = true});
     return object;

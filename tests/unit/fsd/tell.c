@@ -27,7 +27,7 @@ static void expect_told(struct scene *scene, const char *expected)
 static void change_to(struct scene *scene, const char *data)
 {
     struct version *before = version_hold(scene->object->committed);
-    object_change(scene->object, scene_version(scene, data));
+    object_change(scene->fsd.objects, scene->object, scene_version(scene, data));
     struct version *now = version_hold(scene->object->pending);
     object_publish(scene->fsd.objects, scene->object, now);
     tell_object(&scene->fsd, scene->object, before, now);
@@ -124,7 +124,7 @@ static void an_object_that_is_gone_takes_all_names_with_it(void **state)
     look_at_all(scene);
     struct version *before = version_hold(scene->object->committed);
     struct version *gone = version_tombstone(scene->object->kind, STR("{}"), ++scene->txn.published, 0);
-    object_change(scene->object, version_hold(gone));
+    object_change(scene->fsd.objects, scene->object, version_hold(gone));
     object_publish(scene->fsd.objects, scene->object, gone);
     tell_object(&scene->fsd, scene->object, before, gone);
     expect_told(scene, "attributes a, attributes b, attributes conf, attributes configmaps, attributes data, "
