@@ -19,6 +19,7 @@ struct fsd {
     struct policies *policies;       /* what some of them say of others: policies.h */
     struct documents *documents;     /* parsed versions and rendered manifests: documents.h */
     struct vacancies *vacancies;     /* fields that are being taken away, or replaced: vacancy.h */
+    struct quotas *quotas;           /* how much there may be in a namespace: quotas.h */
     struct txn *txn;                 /* changes on their way: txn.h */
     struct secrets *secrets;         /* what is encrypted on the disk, and the key: secrets.h */
     struct exclusive *exclusive;     /* who changes things alone: exclusive.h */

@@ -10,6 +10,7 @@
 #include "fsd/exclusive.h"
 #include "fsd/heavy.h"
 #include "fsd/invalidator.h"
+#include "fsd/quotas.h"
 #include "fsd/readers.h"
 #include "fsd/tell.h"
 #include "fsd/txn_private.h"
@@ -179,6 +180,8 @@ int txn_change(struct fsd *fsd, const struct asker *asker, const struct change *
         status = admit(fsd, asker, change->kind, base.before, &result, err);
     if (status == 0)
         status = custom_admit(fsd, result.defines, err);
+    if (status == 0 && !result.unchanged)
+        status = quotas_check(fsd, change->kind, change->namespace, base.before, &result, err);
     if (status < 0 || change->rehearsal)
         return status;
     if (!result.unchanged)
@@ -480,13 +483,17 @@ static const struct store_batch *prepare(void *context)
     return batch_prepare(batch) ? &batch->stored : NULL;
 }
 
-/* What a batch makes of the store depends on what the one before it has made of the objects. */
-static void submit(struct fsd *fsd)
+/* What a batch makes of the store depends on what the one before it has made of the objects. True: quotas
+ * have more to do. */
+static bool submit(struct fsd *fsd, int64_t end_us)
 {
     struct txn *txn = fsd->txn;
     bool busy = txn->writing != NULL || txn->publishing != NULL || txn->failing != NULL || txn->held != 0;
-    if (busy || batch_is_empty(txn->filling))
-        return;
+    if (busy)
+        return false;
+    bool more = !exclusive_is_held(fsd) && quotas_turn(fsd, end_us);
+    if (batch_is_empty(txn->filling))
+        return more;
     struct batch *batch = txn->writing = txn->filling;
     txn->filling = batch_new();
     batch->mount = fsd->memory->header->mount;
@@ -494,18 +501,20 @@ static void submit(struct fsd *fsd)
     batch->secrets = fsd->secrets;
     txn_add_trims(txn, batch);
     committer_submit(txn->committer, prepare, batch);
+    return more;
 }
 
 bool txn_turn(struct fsd *fsd)
 {
     struct txn *txn = fsd->txn;
     int64_t end_us = clock_us() + SLICE_US;
+    bool quotas_wait;
     do {
         if (txn->publishing == NULL)
             take_ended(fsd);
         if (txn->publishing != NULL && publish(fsd, txn->publishing, end_us))
             end_of_publishing(fsd);
-        submit(fsd);
+        quotas_wait = submit(fsd, end_us);
     } while (txn->publishing != NULL && clock_us() < end_us);
     struct batch *batch;
     while ((batch = invalidator_reached(fsd->invalidator)) != NULL)
@@ -515,7 +524,8 @@ bool txn_turn(struct fsd *fsd)
     free_recorded(txn);
     if (fsd->tellings == NULL && invalidator_is_idle(fsd->invalidator))
         fsd->memory->header->told = secrets_are_open(fsd->secrets) ? (uint64_t)txn->published : 0;
-    return txn->publishing != NULL || txn->ended != NULL || txn->failing != NULL || txn->recorded.count > 0;
+    return quotas_wait || txn->publishing != NULL || txn->ended != NULL || txn->failing != NULL ||
+           txn->recorded.count > 0;
 }
 
 bool txn_is_busy(const struct fsd *fsd)

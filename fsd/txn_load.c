@@ -3,6 +3,7 @@
 
 #include "fsd/custom.h"
 #include "fsd/digest.h"
+#include "fsd/quotas.h"
 #include "fsd/tell.h"
 #include "fsd/vacancy.h"
 #include "lib/clock.h"
@@ -120,8 +121,8 @@ static void note_newest(void *context, const struct object *object, const struct
                         const struct version *after)
 {
     struct fsd *fsd = context;
-    (void)before;
     policies_note(&fsd->policies, object, after);
+    quotas_note(fsd, object, before, after);
 }
 
 int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err)
@@ -131,6 +132,7 @@ int txn_open(struct fsd *fsd, const char *state, int wake_fd, struct error **err
     txn->filling = batch_new();
     fsd->secrets = secrets_new(state);
     fsd->policies = policies_new();
+    fsd->quotas = quotas_new();
     objects_observe(fsd->objects, note_newest, fsd);
     struct store *store;
     int result = store_open(state, &store, err);
@@ -184,6 +186,7 @@ void txn_close(struct fsd *fsd)
     }
     objects_observe(fsd->objects, NULL, NULL);
     policies_drop(take_pointer(fsd->policies));
+    quotas_free(take_pointer(fsd->quotas));
     batch_free(txn->filling);
     batch_free(txn->publishing);
     free_all(txn->ended);
