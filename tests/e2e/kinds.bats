@@ -189,3 +189,41 @@ refused() { # SENTENCE: what is read is refused so
     run ! cp <(manifest Pod large 'spec: {containers: [{name: a, image: b, resources: {limits: {memory: 1Gi}}}]}') "$pods/large/manifest.yaml"
     [[ $(tail -n 1 "$K8S/errors") == *'maximum memory usage per Container is 128Mi, but limit is 1Gi'* ]]
 }
+
+bulk_of_configmaps() { # NAMESPACE NAME...: what it says of each is not read
+    local bulk name namespace=$1
+    shift
+    exec {bulk}<>"$K8S/namespaces/$namespace/configmaps/.bulk"
+    for name; do
+        case $name in
+        atomic) echo '{"op":"atomic"}' ;;
+        *) echo '{"op":"create","object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"'"$name"'"}}}' ;;
+        esac
+    done >&"$bulk"
+    sync "/proc/self/fd/$bulk" || true
+    exec {bulk}>&-
+}
+
+used_is() { # NUMBER: of configmaps, as the quota in the namespace few shows it
+    [ "$(jq -c .status.used "$K8S/namespaces/few/resourcequotas/quota/.json")" = '{"configmaps":"'"$1"'","requests.cpu":"0"}' ]
+}
+
+@test "a namespace has no more than its quota says, also in one bulk and after a kill of fsd" {
+    local few=$K8S/namespaces/few
+    mkdir "$few" "$few/configmaps/one"
+    mkdir "$few/resourcequotas/quota"
+    manifest ResourceQuota quota 'spec: {hard: {configmaps: 3, requests.cpu: 1}}' >"$few/resourcequotas/quota/manifest.yaml"
+    # All or none: none. Each on its own: those for which there is room.
+    bulk_of_configmaps few atomic a b c
+    [ "$(ls "$few/configmaps")" = one ]
+    bulk_of_configmaps few a b c
+    [ "$(ls "$few/configmaps")" = $'a\nb\none' ]
+    wait_until "$few/resourcequotas/quota/status" used_is 3
+    kill_component fsd
+    run ! mkdir "$few/configmaps/more"
+    [[ $output == *'Disk quota exceeded'* ]]
+    [[ $(tail -n 1 "$K8S/errors") == *'exceeded quota: quota, requested: configmaps=1, used: configmaps=3, limited: configmaps=3' ]]
+    rmdir "$few/configmaps/a"
+    wait_until "$few/resourcequotas/quota/status" used_is 2
+    mkdir "$few/configmaps/more"
+}
