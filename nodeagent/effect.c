@@ -144,8 +144,9 @@ static void find_priority(struct buf *out, struct value spec)
     for (size_t i = 0; i < COUNT(classes); i++)
         known |= str_is(name, classes[i]);
     autofree char *member = path_format("priorityClassName " STR_FORMAT, STR_ARGS(name));
-    if (!known)
-        say(out, STR("spec"), member, "there is no such class: it gives no priority");
+    /* Of a pod of the tree the API has made a number of it; a static pod's nobody has looked up. */
+    if (!known && !value_exists(value_get(spec, STR("priority"))))
+        say(out, STR("spec"), member, "the node knows no such class: it gives no priority");
     if (priority > 0 && priority < QUALITY_SYSTEM_CRITICAL &&
         value_is(value_get(spec, STR("preemptionPolicy")), "PreemptLowerPriority"))
         say(out, STR("spec"), "preemptionPolicy PreemptLowerPriority",

@@ -60,8 +60,9 @@ static void test_only_what_is_asked_for_in_vain_is_said(void **state)
          "\"NoExecute\",\"tolerationSeconds\":10},{\"key\":\"a\",\"effect\":\"NoExecute\"}]}",
          "spec.tolerations[node.kubernetes.io/not-ready].tolerationSeconds (a pod that runs is not driven "
          "away by taints)"},
-        {"{\"priority\":1000,\"preemptionPolicy\":\"Never\",\"priorityClassName\":\"high\"}",
-         "spec.priorityClassName high (there is no such class: it gives no priority)"},
+        {"{\"priority\":1000,\"preemptionPolicy\":\"Never\",\"priorityClassName\":\"high\"}", ""},
+        {"{\"priorityClassName\":\"high\"}",
+         "spec.priorityClassName high (the node knows no such class: it gives no priority)"},
         {"{\"priority\":2000000000,\"preemptionPolicy\":\"PreemptLowerPriority\",\"priorityClassName\":"
          "\"system-cluster-critical\"}",
          ""},
