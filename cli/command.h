@@ -10,6 +10,6 @@
 typedef int command_fn(int argc, char **argv, struct error **err);
 
 command_fn command_up, command_down, command_status, command_run, command_delete, command_watch, command_logs,
-    command_image, command_exec, command_cp, command_top;
+    command_image, command_exec, command_cp, command_top, command_explain;
 
 #endif

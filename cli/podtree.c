@@ -20,6 +20,7 @@ static const struct command {
     {"watch", command_watch, "print changes as lines"},
     {"exec", command_exec, "run a command in a container"},
     {"cp", command_cp, "copy files from and to containers"},
+    {"explain", command_explain, "what a kind or a field is, and may be"},
     {"top", command_top, "what nodes and pods use"},
     {"image", command_image, "pull, import, list and remove images"},
 };

@@ -5,6 +5,7 @@
 #include "fsd/exclusive.h"
 #include "fsd/heavy.h"
 #include "fsd/logs.h"
+#include "fsd/papers.h"
 #include "fsd/reply.h"
 #include "fsd/session.h"
 #include "fsd/tell.h"
@@ -132,7 +133,8 @@ static void run(struct call *call)
         session_run_later(call->fsd->session, call);
         return;
     }
-    if (heavy_prepare(call) == -EINPROGRESS || logs_prepare(call) == -EINPROGRESS)
+    if (heavy_prepare(call) == -EINPROGRESS || logs_prepare(call) == -EINPROGRESS ||
+        papers_prepare(call) == -EINPROGRESS)
         return;
     struct error *err = NULL;
     int status = call->operation->start(call, &err);

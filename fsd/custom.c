@@ -1,6 +1,7 @@
 #include "fsd/custom.h"
 
 #include "fsd/audit.h"
+#include "fsd/discovery.h"
 #include "fsd/documents.h"
 #include "fsd/tell.h"
 #include "fsd/txn.h"
@@ -42,29 +43,12 @@ static void tell_namespaces(struct fsd *fsd, const struct kind *kind, bool gone)
             tell_below(fsd, namespace, kind, false, gone);
 }
 
-/* api/<group>/<version>/<plural>. Whose first kind it is, or whose last, may have come or gone as well. */
-static void tell_discovery(struct fsd *fsd, const struct kind *kind, bool gone)
-{
-    const struct kind_form *form = kind_form(kind);
-    uint32_t api = node_find(fsd->nodes, NODE_ROOT, STR("api"));
-    if (api == 0)
-        return;
-    tell_name(fsd, api, kind->group, false, gone);
-    uint32_t group = node_find(fsd->nodes, api, kind->group);
-    for (size_t i = 0; i < form->version_count && group != 0; i++) {
-        tell_name(fsd, group, form->versions[i].name, false, gone);
-        uint32_t version = node_find(fsd->nodes, group, form->versions[i].name);
-        if (version != 0)
-            tell_name(fsd, version, kind->plural, false, gone);
-    }
-}
-
 static void tell_kind(struct fsd *fsd, const struct kind *kind, bool gone)
 {
     tell_below(fsd, NODE_ROOT, kind, kind->namespaced, gone);
     tell_below(fsd, node_find(fsd->nodes, NODE_ROOT, STR("all")), kind, !kind->namespaced, gone);
     tell_namespaces(fsd, kind, gone);
-    tell_discovery(fsd, kind, gone);
+    discovery_tell(fsd, kind, gone ? kind_form(kind) : NULL, gone ? NULL : kind_form(kind));
 }
 
 /* ---- definitions ---- */
@@ -106,12 +90,16 @@ static void put(struct fsd *fsd, const struct object *definition, struct kind_re
         kind_reading_free(reading);
         return;
     }
+    const struct kind *known = defined_by(fsd, definition);
+    const struct kind_form *before = known != NULL ? kind_form(known) : NULL;
     const struct kind *kind = kinds_put(fsd->kinds, reading, &is_new);
     objects_add_kind(fsd->objects, kind);
-    if (tells && is_new)
+    if (tells && is_new) {
         tell_kind(fsd, kind, false);
-    else if (tells)
+    } else if (tells) {
         audit_kind(fsd, kind);
+        discovery_tell(fsd, kind, before, kind_form(kind));
+    }
 }
 
 static void note_end(struct fsd *fsd, const struct object *definition)

@@ -1,7 +1,8 @@
 #include "fsd/discovery.h"
 
-#include "fsd/constraints.h"
 #include "fsd/fsd.h"
+#include "fsd/papers.h"
+#include "fsd/tell.h"
 #include <errno.h>
 
 /* ---- places ---- */
@@ -28,6 +29,14 @@ static struct str name_in(enum place_type directory, const struct kind *kind,
     return directory == PLACE_API         ? group_name(kind)
            : directory == PLACE_API_GROUP ? version->name
                                           : kind->plural;
+}
+
+static bool has_short_name(const struct kind_form *form, struct str name)
+{
+    for (size_t i = 0; form != NULL && i < form->short_name_count; i++)
+        if (str_equal(form->short_names[i], name))
+            return true;
+    return false;
 }
 
 typedef bool visit_version(void *context, struct str name, const struct kind *kind,
@@ -62,12 +71,38 @@ static bool is_wanted(void *context, struct str name, const struct kind *kind,
     return str_equal(name, search->name);
 }
 
+/* ---- short names ---- */
+
+/* Whose it is: the first kind's that has it. NULL: nobody's. */
+static const struct kind *kind_of_short_name(struct fsd *fsd, struct str name)
+{
+    for (size_t i = 0; i < kinds_count(fsd->kinds); i++) {
+        const struct kind *kind = kinds_at(fsd->kinds, i);
+        if (has_short_name(kind_form(kind), name))
+            return kind;
+    }
+    return NULL;
+}
+
+void discovery_link(const struct place *place, struct buf *out)
+{
+    buf_addf(out, STR_FORMAT "/" STR_FORMAT "/" STR_FORMAT, STR_ARGS(group_name(place->kind)),
+             STR_ARGS(kind_form(place->kind)->versions[0].name), STR_ARGS(place->kind->plural));
+}
+
+/* ---- directories ---- */
+
 int discovery_child(struct fsd *fsd, const struct place *parent, struct str name, struct place *child)
 {
     struct search search = {.name = name};
-    if (!each_below(fsd, parent, is_wanted, &search))
+    if (each_below(fsd, parent, is_wanted, &search)) {
+        *child = (struct place){.type = parent->type + 1, .kind = search.kind, .version = search.version};
+        return 0;
+    }
+    const struct kind *kind = parent->type == PLACE_API ? kind_of_short_name(fsd, name) : NULL;
+    if (kind == NULL)
         return -ENOENT;
-    *child = (struct place){.type = parent->type + 1, .kind = search.kind, .version = search.version};
+    *child = (struct place){.type = PLACE_LINK, .kind = kind, .version = &kind_form(kind)->versions[0]};
     return 0;
 }
 
@@ -90,150 +125,79 @@ static bool list_once(void *context, struct str name, const struct kind *kind,
     return false;
 }
 
+static void list_short_names(const struct listing_names *listing, const struct kind *kind)
+{
+    const struct kind_form *form = kind_form(kind);
+    for (size_t i = 0; i < form->short_name_count; i++) {
+        struct search group = {.name = form->short_names[i]};
+        if (kind_of_short_name(listing->fsd, form->short_names[i]) == kind &&
+            !each_below(listing->fsd, listing->place, is_wanted, &group))
+            listing->visit(listing->context, form->short_names[i], true, true);
+    }
+}
+
 void discovery_list(struct fsd *fsd, const struct place *place, place_visit *visit, void *context)
 {
     struct listing_names listing = {fsd, place, visit, context};
     each_below(fsd, place, list_once, &listing);
+    for (size_t i = 0; i < kinds_count(fsd->kinds) && place->type == PLACE_API; i++)
+        list_short_names(&listing, kinds_at(fsd->kinds, i));
 }
 
-/* ---- schema.json ---- */
+/* ---- files ---- */
 
-/* Schemas on the way down to this one: what refers to itself is not described again inside itself. */
-struct above {
-    const struct above *up;
-    const struct schema *schema;
-};
-
-static void describe(struct value out, const struct schema *schema, const struct above *up);
-
-static void describe_strings(struct value out, struct str key, const struct str *strings, size_t count)
+const struct kind_version *discovery_version(const struct place *place)
 {
-    struct value list = count > 0 ? value_set_array(out, key) : VALUE_ABSENT;
-    for (size_t i = 0; i < count; i++)
-        value_append_str(list, strings[i]);
+    const struct kind_form *form = kind_form(place->kind);
+    for (size_t i = 0; i < form->version_count; i++)
+        if (str_equal(form->versions[i].name, place->version->name))
+            return &form->versions[i];
+    return place->version;
 }
 
-static void describe_number(struct value out, struct str key, bool has, double number)
+/* The files that are papers. */
+static bool is_paper(const struct special *special, enum paper *paper)
 {
-    autobuf struct buf text = {0};
-    if (!has)
-        return;
-    buf_addf(&text, "%.15g", number);
-    autodoc struct doc *parsed = doc_parse(buf_str(&text), NULL);
-    value_set_copy(out, key, doc_root(parsed));
+    static void (*const texts[PAPERS])(struct fsd *, const struct place *, uint32_t,
+                                       struct buf *) = {[PAPER_SCHEMA] = discovery_schema,
+                                                        [PAPER_EXPLAIN] = discovery_explain,
+                                                        [PAPER_TEMPLATE] = discovery_template};
+    for (*paper = 0; *paper < PAPERS; ++*paper)
+        if (special->text == texts[*paper])
+            return true;
+    return false;
 }
 
-static void describe_count(struct value out, struct str key, int64_t count)
+bool discovery_whole(struct fsd *fsd, const struct place *place, struct str *text)
 {
-    if (count >= 0)
-        value_set_int(out, key, count);
+    enum paper paper;
+    if (place->type != PLACE_FILE || !is_paper(place->special, &paper))
+        return false;
+    *text = papers_text(fsd, place, paper);
+    return true;
 }
 
-static void describe_flag(struct value out, struct str key, bool flag)
+static void add_paper(struct fsd *fsd, const struct place *place, enum paper paper, struct buf *out)
 {
-    if (flag)
-        value_set_bool(out, key, true);
-}
-
-static void describe_properties(struct value out, const struct schema *schema, const struct above *up)
-{
-    struct value properties = value_set_object(out, STR("properties"));
-    for (size_t i = 0; i < schema->property_count; i++)
-        describe(value_set_object(properties, schema->properties[i].name), schema->properties[i].schema, up);
-}
-
-static void describe_list(struct value out, const struct schema *schema, const struct above *up)
-{
-    static const char *const types[] = {[LIST_ATOMIC] = "atomic", [LIST_SET] = "set", [LIST_MAP] = "map"};
-    describe(value_set_object(out, STR("items")), schema->items, up);
-    value_set_str(out, STR("x-kubernetes-list-type"), str_of(types[schema->list_type]));
-    describe_strings(out, STR("x-kubernetes-list-map-keys"), schema->list_keys, schema->list_key_count);
-}
-
-static void describe_branches(struct value out, struct str key, const struct branches *branches,
-                              const struct above *up)
-{
-    struct value list = branches->count > 0 ? value_set_array(out, key) : VALUE_ABSENT;
-    for (size_t i = 0; i < branches->count; i++)
-        describe(value_append_object(list), branches->schemas[i], up);
-}
-
-static void describe_constraints(struct value out, const struct constraints *more, const struct above *up)
-{
-    describe_flag(out, STR("exclusiveMinimum"), more->exclusive_minimum);
-    describe_flag(out, STR("exclusiveMaximum"), more->exclusive_maximum);
-    describe_number(out, STR("multipleOf"), more->multiple_of > 0, more->multiple_of);
-    describe_count(out, STR("minProperties"), more->min_properties);
-    describe_count(out, STR("maxProperties"), more->max_properties);
-    describe_branches(out, STR("allOf"), &more->all_of, up);
-    describe_branches(out, STR("anyOf"), &more->any_of, up);
-    describe_branches(out, STR("oneOf"), &more->one_of, up);
-    if (more->not != NULL)
-        describe(value_set_object(out, STR("not")), more->not, up);
-}
-
-static void describe_type(struct value out, const struct schema *schema)
-{
-    static const char *const types[] = {
-        [SCHEMA_STRING] = "string",   [SCHEMA_INTEGER] = "integer",  [SCHEMA_NUMBER] = "number",
-        [SCHEMA_BOOLEAN] = "boolean", [SCHEMA_INT_OR_STRING] = NULL, [SCHEMA_OBJECT] = "object",
-        [SCHEMA_MAP] = "object",      [SCHEMA_ARRAY] = "array",      [SCHEMA_ANY] = NULL};
-    bool condition = schema->dialect == DIALECT_BRANCH;
-    if (types[schema->type] != NULL)
-        value_set_str(out, STR("type"), str_of(types[schema->type]));
-    describe_flag(out, STR("x-kubernetes-int-or-string"), schema->type == SCHEMA_INT_OR_STRING);
-    describe_flag(out, STR("x-kubernetes-preserve-unknown-fields"),
-                  (schema->type == SCHEMA_ANY && !condition) || schema->open);
-    describe_flag(out, STR("x-kubernetes-embedded-resource"), schema->embedded);
-    describe_flag(out, STR("nullable"), schema->nullable);
-}
-
-static void describe_contents(struct value out, const struct schema *schema, const struct above *up)
-{
-    if (schema->type == SCHEMA_OBJECT || schema->property_count != 0)
-        describe_properties(out, schema, up);
-    if (schema->type == SCHEMA_MAP)
-        describe(value_set_object(out, STR("additionalProperties")), schema->items, up);
-    else if (schema->items != NULL)
-        describe_list(out, schema, up);
-    if (schema->constraints != NULL)
-        describe_constraints(out, schema->constraints, up);
-}
-
-static void describe(struct value out, const struct schema *schema, const struct above *up)
-{
-    struct above here = {up, schema};
-    describe_type(out, schema);
-    if (schema->format.length != 0)
-        value_set_str(out, STR("format"), schema->format);
-    if (schema->pattern.length != 0)
-        value_set_str(out, STR("pattern"), schema->pattern);
-    if (value_exists(constraints_of(schema)->choices))
-        value_set_copy(out, STR("enum"), constraints_of(schema)->choices);
-    else
-        describe_strings(out, STR("enum"), schema->enumeration, schema->enumeration_count);
-    describe_number(out, STR("minimum"), schema->has_minimum, schema->minimum);
-    describe_number(out, STR("maximum"), schema->has_maximum, schema->maximum);
-    describe_count(out, STR("minLength"), schema->min_length);
-    describe_count(out, STR("maxLength"), schema->max_length);
-    describe_count(out, STR("minItems"), schema->min_items);
-    describe_count(out, STR("maxItems"), schema->max_items);
-    if (value_exists(schema->default_value))
-        value_set_copy(out, STR("default"), schema->default_value);
-    describe_strings(out, STR("required"), schema->required, schema->required_count);
-    for (const struct above *above = up; above != NULL; above = above->up)
-        if (above->schema == schema)
-            return;
-    describe_contents(out, schema, &here);
+    buf_add_str(out, papers_text(fsd, place, paper));
 }
 
 void discovery_schema(struct fsd *fsd, const struct place *place, uint32_t node, struct buf *out)
 {
-    (void)fsd, (void)node;
-    autodoc struct doc *doc = doc_new();
-    describe(doc_root(doc), place->version->schema, NULL);
-    value_write(out, doc_root(doc));
-    buf_add_char(out, '\n');
+    (void)node;
+    add_paper(fsd, place, PAPER_SCHEMA, out);
+}
+
+void discovery_explain(struct fsd *fsd, const struct place *place, uint32_t node, struct buf *out)
+{
+    (void)node;
+    add_paper(fsd, place, PAPER_EXPLAIN, out);
+}
+
+void discovery_template(struct fsd *fsd, const struct place *place, uint32_t node, struct buf *out)
+{
+    (void)node;
+    add_paper(fsd, place, PAPER_TEMPLATE, out);
 }
 
 void discovery_verbs(struct fsd *fsd, const struct place *place, uint32_t node, struct buf *out)
@@ -242,4 +206,94 @@ void discovery_verbs(struct fsd *fsd, const struct place *place, uint32_t node, 
     for (size_t i = 0; i < place->kind->verb_count; i++)
         buf_addf(out, "%-10.*s %.*s\n", STR_ARGS(place->kind->verbs[i].name),
                  STR_ARGS(place->kind->verbs[i].help));
+}
+
+void discovery_measure(struct fsd *fsd, const struct place *place, uint32_t node, size_t *size,
+                       int64_t *time_ms)
+{
+    int64_t changed_ms = node_record(fsd->nodes, node)->time_ms;
+    struct str text;
+    *size = discovery_whole(fsd, place, &text) ? text.length : 0;
+    *time_ms = changed_ms != 0 ? changed_ms : fsd->started_ms;
+}
+
+/* ---- when a kind comes, changes or goes ---- */
+
+static bool has_version(const struct kind_form *form, struct str name)
+{
+    for (size_t i = 0; form != NULL && i < form->version_count; i++)
+        if (str_equal(form->versions[i].name, name))
+            return true;
+    return false;
+}
+
+static void tell_texts(struct fsd *fsd, uint32_t directory)
+{
+    const struct place place = {.type = PLACE_API_KIND};
+    const struct special *special;
+    for (size_t i = 0; directory != 0 && (special = special_at(i)) != NULL; i++)
+        if (special_is_here(special, &place))
+            tell_text(fsd, directory, str_of(special->name));
+}
+
+/* Has another kind the same group, or group and version (NULL: any)? Then these directories stay. */
+static bool is_shared(struct fsd *fsd, const struct kind *kind, const struct str *version)
+{
+    for (size_t i = 0; i < kinds_count(fsd->kinds); i++) {
+        const struct kind *other = kinds_at(fsd->kinds, i);
+        if (other != kind && str_equal(other->group, kind->group) &&
+            (version == NULL || has_version(kind_form(other), *version)))
+            return true;
+    }
+    return false;
+}
+
+/* Of the versions in the one form: those that aren't in the other have come or gone with it. */
+static void tell_versions(struct fsd *fsd, uint32_t group, const struct kind *kind,
+                          const struct kind_form *form, const struct kind_form *other, bool gone)
+{
+    for (size_t i = 0; form != NULL && i < form->version_count; i++) {
+        struct str name = form->versions[i].name;
+        bool stays = has_version(other, name);
+        if (!stays && !is_shared(fsd, kind, &name))
+            tell_name(fsd, group, name, false, gone);
+        uint32_t version = node_find(fsd->nodes, group, name);
+        if (version != 0 && !stays)
+            tell_name(fsd, version, kind->plural, false, gone);
+        else if (version != 0 && !gone)
+            tell_texts(fsd, node_find(fsd->nodes, version, kind->plural));
+    }
+}
+
+/* The same of short names. Where one goes it may be another kind's now, and where one comes it may be another
+ * one's still. */
+static void tell_short_names(struct fsd *fsd, uint32_t api, const struct kind_form *form,
+                             const struct kind_form *other, bool gone)
+{
+    for (size_t i = 0; form != NULL && i < form->short_name_count; i++) {
+        struct str name = form->short_names[i];
+        const struct kind *owner = has_short_name(other, name) ? NULL : kind_of_short_name(fsd, name);
+        if (has_short_name(other, name) || (!gone && (owner == NULL || kind_form(owner) != form)))
+            continue;
+        tell_name(fsd, api, name, true, gone);
+        if (gone && owner != NULL)
+            tell_name(fsd, api, name, true, false);
+    }
+}
+
+void discovery_tell(struct fsd *fsd, const struct kind *kind, const struct kind_form *before,
+                    const struct kind_form *now)
+{
+    uint32_t api = node_find(fsd->nodes, NODE_ROOT, STR("api"));
+    if (api == 0)
+        return;
+    if ((before == NULL || now == NULL) && !is_shared(fsd, kind, NULL))
+        tell_name(fsd, api, group_name(kind), false, now == NULL);
+    uint32_t group = node_find(fsd->nodes, api, group_name(kind));
+    if (group != 0) {
+        tell_versions(fsd, group, kind, before, now, true);
+        tell_versions(fsd, group, kind, now, before, false);
+    }
+    tell_short_names(fsd, api, before, now, true);
+    tell_short_names(fsd, api, now, before, false);
 }

@@ -29,6 +29,7 @@ struct fsd {
     struct worker *worker;           /* what would take main too long: heavy.h */
     struct logs *logs;               /* of containers, and who reads them: logs.h */
     struct snapshot *snapshots;      /* of large objects, being taken: snapshot.h */
+    struct papers *papers;           /* what kinds look like, for readers: papers.h */
     struct returns *returns;         /* of memory to the host: returns.h */
     struct audit *audit;             /* what today's kinds would refuse: audit.h */
     struct session *session;         /* FUSE: session.h */

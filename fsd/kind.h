@@ -55,6 +55,8 @@ struct property {
 
 struct schema {
     enum schema_type type;
+    struct value text;                 /* that it was read from, for describe.h */
+    struct str definition;             /* the name of the one that it is or goes on from; or empty */
     const struct property *properties; /* SCHEMA_OBJECT: in the order of the file */
     size_t property_count;
     const uint16_t *property_slots; /* internal: a hash table of the properties, for schema_property() */
@@ -173,6 +175,7 @@ struct kind {
     size_t permanent_count;
     struct str node_field; /* x-podtree-node-field: the member of spec that names the node it is bound to; or
                             * empty. Deleting a bound object is graceful: it goes when its node says so */
+    struct value template; /* x-podtree-template: what belongs into template.yaml; absent: what is required */
     size_t index;          /* a number of its own, below kinds_numbers() */
     const struct kinds *kinds; /* the set that it belongs to */
     bool ending;               /* custom.h's: its definition is being deleted, nothing new of it may come */

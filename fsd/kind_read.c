@@ -161,6 +161,7 @@ static int read_flags(struct kind *kind, struct value spec, struct error **err)
     kind->memory_only = value_true(value_at(spec, "x-podtree-memory-only"));
     kind->defines = value_true(value_at(spec, "x-podtree-defines"));
     kind->node_field = value_str(value_at(spec, "x-podtree-node-field"));
+    kind->template = value_at(spec, "x-podtree-template");
     struct value name = value_at(spec, "x-podtree-name");
     kind->name_check = format_find(value_exists(name) ? value_str(name) : STR("dns-subdomain"));
     if (kind->name_check == NULL)

@@ -1,6 +1,7 @@
 #include "fsd/leaf.h"
 
 #include "fsd/bulk.h"
+#include "fsd/discovery.h"
 #include "fsd/edit.h"
 #include "fsd/txn.h"
 #include "fsd/vacancy.h"
@@ -93,6 +94,18 @@ void leaf_text(struct fsd *fsd, const struct leaf *leaf, struct buf *out)
     struct field field = place_field(fsd, object, buf_str(&path), &scratch);
     if (field.set)
         field_read(&field, out);
+}
+
+struct str leaf_whole(struct fsd *fsd, const struct leaf *leaf, struct buf *made, bool *lasting)
+{
+    struct str text;
+    *lasting = false;
+    if (discovery_whole(fsd, &leaf->place, &text)) {
+        *lasting = !leaf->place.kind->custom;
+        return text;
+    }
+    leaf_text(fsd, leaf, made);
+    return buf_str(made);
 }
 
 int leaf_of_call(struct call *call, struct leaf *leaf, struct handle_record **handle, uint32_t *index)

@@ -41,6 +41,9 @@ enum part_form leaf_part(struct fsd *fsd, const struct leaf *leaf, struct buf *p
 
 /* The whole content of a TEXT, STREAM or SCRATCH file. */
 void leaf_text(struct fsd *fsd, const struct leaf *leaf, struct buf *out);
+/* The same without a copy where it lies in memory, until main turns to something else; or it is put into
+ * *made. `lasting`: it stays the same for as long as fsd runs. */
+struct str leaf_whole(struct fsd *fsd, const struct leaf *leaf, struct buf *made, bool *lasting);
 
 /* The handle of the call and its file. EBADF when the handle is not open. */
 int leaf_of_call(struct call *call, struct leaf *leaf, struct handle_record **handle, uint32_t *index);

@@ -14,6 +14,7 @@
 #include "fsd/history.h"
 #include "fsd/invalidator.h"
 #include "fsd/logs.h"
+#include "fsd/papers.h"
 #include "fsd/removal.h"
 #include "fsd/returns.h"
 #include "fsd/session.h"
@@ -159,6 +160,7 @@ static int start(struct daemon *daemon, struct error **err)
     take_over_memory(fsd);
     fsd->objects = objects_new(fsd->kinds);
     fsd->documents = documents_new();
+    fsd->papers = papers_new(settings->kinds);
     fsd->exclusive = exclusive_new();
     fsd->audit = audit_new();
     status = txn_open(fsd, settings->state, daemon->wake_fd, err);
@@ -317,6 +319,7 @@ static void stop(struct fsd *fsd)
     audit_free(fsd->audit);
     vacancies_free(fsd->vacancies);
     documents_free(fsd->documents);
+    papers_free(fsd->papers);
     objects_free(fsd->objects);
     slots_free(fsd->slots);
     handles_free(fsd->handles);

@@ -350,6 +350,10 @@ void place_link_target(struct fsd *fsd, const struct place *place, uint32_t node
         buf_addf(out, ".errors/%lld", (long long)place->number);
         return;
     }
+    if (place->version != NULL) {
+        discovery_link(place, out);
+        return;
+    }
     if (place->object < 0) /* dead, and seen by the notifier only */
         return;
     struct str name = node_name(fsd->nodes, node);

@@ -33,14 +33,15 @@ static int read_text(struct call *call, const struct leaf *leaf, struct handle_r
     if (status < 0)
         return status;
     if ((handle->flags & HANDLE_FILLED) == 0) {
-        autobuf struct buf text = {0};
-        leaf_text(fsd, leaf, &text);
+        autobuf struct buf made = {0};
+        bool lasting;
+        struct str text = leaf_whole(fsd, leaf, &made, &lasting);
         bool collects = leaf->writes == WRITE_COLLECT && (handle->flags & HANDLE_WRITE) != 0;
         /* Of a large object nothing is kept for a reader when it changes (readers.h): he gets it now. */
         bool large = object != NULL && object->committed != NULL && object->committed->length > HEAVY_BYTES;
-        if (text.length <= call->size && call->offset == 0 && !collects && !large)
-            return reply_cut(call, buf_str(&text));
-        if (arena_bytes_write(fsd->memory->arena, &handle->bytes, 0, buf_str(&text)) < 0)
+        if (lasting || (text.length <= call->size && call->offset == 0 && !collects && !large))
+            return reply_cut(call, text);
+        if (arena_bytes_write(fsd->memory->arena, &handle->bytes, 0, text) < 0)
             return -ENOMEM;
         handle->version = version;
         handle->flags |= HANDLE_FILLED;

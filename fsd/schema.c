@@ -132,6 +132,7 @@ static int definition_read(struct schema_set *set, struct definition *definition
     definition->schema = reading.schema; /* what is below may refer to it already */
     definition->reading = true;
     int result = read_into(reading, definition->text, err);
+    reading.schema->definition = definition->by_name.key;
     definition->reading = false;
     if (result == 0 && definition->recursive)
         result = check_recursive(reading.schema, err);
@@ -290,6 +291,7 @@ static int read_into(struct reading reading, struct value text, struct error **e
     if (base == NULL)
         return -EINVAL;
     *reading.schema = *base;
+    reading.schema->text = text;
     reading.schema->dialect = dialect;
     reading.resource |= value_true(value_at(text, "x-kubernetes-embedded-resource"));
     if (schema_read_keywords(&reading, text, err) < 0)

@@ -35,6 +35,7 @@ static const char readme[] =
     "  all/<plural>/                      one kind in all namespaces\n"
     "  <object>/observed/                 what is (.status); all else is what should be\n"
     "  <object>/ctl                       verbs: cat it to see which\n"
+    "  api/<short name>/                  a kind: explain (each field), template.yaml (to begin with)\n"
     "  .json .yaml .table                 unlisted, in every directory of objects: the whole of it\n";
 
 static void text_readme(struct fsd *fsd, const struct place *place, uint32_t node, struct buf *out)
@@ -165,8 +166,12 @@ static const struct special specials[] = {
      PART_NONE},
     {"ctl", IN(PLACE_OBJECT), SPECIAL_COMMAND, true, true, ctl_text, NULL, NULL, ctl_write, PART_NONE},
 
-    {"schema.json", IN(PLACE_API_KIND), SPECIAL_TEXT, true, false, discovery_schema, NULL, NULL, NULL,
-     PART_NONE},
+    {"explain", IN(PLACE_API_KIND), SPECIAL_TEXT, true, false, discovery_explain, discovery_measure, NULL,
+     NULL, PART_NONE},
+    {"schema.json", IN(PLACE_API_KIND), SPECIAL_TEXT, true, false, discovery_schema, discovery_measure, NULL,
+     NULL, PART_NONE},
+    {"template.yaml", IN(PLACE_API_KIND), SPECIAL_TEXT, true, false, discovery_template, discovery_measure,
+     NULL, NULL, PART_NONE},
     {"verbs", IN(PLACE_API_KIND), SPECIAL_TEXT, true, false, discovery_verbs, NULL, NULL, NULL, PART_NONE},
 
     {".json", IN(PLACE_OBJECT) | IN(PLACE_FIELD), SPECIAL_LIST, false, false, NULL, NULL, more_field_json,

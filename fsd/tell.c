@@ -376,6 +376,16 @@ void tell_name(struct fsd *fsd, uint32_t directory, struct str name, bool link, 
     announce_name(fsd->announcer, directory, name, link, gone);
 }
 
+void tell_text(struct fsd *fsd, uint32_t directory, struct str name)
+{
+    uint32_t node = node_find(fsd->nodes, directory, name);
+    if (!is_held(fsd, node))
+        return;
+    node_record(fsd->nodes, node)->time_ms = txn_time_ms(fsd);
+    stale_contents(fsd, node);
+    announce_node(fsd->announcer, node);
+}
+
 void tell_errors(struct fsd *fsd, uid_t uid)
 {
     char path[32];

@@ -22,6 +22,8 @@ void tell_lines(struct fsd *fsd, const struct object *object, enum stream_kind s
 bool tell_is_followed(struct fsd *fsd, const struct object *object, enum stream_kind stream);
 /* A name has come into a directory, or has gone from there, that is not an object's. `link`: of a link. */
 void tell_name(struct fsd *fsd, uint32_t directory, struct str name, bool link, bool gone);
+/* A file that is no object's says something else now. */
+void tell_text(struct fsd *fsd, uint32_t directory, struct str name);
 /* A user's errors have grown. */
 void tell_errors(struct fsd *fsd, uid_t uid);
 /* After a takeover: what a predecessor has made durable and perhaps not told. */

@@ -325,7 +325,7 @@ static int each_name(const char *path, visit_name *visit, struct buf *names, str
         return error_errno(err, errno, "cannot open %s", path);
     const struct dirent *found;
     while ((errno = 0, found = readdir(directory)) != NULL)
-        if (found->d_name[0] != '.')
+        if (found->d_name[0] != '.' && found->d_type != DT_LNK) /* short names lead to what comes anyway */
             visit(names, path, found->d_name);
     return errno != 0 ? error_errno(err, errno, "cannot list %s", path) : 0;
 }

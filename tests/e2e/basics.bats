@@ -40,6 +40,33 @@ teardown() {
     [ "$(cat "$web/template/spec/containers/main/image")" = podtree/demo:2 ]
 }
 
+@test "a kind says what it is, and has a manifest to begin with" {
+    [ "$(readlink "$K8S/api/deploy")" = apps/v1/deployments ]
+    grep -q '^spec.template.spec.containers.image <string> required; not empty - ' "$K8S/api/deploy/explain"
+    jq -e '.properties.spec.required | index("selector")' "$K8S/api/deploy/schema.json"
+    cp "$K8S/api/cm/template.yaml" "$BATS_TEST_TMPDIR/conf.yaml"
+    run ! cp "$BATS_TEST_TMPDIR/conf.yaml" "$K8S/apply"
+    sed -i s/NAME/conf/ "$BATS_TEST_TMPDIR/conf.yaml"
+    cp "$BATS_TEST_TMPDIR/conf.yaml" "$K8S/apply"
+    [ "$(cat "$K8S/configmaps/conf/data/key")" = value ]
+
+    deployment web 0 | apply
+    run -0 "$podtree" explain deploy.spec.strategy
+    [[ ${lines[0]} == "Deployment, apps/v1: spec.strategy <object>"* ]]
+    [[ $output == *"  type           <string> one of Recreate, RollingUpdate"* ]]
+    local word
+    for word in "$K8S/deployments/web/template/spec/containers/main/image" deployments/web/template/spec/containers/main/image; do
+        run -0 "$podtree" explain "$word"
+        [[ ${lines[0]} == "Deployment, apps/v1: spec.template.spec.containers.image <string> required"* ]]
+    done
+    run -0 sh -c 'cd "$1" && "$2" explain paused' - "$K8S/deployments/web" "$podtree"
+    [[ $output == "Deployment, apps/v1: spec.paused <boolean>"* ]]
+    run -0 "$podtree" explain -r po.spec.volumes
+    [[ $output == *$'\nspec.volumes.configMap.name <string>'* ]]
+    run -1 "$podtree" explain pods.spec.container
+    [ "$output" = "podtree explain: spec has no field container: did you mean containers?" ]
+}
+
 @test "several documents in one apply are all carried out" {
     { deployment web; echo ---; configmap conf; } | apply
     [ -d "$K8S/deployments/web" ]
@@ -222,7 +249,7 @@ large_conf() {
     deployment web | apply
     configmap conf | apply
     local file
-    for file in configmaps/conf/manifest.yaml configmaps/conf/metadata/uid deployments/web/replicas; do
+    for file in configmaps/conf/manifest.yaml configmaps/conf/metadata/uid deployments/web/replicas api/po/{explain,schema.json,template.yaml,verbs}; do
         [ "$(stat -c %s "$K8S/$file")" = "$(wc -c <"$K8S/$file")" ]
     done
 }

@@ -75,7 +75,7 @@ remove_definition() {
     remove_definition
     all_said() {
         local place event
-        for place in crontabs namespaces/default/crontabs all/crontabs api/stable.example.com; do
+        for place in crontabs namespaces/default/crontabs all/crontabs api/stable.example.com api/ct; do
             for event in CREATE DELETE; do
                 grep -q "^$K8S/$place $event" "$BATS_TEST_TMPDIR/said" || return
             done
@@ -111,7 +111,12 @@ remove_definition() {
 @test "what a definition says may change, and objects are looked at as it says now" {
     definition | apply
     crontab mine | apply
-    definition '{type: object, properties: {cronSpec: {type: string, maxLength: 3}, replicas: {type: integer}, suspend: {type: boolean, default: false}}}' | apply
+    [ "$(readlink "$K8S/api/ct")" = stable.example.com/v1/crontabs ]
+    grep -q '^spec.cronSpec <string>$' "$K8S/api/ct/explain"
+    definition '{type: object, properties: {cronSpec: {type: string, maxLength: 3, description: When.}, replicas: {type: integer}, suspend: {type: boolean, default: false}}}' | apply
+    grep -q '^spec.cronSpec <string> at most 3 characters - When.$' "$K8S/api/ct/explain"
+    run -0 "$podtree" explain crontabs.stable.example.com.spec.cronSpec
+    [[ $output == "CronTab, stable.example.com/v1: spec.cronSpec <string> at most 3 characters"$'\nWhen.' ]]
     # What was right before stays readable, and may be changed where it is not wrong.
     [ "$(cat "$K8S/crontabs/mine/cronSpec")" = '* * * * */5' ]
     last_status() { tail -n 1 "$K8S/crontabs/mine/status"; }
@@ -125,6 +130,7 @@ remove_definition() {
     wait_until "$K8S/crontabs/mine" said_to_be_right
     rmdir "$K8S/crontabs/mine"
     remove_definition
+    poll_until test ! -L "$K8S/api/ct"
 }
 
 @test "a kind may be given in several versions, and is kept in one" {
