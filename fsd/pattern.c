@@ -197,7 +197,7 @@ static pcre2_match_context *limits(uint32_t steps)
 
 struct pattern *pattern_compile(struct str text, struct error **err)
 {
-    size_t place;
+    size_t place = 0;
     const char *foreign = find_foreign(text, &place);
     if (foreign != NULL) {
         error_make(err, EINVAL, "\"" STR_FORMAT "\" is no regular expression: %s, at character %zu",
