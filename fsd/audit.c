@@ -24,7 +24,7 @@ struct audit {
     size_t count;
     bool *kinds; /* that are to be looked at, by their index */
     size_t kind_count;
-    unsigned wanted; /* since there was none */
+    unsigned wanted;  /* since there was none */
     int64_t version;  /* of the first of these: up to here it has been done */
     int64_t *objects; /* that are to be looked at before */
     size_t object_count, object_capacity;
