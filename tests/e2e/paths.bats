@@ -318,7 +318,7 @@ pattern_of() {
     pattern=${pattern/<object>/@object} pattern=${pattern/<kind>/@kind}
     pattern=$(sed -E 's,<(scalar|required|key-of-entry|lines|content|bytes|secret|map|struct|required-struct|list|entry|scratch)>,[a-z][A-Za-z]*(/[^/]+)*,g
         s,<plural>|<cluster>,[a-z]+,g; s,<uid>|<version>,[0-9]+,g; s,<[a-z-]+>,[^/]+,g
-        s,@object,(namespaces/[^/]+/[a-z]+/[^/]+|nodes/[^/]+|namespaces/[^/]+),
+        s,@object,(namespaces/[^/]+/[a-z]+/[^/]+|(nodes|namespaces|priorityclasses)/[^/]+),
         s,@kind,(namespaces/[^/]+/[a-z]+|all/[a-z]+|nodes|namespaces),' <<<"$pattern")
     printf '%s %s\n' "$2" "^$pattern\$"
 }

@@ -14,18 +14,19 @@ void prepare_writer(void)
 {
     static const char manifest[] =
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: written}\nspec:\n  replicas: 0\n"
-        "  minReadySeconds: 0\n  progressDeadlineSeconds: 2147483647\n  selector: {matchLabels: {app: "
+        "  minReadySeconds: 1\n  progressDeadlineSeconds: 2147483647\n  selector: {matchLabels: {app: "
         "written}}\n"
         "  template:\n    metadata: {labels: {app: written}}\n"
         "    spec: {containers: [{name: main, image: none}]}\n";
     put_file(in_tree("apply"), str_of(manifest));
 }
 
-/* Each value differs from the one before, so that each is one change: the generation counts them. */
+/* Each value differs from the one before, so that each is one change: the generation counts them. It begins
+ * with 1, because a field that is 0 is not there. */
 void run_writer(int process)
 {
     (void)process;
-    int64_t first = read_number(in_tree("deployments/written/metadata/generation")), value = 0;
+    int64_t first = read_number(in_tree("deployments/written/metadata/generation")), value = 1;
     while (going_on()) {
         autobuf struct buf text = {0};
         buf_addf(&text, "%lld\n", (long long)++value);
@@ -35,7 +36,7 @@ void run_writer(int process)
     }
     wait_for_quiet();
     int64_t generation = read_number(in_tree("deployments/written/metadata/generation"));
-    demand(generation == first + value, "%lld changes made generation %lld of %lld", (long long)value,
+    demand(generation == first + value - 1, "%lld changes made generation %lld of %lld", (long long)value - 1,
            (long long)generation, (long long)first);
     demand(read_number(in_tree(WRITTEN)) == value, "the last value is not %lld", (long long)value);
 }
