@@ -15,13 +15,32 @@
 static const struct owned_kinds *kinds;
 static const struct owned_kind *definitions;
 static int64_t read_ms; /* wall clock: when the kinds were read */
+static char **uids;     /* of their definitions, as they were first seen; NULL: not yet */
+static size_t uid_count;
+
+/* kinds->count where it isn't followed. */
+static size_t place_of(struct str resource)
+{
+    size_t place = 0;
+    while (place < kinds->count && !str_is(resource, kinds->kinds[place]->view.resource))
+        place++;
+    return place;
+}
 
 static const struct owned_kind *kind_of(struct str resource)
 {
-    for (size_t i = 0; i < kinds->count; i++)
-        if (str_is(resource, kinds->kinds[i]->view.resource))
-            return kinds->kinds[i];
-    return NULL;
+    size_t place = place_of(resource);
+    return place < kinds->count ? kinds->kinds[place] : NULL;
+}
+
+/* Its directories went with the one before: whoever watches those hears nothing of this one's. */
+static bool is_another(const struct owned *definition, size_t place)
+{
+    if (definition == NULL || place == kinds->count)
+        return false;
+    if (uids[place] == NULL)
+        uids[place] = str_dup(definition->meta.uid);
+    return !str_is(definition->meta.uid, uids[place]);
 }
 
 static bool waits_for_us(const struct owned *definition)
@@ -54,7 +73,7 @@ static int reconcile(struct pass *pass, struct key key, struct error **err)
     const struct owned *definition = pass_get(pass, &definitions->view, key);
     const struct owned_kind *kind = kind_of(key.name);
     bool newer = definition != NULL && definition->meta.created_ms + 1000 > read_ms;
-    if (kind == NULL ? newer : definition == NULL)
+    if (kind == NULL ? newer : definition == NULL || is_another(definition, place_of(key.name)))
         pass_begin_anew(pass);
     else if (definition == NULL || !waits_for_us(definition))
         return 0;
@@ -81,7 +100,12 @@ static void wake_definition(struct keys *keys, const struct controller *controll
 const struct controller *definition_controller(const struct owned_kinds *all)
 {
     static struct controller controller = {.name = "definition", .reconcile = reconcile};
+    for (size_t i = 0; i < uid_count; i++)
+        free(uids[i]);
+    free(uids);
     kinds = all;
+    uid_count = all->count;
+    uids = memory_zeroed(uid_count + 1, sizeof(*uids));
     definitions = kind_of(STR(DEFINITIONS));
     read_ms = clock_wall_ms();
     if (definitions == NULL)
