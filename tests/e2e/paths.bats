@@ -139,7 +139,7 @@ first_of() {
 
 # What the words in <> stand for.
 declare -gA names=(
-    [plural]=configmaps [cluster]=nodes [uid]=0 [version]=0 [key]=key [container]=main [group]=core [api-version]=v1
+    [plural]=configmaps [cluster]=nodes [uid]=0 [version]=0 [key]=key [container]=main [short]=po [class]=system-node-critical [group]=core [api-version]=v1
     [scalar]=minReadySeconds [required]=template/spec/containers/main/image
     [key-of-entry]=template/spec/containers/main/name [lines]=template/spec/containers/main/args
     [content]=data/greeting [bytes]=binaryData/bytes [secret]=data/password [map]=data [struct]=strategy [required-struct]=template
